@@ -1,0 +1,96 @@
+"""Writing and reading a checkpoint's tensors: safetensors and JSON only, whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import msgspec
+import safetensors
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from gpt2tui.checkpoints.folder import Checkpoint, file_digest
+from gpt2tui.checkpoints.state import MODEL_FILE, OPTIMIZER_FILE, STATE_FILE, FileRecord, TrainerState
+from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.runs.files import sync_folder, write_whole
+
+
+class NotFiniteError(Gpt2TuiError):
+    """The weights hold values that are not finite, so they are not worth a checkpoint."""
+
+
+def write_checkpoint(
+    path: Path, *, model: Mapping[str, Tensor], optimizer: Mapping[str, Tensor], state: TrainerState
+) -> int:
+    """Write a checkpoint beside ``path`` and rename it into place; return its bytes.
+
+    Raises:
+        NotFiniteError: a weight is not finite; nothing is written.
+        OSError: the disk is full or the folder cannot be written; nothing is left behind.
+    """
+    for name, tensor in model.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise NotFiniteError(f"weight {name} is not finite at step {state.step}; no checkpoint is written")
+    building = path.with_name(f".{path.name}.writing")
+    shutil.rmtree(building, ignore_errors=True)
+    try:
+        building.mkdir()
+        records = {
+            MODEL_FILE: _write(building / MODEL_FILE, model),
+            OPTIMIZER_FILE: _write(building / OPTIMIZER_FILE, optimizer),
+        }
+        state = msgspec.structs.replace(state, files=records)
+        write_whole(building / STATE_FILE, msgspec.json.format(msgspec.json.encode(state), indent=1) + b"\n")
+        shutil.rmtree(path, ignore_errors=True)
+        building.rename(path)
+    except BaseException:
+        shutil.rmtree(building, ignore_errors=True)
+        raise
+    sync_folder(path.parent)
+    return sum(record.bytes for record in records.values())
+
+
+def read_model(checkpoint: Checkpoint, *, device: str = "cpu") -> dict[str, Tensor]:
+    """The model's tensors, mapped from the file where the device is the CPU. Sizes and header are checked.
+
+    Raises:
+        Gpt2TuiError: the checkpoint is damaged.
+    """
+    if damage := checkpoint.damage(hashes=False):
+        raise Gpt2TuiError(damage)
+    return read_tensors(checkpoint.folder / MODEL_FILE, device=device)
+
+
+def read_optimizer(checkpoint: Checkpoint) -> dict[str, Tensor]:
+    """The optimisers' and generators' tensors, on the CPU."""
+    return read_tensors(checkpoint.folder / OPTIMIZER_FILE)
+
+
+def read_tensors(path: Path, *, device: str = "cpu") -> dict[str, Tensor]:
+    """All tensors of a safetensors file.
+
+    Raises:
+        Gpt2TuiError: it is not one, or is cut short.
+    """
+    try:
+        with safetensors.safe_open(path, framework="pt", device=device) as file:
+            return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, safetensors.SafetensorError) as error:
+        raise Gpt2TuiError(f"{path} cannot be read as safetensors: {error}") from error
+
+
+def _write(path: Path, tensors: Mapping[str, Tensor]) -> FileRecord:
+    try:
+        save_file({name: tensor.detach().contiguous() for name, tensor in tensors.items()}, path)
+    except safetensors.SafetensorError as error:
+        raise OSError(f"{path.name}: {error}") from error
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return FileRecord(path.stat().st_size, file_digest(path))

@@ -1,0 +1,159 @@
+"""GPT-2 (Radford et al., 2019): learned positions, pre-LayerNorm blocks, a head tied to the token embedding."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from gpt2tui.model.kv_cache import KVCache
+from gpt2tui.runs.model_config import ModelConfig
+
+LAYER_NORM_EPSILON = 1e-5
+INITIAL_DEVIATION = 0.02
+
+
+class Dropout(NamedTuple):
+    """Dropout rates by place; all zero outside training."""
+
+    embedding: float = 0.0
+    attention: float = 0.0
+    projection: float = 0.0
+    mlp: float = 0.0
+
+
+class Attention(nn.Module):
+    """Causal self-attention; queries, keys and values come from one product."""
+
+    def __init__(self, config: ModelConfig, dropout: Dropout) -> None:
+        super().__init__()
+        self.heads, self.head_width = config.heads, config.head_width
+        self.c_attn = nn.Linear(config.width, 3 * config.width)
+        self.c_proj = nn.Linear(config.width, config.width)
+        self.dropout = dropout
+
+    def forward(self, x: Tensor, cache: KVCache | None, layer: int) -> Tensor:
+        batch, time, width = x.shape
+        q, k, v = (
+            part.view(batch, time, self.heads, self.head_width).transpose(1, 2)
+            for part in self.c_attn(x).split(width, dim=2)
+        )  # each (batch, heads, time, head)
+        mask = None
+        if cache is not None:
+            k, v = cache.extend(layer, k, v)  # (batch, heads, past + time, head)
+            past = k.shape[2] - time
+            if past and time > 1:
+                mask = torch.ones(time, past + time, dtype=torch.bool, device=x.device).tril(past)
+        y = F.scaled_dot_product_attention(
+            q,
+            k,
+            v,
+            attn_mask=mask,
+            is_causal=mask is None and time == k.shape[2],
+            dropout_p=self.dropout.attention if self.training else 0.0,
+        )
+        y = y.transpose(1, 2).reshape(batch, time, width)
+        return F.dropout(self.c_proj(y), self.dropout.projection, self.training)
+
+
+class MLP(nn.Module):
+    """Two linear layers around GELU in its tanh form."""
+
+    def __init__(self, config: ModelConfig, dropout: Dropout) -> None:
+        super().__init__()
+        self.c_fc = nn.Linear(config.width, 4 * config.width)
+        self.c_proj = nn.Linear(4 * config.width, config.width)
+        self.dropout = dropout
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = F.gelu(self.c_fc(x), approximate="tanh")  # (batch, time, 4 * width)
+        return F.dropout(self.c_proj(x), self.dropout.mlp, self.training)
+
+
+class Block(nn.Module):
+    """One layer: attention and MLP, each on a normalised copy of the residual stream."""
+
+    def __init__(self, config: ModelConfig, dropout: Dropout) -> None:
+        super().__init__()
+        self.ln_1 = nn.LayerNorm(config.width, eps=LAYER_NORM_EPSILON)
+        self.attn = Attention(config, dropout)
+        self.ln_2 = nn.LayerNorm(config.width, eps=LAYER_NORM_EPSILON)
+        self.mlp = MLP(config, dropout)
+
+    def forward(self, x: Tensor, cache: KVCache | None, layer: int) -> Tensor:
+        x = x + self.attn(self.ln_1(x), cache, layer)
+        return x + self.mlp(self.ln_2(x))
+
+
+class GPT2(nn.Module):
+    """The whole model. Its head is ``wte`` itself, so no second matrix exists."""
+
+    def __init__(self, config: ModelConfig, dropout: Dropout | None = None) -> None:
+        super().__init__()
+        dropout = dropout or Dropout()
+        self.config = config
+        self.embedding_dropout = dropout.embedding
+        self.wte = nn.Embedding(config.vocabulary_size, config.width)
+        self.wpe = nn.Embedding(config.block_size, config.width)
+        self.h = nn.ModuleList(Block(config, dropout) for _ in range(config.layers))
+        self.ln_f = nn.LayerNorm(config.width, eps=LAYER_NORM_EPSILON)
+
+    @classmethod
+    def empty(cls, config: ModelConfig, dropout: Dropout | None = None) -> GPT2:
+        """A model without storage (on the ``meta`` device), to be initialised or loaded into."""
+        with torch.device("meta"):
+            return cls(config, dropout)
+
+    @classmethod
+    def initialised(
+        cls,
+        config: ModelConfig,
+        *,
+        seed: int,
+        dropout: Dropout | None = None,
+        residual_scaling: bool = True,
+    ) -> GPT2:
+        """A fresh float32 model on the CPU, the same for the same seed on every device.
+
+        Weights are drawn from N(0, 0.02), biases are zero; with ``residual_scaling`` the projections into the
+        residual stream are scaled by 1/sqrt(2 * layers) (Radford et al., 2019, section 2.3).
+        """
+        model = cls.empty(config, dropout).to_empty(device="cpu")
+        generator = torch.Generator().manual_seed(seed)
+        for name, parameter in model.named_parameters():
+            if name.endswith("bias"):
+                nn.init.zeros_(parameter)
+            elif ".ln_" in name or name.startswith("ln_"):
+                nn.init.ones_(parameter)
+            else:
+                scaled = residual_scaling and name.endswith("c_proj.weight")
+                deviation = INITIAL_DEVIATION / math.sqrt(2 * config.layers) if scaled else INITIAL_DEVIATION
+                nn.init.normal_(parameter, std=deviation, generator=generator)
+        return model
+
+    def hidden(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
+        """The normalised residual stream (batch, time, width) for token ids (batch, time).
+
+        With a cache the tokens follow what it holds; together they must fit the block size.
+        """
+        past = cache.length if cache is not None else 0
+        time = tokens.shape[1]
+        positions = torch.arange(past, past + time, device=tokens.device)
+        x = self.wte(tokens) + self.wpe(positions)  # (batch, time, width)
+        x = F.dropout(x, self.embedding_dropout, self.training)
+        for layer, block in enumerate(self.h):
+            x = block(x, cache, layer)
+        if cache is not None:
+            cache.length += time
+        return self.ln_f(x)
+
+    def logits(self, hidden: Tensor) -> Tensor:
+        """Scores over the vocabulary (..., vocabulary) for a hidden state (..., width)."""
+        return F.linear(hidden, self.wte.weight)
+
+    def forward(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
+        """Logits (batch, time, vocabulary) for token ids (batch, time)."""
+        return self.logits(self.hidden(tokens, cache))

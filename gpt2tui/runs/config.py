@@ -1,0 +1,122 @@
+"""What a run is: frozen when it starts, written once to ``run.json``, read by everything else."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Literal
+
+import msgspec
+
+from gpt2tui.runs.model_config import ModelConfig
+from gpt2tui.runs.recipe import Recipe
+
+TARGET_LOSS = 0.099999
+SMALLEST_BLOCK = 16
+
+Device = Literal["cpu", "cuda", "mps"]
+Dtype = Literal["float32", "bfloat16", "float16"]
+
+
+class Frozen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
+    """Base of the configuration structs."""
+
+
+class Every(Frozen):
+    """A rhythm: every so many steps, or every so many seconds; never when both are zero."""
+
+    steps: int = 0
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        return f"{self.steps} steps" if self.steps else f"{self.seconds:g} s" if self.seconds else "never"
+
+
+class CorpusRecord(Frozen):
+    """What a run knows of its text. ``train_tokens`` come first in ``tokens.bin``, the rest is validation."""
+
+    name: str
+    sources: list[str]
+    bytes: int
+    sha256: str
+    tokens: int
+    train_tokens: int
+    documents: int = 1
+    licence: str | None = None
+
+    @property
+    def validation_tokens(self) -> int:
+        """Tokens that are never trained on."""
+        return self.tokens - self.train_tokens
+
+
+class Limits(Frozen, forbid_unknown_fields=True):
+    """When a run ends: its target, and what may end it before. ``None`` means no such limit."""
+
+    target_loss: float | None = TARGET_LOSS
+    max_steps: int | None = None
+    max_seconds: float | None = None
+    max_tokens: int | None = None
+
+
+class RunConfig(Frozen):
+    """Everything that decides what a run computes, and what it was started with."""
+
+    model: ModelConfig
+    corpus: CorpusRecord
+    recipe: Recipe
+    limits: Limits
+    block_size: int
+    """Length of the training windows; also how far back the finished model may look."""
+    device: Device
+    dtype: Dtype
+    threads: int
+    preset: str | None = None
+    name: str | None = None
+    seed: int = 1337
+    micro_batch: int | None = None
+    """Sequences at a time; ``None`` lets the trainer find what fits."""
+    compile: bool = False
+    init: str | None = None
+    """Where the first weights came from, when they were not drawn."""
+    checkpoint_every: Every = Every(seconds=300)
+    evaluate_every: Every = Every()
+    sample_every: Every = Every()
+    sample_prompt: str | None = None
+    keep: int = 1
+    created: float = 0.0
+    versions: dict[str, str] = {}
+    host: dict[str, str] = {}
+
+    @property
+    def tokens_per_pass(self) -> int:
+        """Predictions in one pass: every token of the training part but the first."""
+        return self.corpus.train_tokens - 1
+
+    @property
+    def steps_per_pass(self) -> float:
+        """Steps, not necessarily whole, that one pass takes."""
+        return self.tokens_per_pass / (self.recipe.batch_size * self.block_size)
+
+    def problems(self) -> list[str]:
+        """All that is wrong, field by field; empty when nothing is."""
+        found = self.model.problems() + self.recipe.problems()
+        if not 1 <= self.block_size <= self.model.block_size:
+            found.append(f"block size {self.block_size} must lie between 1 and {self.model.block_size}, the model's")
+        if self.corpus.train_tokens <= self.block_size:
+            found.append(
+                f"block size {self.block_size} needs {self.block_size + 1} training tokens; "
+                f"{self.corpus.name} has {self.corpus.train_tokens}"
+            )
+        if self.micro_batch is not None and self.micro_batch < 1:
+            found.append(f"micro-batch must be at least 1, not {self.micro_batch}")
+        if self.keep < 0:
+            found.append(f"keep must not be negative: {self.keep}")
+        for field in ("target_loss", "max_steps", "max_seconds", "max_tokens"):
+            value = getattr(self.limits, field)
+            if value is not None and value < 0:
+                found.append(f"{field.replace('_', '-')} must not be negative: {value}")
+        return found
+
+    def digest(self) -> str:
+        """A short hash of the configuration, the same for the same run.json."""
+        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:16]

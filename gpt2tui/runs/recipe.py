@@ -1,0 +1,120 @@
+"""Recipes: how to train. Each is a small TOML file in ``gpt2tui/runs/recipes``."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from importlib import resources
+from typing import Literal
+
+import msgspec
+
+from gpt2tui.errors import UsageError
+
+DropoutPlace = Literal["embedding", "attention", "projection", "mlp"]
+
+
+class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The learning rate, as a factor of its peak.
+
+    It rises from ``start_factor`` over ``warmup_steps``, holds until ``decay_from``, falls to ``final_factor``
+    at ``decay_until``, and stays there. ``unit`` says what the last two count.
+    """
+
+    unit: Literal["steps", "passes"]
+    shape: Literal["linear", "cosine"]
+    warmup_steps: int
+    start_factor: float
+    decay_from: float
+    decay_until: float
+    final_factor: float
+
+    def factor(self, step: int, passes: float) -> float:
+        """The factor for the step that follows ``step`` finished steps and ``passes`` passes of the corpus."""
+        if step < self.warmup_steps:
+            return self._between(self.start_factor, 1.0, step / self.warmup_steps)
+        now = step if self.unit == "steps" else passes
+        if now <= self.decay_from:
+            return 1.0
+        if now >= self.decay_until:
+            return self.final_factor
+        return self._between(1.0, self.final_factor, (now - self.decay_from) / (self.decay_until - self.decay_from))
+
+    def _between(self, start: float, end: float, share: float) -> float:
+        if self.shape == "cosine":
+            share = (1 - math.cos(math.pi * share)) / 2
+        return start + (end - start) * share
+
+
+class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Optimiser, schedule, batch and order of windows.
+
+    With ``muon``, ``hidden_learning_rate`` and ``momentum`` are those of the matrices inside the blocks; all
+    other parameters take ``learning_rate`` and ``betas`` under AdamW.
+    """
+
+    name: str
+    summary: str
+    optimizer: Literal["adamw", "muon"]
+    learning_rate: float
+    schedule: Schedule
+    batch_size: int
+    block_size: int
+    order: Literal["shuffled", "sequential"]
+    clip_norm: float
+    hidden_learning_rate: float | None = None
+    momentum: float = 0.95
+    betas: tuple[float, float] = (0.9, 0.95)
+    weight_decay: float = 0.0
+    dropout: float = 0.0
+    dropout_places: tuple[DropoutPlace, ...] = ("embedding", "attention", "projection", "mlp")
+    residual_scaling: bool = True
+
+    def problems(self) -> list[str]:
+        """What is wrong with this recipe, a line a field; empty when nothing is."""
+        found = []
+        if not self.learning_rate > 0:
+            found.append(f"lr must be above 0, not {self.learning_rate}")
+        if self.optimizer == "muon" and not (self.hidden_learning_rate and self.hidden_learning_rate > 0):
+            found.append("recipe.hidden_learning_rate must be above 0 for muon")
+        if self.batch_size < 1:
+            found.append(f"batch size must be at least 1, not {self.batch_size}")
+        if not 0 <= self.dropout < 1:
+            found.append(f"dropout must lie in [0, 1), not {self.dropout}")
+        if self.schedule.warmup_steps < 0:
+            found.append(f"warmup must not be negative: {self.schedule.warmup_steps}")
+        if not self.clip_norm > 0:
+            found.append(f"recipe.clip_norm must be above 0, not {self.clip_norm}")
+        return found
+
+    def with_learning_rate(self, learning_rate: float) -> Recipe:
+        """The same recipe at another peak; the rate of the hidden matrices keeps its proportion."""
+        hidden = self.hidden_learning_rate
+        if hidden is not None:
+            hidden *= learning_rate / self.learning_rate
+        return msgspec.structs.replace(self, learning_rate=learning_rate, hidden_learning_rate=hidden)
+
+
+def recipe_names() -> list[str]:
+    """The recipes in the package, sorted."""
+    return sorted(entry.name.removesuffix(".toml") for entry in _folder().iterdir() if entry.name.endswith(".toml"))
+
+
+def load_recipe(name: str) -> Recipe:
+    """The recipe of that name.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    if name not in recipe_names():
+        raise UsageError(f"no recipe named {name!r}; there are: {', '.join(recipe_names())}")
+    return msgspec.convert({"name": name} | tomllib.loads(recipe_text(name)), Recipe)
+
+
+def recipe_text(name: str) -> str:
+    """The TOML text of a recipe in the package."""
+    return (_folder() / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def _folder() -> resources.abc.Traversable:
+    return resources.files("gpt2tui.runs") / "recipes"

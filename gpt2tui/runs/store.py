@@ -1,0 +1,110 @@
+"""All runs of this user: made, listed, found, deleted."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import msgspec
+
+from gpt2tui.errors import Gpt2TuiError, UsageError
+from gpt2tui.runs.config import RunConfig
+from gpt2tui.runs.files import write_whole
+from gpt2tui.runs.run import Run
+from gpt2tui.runs.view import RunView
+
+
+class RunStore:
+    """The folder that holds one folder a run."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def create(self, config: RunConfig, tokens: Path) -> Run:
+        """A new run, with its configuration and its own copy of its tokens (a hard link where that works).
+
+        Its folder appears under its final name only when both are in it.
+        """
+        self.folder.mkdir(parents=True, exist_ok=True)
+        slug = re.sub(r"[^a-z0-9]+", "-", (config.name or config.corpus.name).lower()).strip("-")[:32] or "run"
+        stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(config.created or None))
+        run = Run(self.folder / f"{stamp}-{slug}-{secrets.token_hex(2)}")
+        building = Run(self.folder / f".{run.id}")
+        try:
+            building.checkpoints.mkdir(parents=True)
+            try:
+                os.link(tokens, building.tokens_file)
+            except OSError:
+                shutil.copyfile(tokens, building.tokens_file)
+            write_whole(building.config_file, msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n")
+            building.folder.rename(run.folder)
+        except BaseException:
+            shutil.rmtree(building.folder, ignore_errors=True)
+            raise
+        return run
+
+    def all(self) -> list[Run]:
+        """Every run, the newest first."""
+        if not self.folder.is_dir():
+            return []
+        found = [Run(entry) for entry in self.folder.iterdir() if not entry.name.startswith(".")]
+        return sorted((run for run in found if run.config_file.is_file()), key=lambda run: run.id, reverse=True)
+
+    def find(self, reference: str = "latest", *, notice: Callable[[str], None] = lambda text: None) -> Run:
+        """The run that an id, a name, a unique prefix of either, ``latest``, ``best`` or a path means.
+
+        Of several runs of one name the newest is taken, and ``notice`` is told.
+
+        Raises:
+            UsageError: there is no such run, or a prefix fits several.
+        """
+        if (Path(reference) / "run.json").is_file():
+            return Run(Path(reference).absolute())
+        runs = self.all()
+        if not runs:
+            raise UsageError(f"there are no runs in {self.folder}; start one with: gpt2tui train --headless")
+        if reference == "latest":
+            return runs[0]
+        if reference == "best":
+            return self._best(runs)
+        for run in runs:
+            if run.id == reference:
+                return run
+        names = {run.id: run.name() for run in runs}
+        if same := [run for run in runs if names[run.id] == reference]:
+            if len(same) > 1:
+                notice(f"{len(same)} runs are named {reference}; taking the newest, {same[0].id}")
+            return same[0]
+        fitting = [run for run in runs if run.id.startswith(reference) or names[run.id].startswith(reference)]
+        if len(fitting) == 1:
+            return fitting[0]
+        if fitting:
+            raise UsageError(f"{reference!r} fits {len(fitting)} runs: {', '.join(run.id for run in fitting[:5])}")
+        raise UsageError(f"no run {reference!r}; the runs there are: gpt2tui runs")
+
+    def delete(self, run: Run) -> None:
+        """Remove a run and all it holds.
+
+        Raises:
+            Gpt2TuiError: it is being trained.
+        """
+        if run.is_alive():
+            raise Gpt2TuiError(f"run {run.id} is being trained; stop it first: gpt2tui runs stop {run.id}")
+        going = run.folder.with_name(f".{run.id}.deleted")
+        run.folder.rename(going)
+        shutil.rmtree(going)
+
+    def _best(self, runs: list[Run]) -> Run:
+        losses = {}
+        for run in runs:
+            loss = RunView.of(run).best_corpus_loss
+            if loss is not None:
+                losses[run.id] = loss
+        if not losses:
+            raise UsageError("no run has a corpus loss yet, so none is the best; name one, or say latest")
+        return min((run for run in runs if run.id in losses), key=lambda run: losses[run.id])

@@ -1,0 +1,147 @@
+"""What screens show of a run: the events, folded. No widgets, no files but the run's own."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from typing import Literal
+
+from gpt2tui.runs.config import RunConfig
+from gpt2tui.runs.events import (
+    AnyEvent,
+    CheckpointSaved,
+    DeviceReading,
+    Evaluated,
+    Notice,
+    Phase,
+    PhaseChanged,
+    Rewound,
+    RunFinished,
+    RunStarted,
+    Sampled,
+    SettingChanged,
+    Step,
+)
+from gpt2tui.runs.forecast import Forecast, forecast
+from gpt2tui.runs.run import Run
+
+State = Phase | Literal["stalled", "finished", "crashed", "new"]
+
+_RECENT = 400
+"""Steps kept for forecasts and medians; the whole history is in the series."""
+
+_KEPT_NOTICES = 50
+
+
+class RunView:
+    """The state of a run as its journal tells it, up to the last event that was folded in."""
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
+        self.target_loss = config.limits.target_loss
+        self.started: RunStarted | None = None
+        self.finished: RunFinished | None = None
+        self.phase: Phase = "starting"
+        self.last_event: float = 0.0
+        self.first_loss: float | None = None
+        self.step: Step | None = None
+        self.steps: deque[Step] = deque(maxlen=_RECENT)
+        self.corpus_loss: Evaluated | None = None
+        self.validation_loss: Evaluated | None = None
+        self.best_corpus_loss: float | None = None
+        self.sample: Sampled | None = None
+        self.checkpoint: CheckpointSaved | None = None
+        self.device: DeviceReading | None = None
+        self.notices: deque[Notice] = deque(maxlen=_KEPT_NOTICES)
+
+    @classmethod
+    def of(cls, run: Run) -> RunView:
+        """The view of all that a run's journal holds now."""
+        view = cls(run.config())
+        view.fold(run.events())
+        return view
+
+    def fold(self, events: Iterable[AnyEvent]) -> None:
+        """Take events in, oldest first."""
+        for event in events:
+            self.last_event = event.time
+            match event:
+                case Step():
+                    self.step = event
+                    self.steps.append(event)
+                    if self.first_loss is None:
+                        self.first_loss = event.loss
+                case RunStarted():
+                    self.started, self.finished, self.phase = event, None, "starting"
+                    self._drop_after(event.from_step)
+                case PhaseChanged():
+                    self.phase = event.phase
+                case Evaluated(split="train"):
+                    self.corpus_loss = event
+                    if self.best_corpus_loss is None or event.loss < self.best_corpus_loss:
+                        self.best_corpus_loss = event.loss
+                case Evaluated():
+                    self.validation_loss = event
+                case Sampled():
+                    self.sample = event
+                case CheckpointSaved():
+                    self.checkpoint = event
+                case DeviceReading():
+                    self.device = event
+                case Notice():
+                    self.notices.append(event)
+                case SettingChanged(name="target_loss"):
+                    self.target_loss = event.value
+                case Rewound():
+                    self._drop_after(event.to_step)
+                case RunFinished():
+                    self.finished = event
+
+    def state(self, *, is_alive: bool, now: float) -> State:
+        """What the run does, given whether its lock is held and the time (seconds since the epoch)."""
+        if self.finished:
+            return "finished"
+        if not is_alive:
+            return "crashed" if self.started else "new"
+        silence = max(60.0, 10 * self.median_step_seconds())
+        if self.phase == "training" and now - self.last_event > silence:
+            return "stalled"
+        return self.phase
+
+    def median_step_seconds(self) -> float:
+        """Median seconds between recent steps; 0 before there are two."""
+        steps = list(self.steps)[-50:]
+        gaps = sorted(after.elapsed - before.elapsed for before, after in zip(steps, steps[1:], strict=False))
+        return gaps[len(gaps) // 2] if gaps else 0.0
+
+    def progress(self) -> float:
+        """How far from the first loss to the target, on a log scale, in [0, 1].
+
+        The loss is the corpus loss where the last evaluation was later than the last step, else the running
+        loss.
+        """
+        if not (self.first_loss and self.step and self.target_loss):
+            return 0.0
+        whole = math.log(self.first_loss / self.target_loss)
+        gone = math.log(self.first_loss / max(self.judged_loss(), 1e-12))
+        return min(1.0, max(0.0, gone / whole)) if whole > 0 else 1.0
+
+    def judged_loss(self) -> float:
+        """The corpus loss of the weights as they are, where known, else the running loss."""
+        assert self.step is not None
+        if self.corpus_loss and self.corpus_loss.step == self.step.step:
+            return self.corpus_loss.loss
+        return self.step.running_loss
+
+    def forecast(self) -> Forecast | None:
+        """The time left until the target, by the losses of about the last two passes."""
+        if not self.target_loss or not self.step:
+            return None
+        since = self.step.passes - 2
+        return forecast([(s.elapsed, s.loss) for s in self.steps if s.passes >= since], self.target_loss)
+
+    def _drop_after(self, step: int) -> None:
+        while self.steps and self.steps[-1].step > step:
+            self.steps.pop()
+        self.step = self.steps[-1] if self.steps else None
