@@ -20,30 +20,30 @@ class Command(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
     time: float = msgspec.field(default_factory=clock.time)
 
 
-class Pause(Command, tag="pause"):
+class Pause(Command, tag="pause", frozen=True):
     """Stop stepping, keep the model loaded."""
 
 
-class Resume(Command, tag="resume"):
+class Resume(Command, tag="resume", frozen=True):
     """Lift a pause."""
 
 
-class Stop(Command, tag="stop"):
+class Stop(Command, tag="stop", frozen=True):
     """Save and end."""
 
 
-class SaveCheckpoint(Command, tag="checkpoint"):
+class SaveCheckpoint(Command, tag="checkpoint", frozen=True):
     """Save now."""
 
 
-class Sample(Command, tag="sample"):
+class Sample(Command, tag="sample", frozen=True):
     """Draw text from the weights as they are."""
 
     prompt: str | None = None
     settings: SamplingSettings = SamplingSettings()
 
 
-class Set(Command, tag="set"):
+class Set(Command, tag="set", frozen=True):
     """Change one setting; ``None`` lifts a limit or the target."""
 
     name: Setting

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from typing import Literal
 
 import msgspec
@@ -21,7 +22,7 @@ class Frozen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=False):
     """Base of the configuration structs."""
 
 
-class Every(Frozen):
+class Every(Frozen, frozen=True, kw_only=True):
     """A rhythm: every so many steps, or every so many seconds; never when both are zero."""
 
     steps: int = 0
@@ -31,7 +32,7 @@ class Every(Frozen):
         return f"{self.steps} steps" if self.steps else f"{self.seconds:g} s" if self.seconds else "never"
 
 
-class CorpusRecord(Frozen):
+class CorpusRecord(Frozen, frozen=True, kw_only=True):
     """What a run knows of its text. ``train_tokens`` come first in ``tokens.bin``, the rest is validation."""
 
     name: str
@@ -49,7 +50,7 @@ class CorpusRecord(Frozen):
         return self.tokens - self.train_tokens
 
 
-class Limits(Frozen, forbid_unknown_fields=True):
+class Limits(Frozen, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """When a run ends: its target, and what may end it before. ``None`` means no such limit."""
 
     target_loss: float | None = TARGET_LOSS
@@ -58,7 +59,7 @@ class Limits(Frozen, forbid_unknown_fields=True):
     max_tokens: int | None = None
 
 
-class RunConfig(Frozen):
+class RunConfig(Frozen, frozen=True, kw_only=True):
     """Everything that decides what a run computes, and what it was started with."""
 
     model: ModelConfig
@@ -113,8 +114,14 @@ class RunConfig(Frozen):
             found.append(f"keep must not be negative: {self.keep}")
         for field in ("target_loss", "max_steps", "max_seconds", "max_tokens"):
             value = getattr(self.limits, field)
-            if value is not None and value < 0:
-                found.append(f"{field.replace('_', '-')} must not be negative: {value}")
+            if value is not None and not 0 <= value < math.inf:
+                found.append(f"{field.replace('_', '-')} must be a number that is not negative, not {value}")
+        for field in ("checkpoint_every", "evaluate_every", "sample_every"):
+            every = getattr(self, field)
+            if every.steps < 0 or not 0 <= every.seconds < math.inf:
+                found.append(f"{field.replace('_', '-')} must not be negative: {every}")
+        if self.threads < 1:
+            found.append(f"threads must be at least 1, not {self.threads}")
         return found
 
     def digest(self) -> str:

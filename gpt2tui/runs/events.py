@@ -27,7 +27,7 @@ class Event(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
     command: str | None = None
 
 
-class RunStarted(Event, tag="run_started"):
+class RunStarted(Event, tag="run_started", frozen=True):
     """The trainer took the run, fresh or from a checkpoint at ``from_step``."""
 
     from_step: int
@@ -41,13 +41,13 @@ class RunStarted(Event, tag="run_started"):
     pid: int
 
 
-class PhaseChanged(Event, tag="phase_changed"):
+class PhaseChanged(Event, tag="phase_changed", frozen=True):
     """What the trainer does from now on."""
 
     phase: Phase
 
 
-class Step(Event, tag="step"):
+class Step(Event, tag="step", frozen=True):
     """One update: the loss before it, and where it stands."""
 
     step: int
@@ -62,7 +62,7 @@ class Step(Event, tag="step"):
     """Seconds spent in training since the run's first start, pauses not counted."""
 
 
-class Evaluated(Event, tag="evaluated"):
+class Evaluated(Event, tag="evaluated", frozen=True):
     """The corpus loss (split ``train``) or the validation loss, with one fixed set of weights.
 
     ``partial`` marks an evaluation that ended when its sum had proved that the mean cannot be below the
@@ -81,7 +81,7 @@ class Evaluated(Event, tag="evaluated"):
     partial: bool = False
 
 
-class Sampled(Event, tag="sampled"):
+class Sampled(Event, tag="sampled", frozen=True):
     """Text drawn from the weights of that step."""
 
     step: int
@@ -90,7 +90,7 @@ class Sampled(Event, tag="sampled"):
     settings: SamplingSettings
 
 
-class CheckpointSaved(Event, tag="checkpoint_saved"):
+class CheckpointSaved(Event, tag="checkpoint_saved", frozen=True):
     """A checkpoint is complete on disk; ``path`` is relative to the run."""
 
     step: int
@@ -100,7 +100,7 @@ class CheckpointSaved(Event, tag="checkpoint_saved"):
     reason: str
 
 
-class DeviceReading(Event, tag="device"):
+class DeviceReading(Event, tag="device", frozen=True):
     """Load in percent of the device, memory in bytes, temperature in degrees Celsius where known."""
 
     load: float
@@ -108,14 +108,14 @@ class DeviceReading(Event, tag="device"):
     temperature: float | None = None
 
 
-class Notice(Event, tag="notice"):
+class Notice(Event, tag="notice", frozen=True):
     """Something a person should know."""
 
     level: Level
     text: str
 
 
-class SettingChanged(Event, tag="setting_changed"):
+class SettingChanged(Event, tag="setting_changed", frozen=True):
     """A target, limit or learning rate was changed while the run went on, or by resume."""
 
     name: str
@@ -123,14 +123,14 @@ class SettingChanged(Event, tag="setting_changed"):
     previous: float | None = None
 
 
-class Rewound(Event, tag="rewound"):
+class Rewound(Event, tag="rewound", frozen=True):
     """The run went back to ``to_step``; later steps written before this event do not count."""
 
     to_step: int
     why: str
 
 
-class RunFinished(Event, tag="run_finished"):
+class RunFinished(Event, tag="run_finished", frozen=True):
     """The end. ``loss`` is the last corpus loss if there is one, else the running loss."""
 
     reason: Reason

@@ -7,6 +7,7 @@ commands at once. A line torn by a power cut is skipped by readers and closed of
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -14,11 +15,13 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from gpt2tui.runs.commands import AnyCommand
-from gpt2tui.runs.events import AnyEvent
+from gpt2tui.runs.events import AnyEvent, Rewound, RunStarted, Step
 
 T = TypeVar("T")
 
 _CHUNK = 1 << 20
+_STEP = b'{"type":"step",'
+"""How the line of a step begins, as msgspec writes it."""
 
 
 class JournalWriter:
@@ -42,8 +45,14 @@ class JournalWriter:
         if size and os.pread(self._descriptor, 1, size - 1) != b"\n":
             lines = b"\n" + lines
         view = memoryview(lines)
-        while view:
-            view = view[os.write(self._descriptor, view) :]
+        try:
+            while view:
+                view = view[os.write(self._descriptor, view) :]
+        except OSError:
+            # Only what nobody else has written after: cutting off another's line would be worse than a torn one.
+            if os.fstat(self._descriptor).st_size == size + len(lines) - len(view):
+                os.ftruncate(self._descriptor, size)
+            raise
 
     def sync(self) -> None:
         """Return when all lines are on the disk itself."""
@@ -65,7 +74,11 @@ class JournalReader(Generic[T]):
         self.offset = offset
 
     def poll(self) -> Iterator[T]:
-        """The whole lines that came since the last call, oldest first. Lines of unknown types are left out."""
+        """What came since the last call, oldest first. Torn lines and those of unknown types are left out."""
+        return (item for line in self.lines() if (item := self.decode(line)) is not None)
+
+    def lines(self) -> Iterator[bytes]:
+        """The whole lines that came since the last call, as they are, without their ends."""
         try:
             file = self._path.open("rb")
         except FileNotFoundError:
@@ -78,16 +91,44 @@ class JournalReader(Generic[T]):
                 rest = lines.pop()
                 for line in lines:
                     self.offset += len(line) + 1
-                    if (item := self._decode(line)) is not None:
-                        yield item
+                    yield line
 
-    def _decode(self, line: bytes) -> T | None:
-        # A torn line is no JSON, a newer program's event has a tag that is not known here: neither counts.
+    def decode(self, line: bytes) -> T | None:
+        """What a line says; None where it is torn (no JSON, or not even UTF-8) or of a type not known here."""
         try:
             item: T = self._decoder.decode(line)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError):
             return None
         return item
+
+
+def skim_events(path: Path, *, recent: int) -> Iterator[AnyEvent]:
+    """The events of a journal, but of the steps only the first, and the ``recent`` last ones that count.
+
+    Most lines of a long run are steps that nobody asks for; not decoding them is what makes a list of many runs
+    quick. Steps come after the other events of their stretch, each stretch ending where a resume or a rewind may
+    make some of its steps void.
+    """
+    reader = event_reader(path)
+    waiting: deque[bytes] = deque(maxlen=recent)
+    is_first = True
+    for line in reader.lines():
+        if line.startswith(_STEP) and not is_first:
+            waiting.append(line)
+            continue
+        event = reader.decode(line)
+        if isinstance(event, Step):
+            is_first = False
+        if isinstance(event, RunStarted | Rewound):
+            yield from _decoded(reader, waiting)
+            waiting.clear()
+        if event is not None:
+            yield event
+    yield from _decoded(reader, waiting)
+
+
+def _decoded(reader: JournalReader[AnyEvent], lines: Iterable[bytes]) -> Iterator[AnyEvent]:
+    return (event for line in lines if (event := reader.decode(line)) is not None)
 
 
 def event_reader(path: Path, *, offset: int = 0) -> JournalReader[AnyEvent]:

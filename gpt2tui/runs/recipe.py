@@ -73,7 +73,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     def problems(self) -> list[str]:
         """What is wrong with this recipe, a line a field; empty when nothing is."""
         found = []
-        if not self.learning_rate > 0:
+        if not 0 < self.learning_rate < math.inf:
             found.append(f"lr must be above 0, not {self.learning_rate}")
         if self.optimizer == "muon" and not (self.hidden_learning_rate and self.hidden_learning_rate > 0):
             found.append("recipe.hidden_learning_rate must be above 0 for muon")
@@ -83,6 +83,10 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             found.append(f"dropout must lie in [0, 1), not {self.dropout}")
         if self.schedule.warmup_steps < 0:
             found.append(f"warmup must not be negative: {self.schedule.warmup_steps}")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            found.append(f"recipe.betas must lie in [0, 1), not {self.betas}")
+        if not self.weight_decay >= 0:
+            found.append(f"recipe.weight_decay must not be negative: {self.weight_decay}")
         if not self.clip_norm > 0:
             found.append(f"recipe.clip_norm must be above 0, not {self.clip_norm}")
         return found

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -81,14 +83,14 @@ class Run:
         """
         try:
             return msgspec.json.decode(self.config_file.read_bytes(), type=RunConfig)
-        except (OSError, msgspec.DecodeError) as error:
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError) as error:
             raise Gpt2TuiError(f"run {self.id}: {self.config_file} cannot be read: {error}") from error
 
     def label(self) -> Label:
         """The viewers' label; an empty one where none was written."""
         try:
             return msgspec.json.decode(self.label_file.read_bytes(), type=Label)
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
             return Label()
 
     def set_label(self, label: Label) -> None:
@@ -96,8 +98,14 @@ class Run:
         write_whole(self.label_file, msgspec.json.format(msgspec.json.encode(label), indent=2) + b"\n")
 
     def name(self) -> str:
-        """What people call it: its label's name, else the one it was started with, else its id."""
-        return self.label().name or self.config().name or self.id
+        """What people call it: its label's name, else the one it was started with, else its id.
+
+        A damaged run.json costs a run its name and no more, so that the others can still be listed and found.
+        """
+        try:
+            return self.label().name or self.config().name or self.id
+        except Gpt2TuiError:
+            return self.id
 
     def events(self) -> Iterator[AnyEvent]:
         """All events so far, oldest first, also those that a resume made void."""
@@ -109,14 +117,17 @@ class Run:
 
     def is_alive(self) -> bool:
         """Whether a trainer holds the run now."""
-        if not self.lock_file.exists():
-            return False
-        probe = filelock.FileLock(self.lock_file, timeout=0)
         try:
-            probe.acquire()
-        except filelock.Timeout:
+            descriptor = os.open(self.lock_file, os.O_RDONLY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            return False
+        # Shared, so that two viewers that look at once do not take each other for the trainer.
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
             return True
-        probe.release()
+        finally:
+            os.close(descriptor)
         return False
 
     @property

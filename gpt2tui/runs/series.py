@@ -11,9 +11,11 @@ import os
 import struct
 import sys
 from collections.abc import Iterable
+from operator import attrgetter
 from pathlib import Path
 
 from gpt2tui.runs.events import AnyEvent, Rewound, RunStarted, Step
+from gpt2tui.runs.files import write_whole
 from gpt2tui.runs.journal import event_reader
 
 COLUMNS = (
@@ -30,47 +32,60 @@ COLUMNS = (
 )
 _RECORD = struct.Struct(f"<{len(COLUMNS)}d")
 _HEADER = struct.pack("<8sII", b"GPT2TUIS", 1, _RECORD.size)
+_STEP = COLUMNS.index("step")
+_values = attrgetter(*COLUMNS)
 
 
 class SeriesWriter:
-    """Appends steps; drops those that a resume or a rewind made void."""
+    """Appends steps; drops those that a resume or a rewind made void.
 
-    def __init__(self, path: Path) -> None:
-        self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        size = os.fstat(self._descriptor).st_size
-        if size < len(_HEADER) or os.pread(self._descriptor, len(_HEADER), 0) != _HEADER:
-            os.ftruncate(self._descriptor, 0)
-            os.pwrite(self._descriptor, _HEADER, 0)
-            size = len(_HEADER)
-        self._count = (size - len(_HEADER)) // _RECORD.size
+    It starts from the journal and not from the file that is there, which may lack what was lost with a power cut.
+    A file that readers may have mapped is never cut short, which would kill them, but replaced.
+    """
+
+    def __init__(self, path: Path, journal: Path) -> None:
+        self._path = path
+        self._descriptor = self._replace(series_of(journal))
 
     def append(self, events: Iterable[AnyEvent]) -> None:
         """Take the steps among ``events``, and drop records as the others ask."""
         records = bytearray()
         for event in events:
             if isinstance(event, Step):
-                records += _RECORD.pack(*(getattr(event, column) for column in COLUMNS))
+                records += _RECORD.pack(*_values(event))
             elif isinstance(event, RunStarted | Rewound):
                 self._write(records)
                 records.clear()
-                self._drop_after(event.from_step if isinstance(event, RunStarted) else event.to_step)
+                self._drop_after(_last_step_kept(event))
         self._write(records)
 
     def close(self) -> None:
         os.close(self._descriptor)
 
+    def _replace(self, records: bytes | bytearray) -> int:
+        write_whole(self._path, _HEADER + records)
+        self._count = len(records) // _RECORD.size
+        return os.open(self._path, os.O_RDWR | os.O_CLOEXEC)
+
     def _write(self, records: bytes | bytearray) -> None:
-        os.pwrite(self._descriptor, records, len(_HEADER) + self._count * _RECORD.size)
+        start = len(_HEADER) + self._count * _RECORD.size
+        written = 0
+        while written < len(records):
+            written += os.pwrite(self._descriptor, records[written:], start + written)
         self._count += len(records) // _RECORD.size
 
     def _drop_after(self, step: int) -> None:
-        while self._count and self._step(self._count - 1) > step:
-            self._count -= 1
-        os.ftruncate(self._descriptor, len(_HEADER) + self._count * _RECORD.size)
+        kept = self._count
+        while kept and self._step(kept - 1) > step:
+            kept -= 1
+        if kept < self._count:
+            records = os.pread(self._descriptor, kept * _RECORD.size, len(_HEADER))
+            os.close(self._descriptor)
+            self._descriptor = self._replace(records)
 
     def _step(self, index: int) -> float:
         record = os.pread(self._descriptor, _RECORD.size, len(_HEADER) + index * _RECORD.size)
-        return float(_RECORD.unpack(record)[1])
+        return float(_RECORD.unpack(record)[_STEP])
 
 
 class Series:
@@ -87,29 +102,45 @@ class Series:
     def __len__(self) -> int:
         return self._count
 
-    def __getitem__(self, column: str) -> memoryview:
+    def __getitem__(self, column: str) -> memoryview[float]:
         body = memoryview(self._map)[len(_HEADER) : len(_HEADER) + self._count * _RECORD.size]
         return body.cast("d")[COLUMNS.index(column) :: len(COLUMNS)]
 
 
 def open_series(path: Path, journal: Path) -> Series:
-    """The series at ``path``, rebuilt from the journal when it is missing or of another version."""
+    """The series at ``path``, made from the journal when it is missing or of another version."""
     if sys.byteorder != "little":
         raise OSError("series.bin is little-endian; this machine is not")
     try:
         return Series(path)
-    except (FileNotFoundError, ValueError):
-        building = path.with_name(f"{path.name}.{os.getpid()}")
-        writer = SeriesWriter(building)
+    except FileNotFoundError:
+        pass
+    except ValueError:
+        path.unlink(missing_ok=True)
+    building = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        building.write_bytes(_HEADER + series_of(journal))
         try:
-            bunch: list[AnyEvent] = []
-            for event in event_reader(journal).poll():
-                bunch.append(event)
-                if len(bunch) == 1024:
-                    writer.append(bunch)
-                    bunch.clear()
-            writer.append(bunch)
-        finally:
-            writer.close()
-        building.replace(path)
-        return Series(path)
+            os.link(building, path)  # and not replace: a trainer that starts meanwhile goes on writing to its own
+        except FileExistsError:
+            pass
+    finally:
+        building.unlink(missing_ok=True)
+    return Series(path)
+
+
+def series_of(journal: Path) -> bytearray:
+    """The records of all steps that count, as the journal tells them."""
+    records = bytearray()
+    for event in event_reader(journal).poll():
+        if isinstance(event, Step):
+            records += _RECORD.pack(*_values(event))
+        elif isinstance(event, RunStarted | Rewound):
+            step = _last_step_kept(event)
+            while records and _RECORD.unpack_from(records, len(records) - _RECORD.size)[_STEP] > step:
+                del records[-_RECORD.size :]
+    return records
+
+
+def _last_step_kept(event: RunStarted | Rewound) -> int:
+    return event.from_step if isinstance(event, RunStarted) else event.to_step

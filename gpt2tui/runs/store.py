@@ -53,7 +53,8 @@ class RunStore:
         if not self.folder.is_dir():
             return []
         found = [Run(entry) for entry in self.folder.iterdir() if not entry.name.startswith(".")]
-        return sorted((run for run in found if run.config_file.is_file()), key=lambda run: run.id, reverse=True)
+        dated = [(made, run) for run in found if (made := _made(run))]
+        return [run for _, run in sorted(dated, key=lambda pair: pair[0], reverse=True)]
 
     def find(self, reference: str = "latest", *, notice: Callable[[str], None] = lambda text: None) -> Run:
         """The run that an id, a name, a unique prefix of either, ``latest``, ``best`` or a path means.
@@ -102,9 +103,20 @@ class RunStore:
     def _best(self, runs: list[Run]) -> Run:
         losses = {}
         for run in runs:
-            loss = RunView.of(run).best_corpus_loss
+            try:
+                loss = RunView.of(run).best_corpus_loss
+            except Gpt2TuiError:
+                continue
             if loss is not None:
                 losses[run.id] = loss
         if not losses:
             raise UsageError("no run has a corpus loss yet, so none is the best; name one, or say latest")
         return min((run for run in runs if run.id in losses), key=lambda run: losses[run.id])
+
+
+def _made(run: Run) -> tuple[str, int] | None:
+    # An id tells the second; run.json, never rewritten, orders those made within one.
+    try:
+        return run.id[:15], run.config_file.stat().st_mtime_ns
+    except OSError:
+        return None

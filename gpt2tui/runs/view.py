@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Literal
 
 from gpt2tui.runs.config import RunConfig
@@ -24,11 +25,12 @@ from gpt2tui.runs.events import (
     Step,
 )
 from gpt2tui.runs.forecast import Forecast, forecast
+from gpt2tui.runs.journal import skim_events
 from gpt2tui.runs.run import Run
 
 State = Phase | Literal["stalled", "finished", "crashed", "new"]
 
-_RECENT = 400
+RECENT = 400
 """Steps kept for forecasts and medians; the whole history is in the series."""
 
 _KEPT_NOTICES = 50
@@ -46,7 +48,7 @@ class RunView:
         self.last_event: float = 0.0
         self.first_loss: float | None = None
         self.step: Step | None = None
-        self.steps: deque[Step] = deque(maxlen=_RECENT)
+        self.steps: deque[Step] = deque(maxlen=RECENT)
         self.corpus_loss: Evaluated | None = None
         self.validation_loss: Evaluated | None = None
         self.best_corpus_loss: float | None = None
@@ -59,13 +61,13 @@ class RunView:
     def of(cls, run: Run) -> RunView:
         """The view of all that a run's journal holds now."""
         view = cls(run.config())
-        view.fold(run.events())
+        view.fold(skim_events(run.events_file, recent=RECENT))
         return view
 
     def fold(self, events: Iterable[AnyEvent]) -> None:
         """Take events in, oldest first."""
         for event in events:
-            self.last_event = event.time
+            self.last_event = max(self.last_event, event.time)
             match event:
                 case Step():
                     self.step = event
@@ -79,7 +81,7 @@ class RunView:
                     self.phase = event.phase
                 case Evaluated(split="train"):
                     self.corpus_loss = event
-                    if self.best_corpus_loss is None or event.loss < self.best_corpus_loss:
+                    if not event.partial and (self.best_corpus_loss is None or event.loss < self.best_corpus_loss):
                         self.best_corpus_loss = event.loss
                 case Evaluated():
                     self.validation_loss = event
@@ -112,7 +114,7 @@ class RunView:
     def median_step_seconds(self) -> float:
         """Median seconds between recent steps; 0 before there are two."""
         steps = list(self.steps)[-50:]
-        gaps = sorted(after.elapsed - before.elapsed for before, after in zip(steps, steps[1:], strict=False))
+        gaps = sorted(after.elapsed - before.elapsed for before, after in pairwise(steps))
         return gaps[len(gaps) // 2] if gaps else 0.0
 
     def progress(self) -> float:
@@ -130,7 +132,7 @@ class RunView:
     def judged_loss(self) -> float:
         """The corpus loss of the weights as they are, where known, else the running loss."""
         assert self.step is not None
-        if self.corpus_loss and self.corpus_loss.step == self.step.step:
+        if self.corpus_loss and self.corpus_loss.step == self.step.step and not self.corpus_loss.partial:
             return self.corpus_loss.loss
         return self.step.running_loss
 

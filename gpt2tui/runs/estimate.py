@@ -1,0 +1,78 @@
+"""What a run will take: memory, disk and arithmetic, by formulas alone."""
+
+from __future__ import annotations
+
+import msgspec
+
+from gpt2tui.runs.config import Dtype, RunConfig
+from gpt2tui.runs.model_config import ModelConfig
+from gpt2tui.runs.recipe import Recipe
+
+BYTES: dict[Dtype, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
+_HEAD_ROWS = 256
+"""Rows of logits that exist at a time; those of the fused loss."""
+
+FORMULA = (
+    "training = 4 P (weights) + 4 P (gradients) + optimiser (AdamW: 8 bytes a parameter; Muon: 4 a parameter inside "
+    "the blocks) + 17 x layers x width x tokens at a time x bytes a value (activations, rough) + head "
+    "(4 x width x vocabulary, and 12 x 256 x vocabulary); sampling = weights + keys and values "
+    "(2 x layers x width x block size), in the run's dtype"
+)
+"""The formulas of :class:`Estimate` for people; P is the number of parameters, the unit bytes."""
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True):
+    """What one run takes. Everything in bytes unless its name says otherwise.
+
+    The activations are rough: 34 bytes a token, layer and unit of width at two bytes a value (Korthikanti et
+    al. 2022, section 4.1, without the attention scores, which are never stored). ``disk`` is the most that the
+    run keeps at once while a checkpoint is being written; its journal, about 0.4 kB a step, comes on top.
+    """
+
+    parameters: int
+    flops_per_token: int
+    weights: int
+    training_memory: int
+    sampling_memory: int
+    checkpoint: int
+    disk: int
+    tokens: int
+    tokens_per_pass: int
+    steps_per_pass: float
+
+
+def estimate(config: RunConfig) -> Estimate:
+    """What a run of this configuration takes."""
+    model = config.model
+    checkpoint = 4 * model.parameters + optimizer_bytes(model, config.recipe)
+    sequences = config.micro_batch or config.recipe.batch_size
+    return Estimate(
+        parameters=model.parameters,
+        flops_per_token=model.flops_per_token(config.block_size),
+        weights=4 * model.parameters,
+        training_memory=training_bytes(model, config.recipe, sequences * config.block_size, config.dtype),
+        sampling_memory=sampling_bytes(model, config.block_size, config.dtype),
+        checkpoint=checkpoint,
+        disk=(config.keep + 3) * checkpoint + 2 * config.corpus.tokens,
+        tokens=config.corpus.tokens,
+        tokens_per_pass=config.tokens_per_pass,
+        steps_per_pass=config.steps_per_pass,
+    )
+
+
+def optimizer_bytes(model: ModelConfig, recipe: Recipe) -> int:
+    """The optimiser's state: two float32 moments a parameter, one where Muon has the matrices of the blocks."""
+    hidden = 12 * model.layers * model.width**2 if recipe.optimizer == "muon" else 0
+    return 8 * model.parameters - 4 * hidden
+
+
+def training_bytes(model: ModelConfig, recipe: Recipe, tokens: int, dtype: Dtype) -> int:
+    """Memory to train with so many tokens at a time."""
+    activations = 17 * model.layers * model.width * tokens * BYTES[dtype]
+    head = (4 * model.width + 12 * _HEAD_ROWS) * model.vocabulary_size
+    return 8 * model.parameters + optimizer_bytes(model, recipe) + activations + head
+
+
+def sampling_bytes(model: ModelConfig, context: int, dtype: Dtype) -> int:
+    """Memory to sample one text: the weights, and keys and values of a full window."""
+    return (model.parameters + 2 * model.layers * model.width * context) * BYTES[dtype]
