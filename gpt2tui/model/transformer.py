@@ -85,7 +85,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, cache: KVCache | None, layer: int) -> Tensor:
         x = x + self.attn(self.ln_1(x), cache, layer)
-        return x + self.mlp(self.ln_2(x))
+        after: Tensor = x + self.mlp(self.ln_2(x))
+        return after
 
 
 class GPT2(nn.Module):
@@ -148,7 +149,8 @@ class GPT2(nn.Module):
             x = block(x, cache, layer)
         if cache is not None:
             cache.length += time
-        return self.ln_f(x)
+        normalised: Tensor = self.ln_f(x)
+        return normalised
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores over the vocabulary (..., vocabulary) for a hidden state (..., width)."""

@@ -1,0 +1,57 @@
+"""What the model looks at while it writes: the last tokens of every sample, and its answer to them."""
+
+from __future__ import annotations
+
+import msgspec
+import torch
+from torch import Tensor
+
+from gpt2tui.model.kv_cache import KVCache
+from gpt2tui.model.transformer import GPT2
+
+
+class Window:
+    """At most ``context`` tokens of each sample, all samples equally many.
+
+    When a token does not fit any more, the last half is kept (the new token in it) and read anew: learned
+    positions allow no sliding. The rule is the same with a cache of keys and values and without.
+    """
+
+    def __init__(self, model: GPT2, tokens: Tensor, *, context: int, use_cache: bool) -> None:
+        """Begin with ``tokens`` (samples, time), of which the last ``context`` are looked at."""
+        if not 1 <= context <= model.config.block_size:
+            raise ValueError(
+                f"context {context} must lie between 1 and {model.config.block_size}, the model's positions"
+            )
+        self._model = model
+        self._context = context
+        self._weight = next(model.parameters())
+        self._tokens = tokens[:, -context:].to(self._weight.device)
+        self._use_cache = use_cache
+        self._cache: KVCache | None = None
+
+    @torch.inference_mode()
+    def logits(self) -> Tensor:
+        """Scores (samples, vocabulary) of the token that follows the window, in the model's dtype."""
+        cache = self._filled()
+        read = cache.length if cache is not None else 0
+        hidden = self._model.hidden(self._tokens[:, read:], cache)  # (samples, unread, width)
+        return self._model.logits(hidden[:, -1])
+
+    def append(self, tokens: Tensor) -> None:
+        """Add the next token (samples,) of every sample."""
+        following = torch.cat((self._tokens, tokens[:, None].to(self._tokens.device)), dim=1)
+        if following.shape[1] > self._context:
+            following = following[:, -max(1, self._context // 2) :]
+            if self._cache is not None:
+                self._cache.length = 0
+        self._tokens = following
+
+    def _filled(self) -> KVCache | None:
+        """The cache, made when it is first needed, with room for the context only."""
+        if self._use_cache and self._cache is None:
+            shape = msgspec.structs.replace(self._model.config, block_size=self._context)
+            self._cache = KVCache(
+                shape, len(self._tokens), device=self._weight.device, dtype=self._weight.dtype
+            )
+        return self._cache
