@@ -102,7 +102,9 @@ class RunConfig(Frozen, frozen=True, kw_only=True):
         """All that is wrong, field by field; empty when nothing is."""
         found = self.model.problems() + self.recipe.problems()
         if not 1 <= self.block_size <= self.model.block_size:
-            found.append(f"block size {self.block_size} must lie between 1 and {self.model.block_size}, the model's")
+            found.append(
+                f"block size {self.block_size} must lie between 1 and {self.model.block_size}, the model's"
+            )
         if self.corpus.train_tokens <= self.block_size:
             found.append(
                 f"block size {self.block_size} needs {self.block_size + 1} training tokens; "
@@ -126,4 +128,6 @@ class RunConfig(Frozen, frozen=True, kw_only=True):
 
     def digest(self) -> str:
         """A short hash of the configuration, the same for the same run.json."""
-        return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:16]
+        # Read back first: a whole number in a field of float becomes one only then.
+        as_read = msgspec.json.decode(msgspec.json.encode(self), type=RunConfig)
+        return hashlib.sha256(msgspec.json.encode(as_read, order="sorted")).hexdigest()[:16]

@@ -43,6 +43,8 @@ def forecast(points: Sequence[tuple[float, float]], target: float) -> Forecast |
     doubt = 1.28 * math.sqrt(residual / spread)
     if slope >= 0 or gap / slope > _FARTHEST * span:
         return None
+    # The slope's error turns the line about its middle, not about its end.
+    drop, since = math.log(target) - mean_y, last - mean_x
     slowest = slope + doubt
-    latest = gap / slowest if slowest < 0 else math.inf
-    return Forecast(gap / slope, gap / (slope - doubt), latest)
+    latest = drop / slowest - since if slowest < 0 else math.inf
+    return Forecast(gap / slope, max(0.0, drop / (slope - doubt) - since), latest)

@@ -25,10 +25,13 @@ _STEP = b'{"type":"step",'
 
 
 class JournalWriter:
-    """Appends structs to a journal; made when the first is written."""
+    """Appends structs to a journal; made when the first is written.
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    The only writer of a journal may take back what a full disk let it write half, which one of several must not.
+    """
+
+    def __init__(self, path: Path, *, is_only_writer: bool = False) -> None:
+        self._is_only_writer = is_only_writer
         self._encoder = msgspec.json.Encoder()
         self._descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
@@ -36,7 +39,7 @@ class JournalWriter:
         """Append items, a line each, in one write; a torn line before them is ended first.
 
         Raises:
-            OSError: the disk is full. What was written of these lines is taken back where that is possible.
+            OSError: the disk is full.
         """
         lines = self._encoder.encode_lines(list(items))
         if not lines:

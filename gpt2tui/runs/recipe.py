@@ -38,7 +38,9 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
             return 1.0
         if now >= self.decay_until:
             return self.final_factor
-        return self._between(1.0, self.final_factor, (now - self.decay_from) / (self.decay_until - self.decay_from))
+        return self._between(
+            1.0, self.final_factor, (now - self.decay_from) / (self.decay_until - self.decay_from)
+        )
 
     def _between(self, start: float, end: float, share: float) -> float:
         if self.shape == "cosine":
@@ -101,7 +103,9 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 def recipe_names() -> list[str]:
     """The recipes in the package, sorted."""
-    return sorted(entry.name.removesuffix(".toml") for entry in _folder().iterdir() if entry.name.endswith(".toml"))
+    return sorted(
+        entry.name.removesuffix(".toml") for entry in _folder().iterdir() if entry.name.endswith(".toml")
+    )
 
 
 def load_recipe(name: str) -> Recipe:

@@ -121,7 +121,9 @@ def open_series(path: Path, journal: Path) -> Series:
     try:
         building.write_bytes(_HEADER + series_of(journal))
         try:
-            os.link(building, path)  # and not replace: a trainer that starts meanwhile goes on writing to its own
+            os.link(
+                building, path
+            )  # and not replace: a trainer that starts meanwhile goes on writing to its own
         except FileExistsError:
             pass
     finally:

@@ -81,7 +81,9 @@ class RunView:
                     self.phase = event.phase
                 case Evaluated(split="train"):
                     self.corpus_loss = event
-                    if not event.partial and (self.best_corpus_loss is None or event.loss < self.best_corpus_loss):
+                    if not event.partial and (
+                        self.best_corpus_loss is None or event.loss < self.best_corpus_loss
+                    ):
                         self.best_corpus_loss = event.loss
                 case Evaluated():
                     self.validation_loss = event
