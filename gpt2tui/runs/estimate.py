@@ -13,8 +13,8 @@ _HEAD_ROWS = 256
 """Rows of logits that exist at a time; those of the fused loss."""
 
 FORMULA = (
-    "training = 4 P (weights) + 4 P (gradients) + optimiser (AdamW: 8 bytes a parameter; Muon: 4 a parameter inside "
-    "the blocks) + 17 x layers x width x tokens at a time x bytes a value (activations, rough) + head "
+    "training = 4 P (weights) + 4 P (gradients) + optimiser (AdamW: 8 bytes a parameter; Muon: 4 a parameter "
+    "inside the blocks) + 17 x layers x width x tokens at a time x bytes a value (activations, rough) + head "
     "(4 x width x vocabulary, and 12 x 256 x vocabulary); sampling = weights + keys and values "
     "(2 x layers x width x block size), in the run's dtype"
 )
@@ -25,8 +25,8 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """What one run takes. Everything in bytes unless its name says otherwise.
 
     The activations are rough: 34 bytes a token, layer and unit of width at two bytes a value (Korthikanti et
-    al. 2022, section 4.1, without the attention scores, which are never stored). ``disk`` is the most that the
-    run keeps at once while a checkpoint is being written; its journal, about 0.4 kB a step, comes on top.
+    al. 2022, section 4.1, without the attention scores, which are never stored). ``disk`` is the most that a
+    run keeps while a checkpoint is being written; its journal, about 0.4 kB a step, comes on top.
     """
 
     parameters: int
@@ -61,7 +61,7 @@ def estimate(config: RunConfig) -> Estimate:
 
 
 def optimizer_bytes(model: ModelConfig, recipe: Recipe) -> int:
-    """The optimiser's state: two float32 moments a parameter, one where Muon has the matrices of the blocks."""
+    """The optimiser's state: two float32 moments a parameter; one for the matrices that Muon has."""
     hidden = 12 * model.layers * model.width**2 if recipe.optimizer == "muon" else 0
     return 8 * model.parameters - 4 * hidden
 

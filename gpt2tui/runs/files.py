@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 @contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
-    """A file to write beside ``path``, which takes its place, on the disk itself, when the block ends well."""
+    """A file to write beside ``path``, which takes its place, on the disk itself, if the block ends well."""
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
         with beside.open("wb") as file:

@@ -1,7 +1,7 @@
 """Append-only journals of JSON lines, read by ``tail -f`` and ``jq`` as well as by us.
 
-One line is one ``write`` of whole bytes to a file opened with ``O_APPEND``, so that several viewers can append
-commands at once. A line torn by a power cut is skipped by readers and closed off by the next writer.
+One line is one ``write`` of whole bytes to a file opened with ``O_APPEND``, so that several viewers can
+append commands at once. A line torn by a power cut is skipped by readers and closed off by the next writer.
 """
 
 from __future__ import annotations
@@ -19,15 +19,17 @@ from gpt2tui.runs.events import AnyEvent, Rewound, RunStarted, Step
 
 T = TypeVar("T")
 
+EVENTS_FILE = "events.jsonl"
+
 _CHUNK = 1 << 20
 _STEP = b'{"type":"step",'
 """How the line of a step begins, as msgspec writes it."""
 
 
 class JournalWriter:
-    """Appends structs to a journal; made when the first is written.
+    """Appends structs to a journal, which is made when there is none.
 
-    The only writer of a journal may take back what a full disk let it write half, which one of several must not.
+    The only writer of a journal takes back what a full disk let it write half, which one of several must not.
     """
 
     def __init__(self, path: Path, *, is_only_writer: bool = False) -> None:
@@ -52,8 +54,7 @@ class JournalWriter:
             while view:
                 view = view[os.write(self._descriptor, view) :]
         except OSError:
-            # Only what nobody else has written after: cutting off another's line would be worse than a torn one.
-            if os.fstat(self._descriptor).st_size == size + len(lines) - len(view):
+            if self._is_only_writer:
                 os.ftruncate(self._descriptor, size)
             raise
 
@@ -97,7 +98,7 @@ class JournalReader(Generic[T]):
                     yield line
 
     def decode(self, line: bytes) -> T | None:
-        """What a line says; None where it is torn (no JSON, or not even UTF-8) or of a type not known here."""
+        """What a line says; None where it is torn (no JSON, nor even UTF-8) or of an unknown type."""
         try:
             item: T = self._decoder.decode(line)
         except (msgspec.DecodeError, UnicodeDecodeError):
@@ -108,9 +109,9 @@ class JournalReader(Generic[T]):
 def skim_events(path: Path, *, recent: int) -> Iterator[AnyEvent]:
     """The events of a journal, but of the steps only the first, and the ``recent`` last ones that count.
 
-    Most lines of a long run are steps that nobody asks for; not decoding them is what makes a list of many runs
-    quick. Steps come after the other events of their stretch, each stretch ending where a resume or a rewind may
-    make some of its steps void.
+    Most lines of a long run are steps that nobody asks for; not decoding them is what makes a list of many
+    runs quick. Steps come after the other events of their stretch, each stretch ending where a resume or a
+    rewind may make some of its steps void.
     """
     reader = event_reader(path)
     waiting: deque[bytes] = deque(maxlen=recent)

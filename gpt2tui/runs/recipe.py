@@ -17,8 +17,8 @@ DropoutPlace = Literal["embedding", "attention", "projection", "mlp"]
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The learning rate, as a factor of its peak.
 
-    It rises from ``start_factor`` over ``warmup_steps``, holds until ``decay_from``, falls to ``final_factor``
-    at ``decay_until``, and stays there. ``unit`` says what the last two count.
+    It rises from ``start_factor`` over ``warmup_steps``, holds until ``decay_from``, falls to
+    ``final_factor`` at ``decay_until``, and stays there. ``unit`` says what the last two count.
     """
 
     unit: Literal["steps", "passes"]
@@ -30,7 +30,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     final_factor: float
 
     def factor(self, step: int, passes: float) -> float:
-        """The factor for the step that follows ``step`` finished steps and ``passes`` passes of the corpus."""
+        """The factor for the step that follows ``step`` finished steps and ``passes`` passes."""
         if step < self.warmup_steps:
             return self._between(self.start_factor, 1.0, step / self.warmup_steps)
         now = step if self.unit == "steps" else passes

@@ -15,7 +15,7 @@ from gpt2tui.runs.commands import Command
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.events import AnyEvent
 from gpt2tui.runs.files import tree_bytes, write_whole
-from gpt2tui.runs.journal import JournalWriter, event_reader
+from gpt2tui.runs.journal import EVENTS_FILE, JournalWriter, event_reader
 from gpt2tui.runs.series import Series, open_series
 
 _LOCK_SECONDS = 2.0
@@ -53,7 +53,7 @@ class Run:
 
     @property
     def events_file(self) -> Path:
-        return self.folder / "events.jsonl"
+        return self.folder / EVENTS_FILE
 
     @property
     def series_file(self) -> Path:
@@ -113,7 +113,7 @@ class Run:
 
     def series(self) -> Series:
         """The columns of all steps that count."""
-        return open_series(self.series_file, self.events_file)
+        return open_series(self.series_file)
 
     def is_alive(self) -> bool:
         """Whether a trainer holds the run now."""

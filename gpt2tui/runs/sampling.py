@@ -29,7 +29,7 @@ class SamplingSettings(msgspec.Struct, frozen=True, kw_only=True):
             (self.top_k >= 0, f"top-k must not be negative: {self.top_k}"),
             (0 < self.top_p <= 1, f"top-p must lie in (0, 1], not {self.top_p}"),
             (0 <= self.min_p <= 1, f"min-p must lie in [0, 1], not {self.min_p}"),
-            (self.repetition_penalty > 0, f"repetition-penalty must be above 0, not {self.repetition_penalty}"),
+            (self.repetition_penalty > 0, f"repetition-penalty must be above 0: {self.repetition_penalty}"),
             (all(self.stop), "stop must not be empty"),
         ]
         return [message for is_right, message in checks if not is_right]

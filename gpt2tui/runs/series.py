@@ -11,12 +11,13 @@ import os
 import struct
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from operator import attrgetter
 from pathlib import Path
 
 from gpt2tui.runs.events import AnyEvent, Rewound, RunStarted, Step
 from gpt2tui.runs.files import write_whole
-from gpt2tui.runs.journal import event_reader
+from gpt2tui.runs.journal import EVENTS_FILE, event_reader
 
 COLUMNS = (
     "time",
@@ -39,13 +40,13 @@ _values = attrgetter(*COLUMNS)
 class SeriesWriter:
     """Appends steps; drops those that a resume or a rewind made void.
 
-    It starts from the journal and not from the file that is there, which may lack what was lost with a power cut.
+    It starts from the journal beside it, since the file that is there may lack what a power cut took.
     A file that readers may have mapped is never cut short, which would kill them, but replaced.
     """
 
-    def __init__(self, path: Path, journal: Path) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._descriptor = self._replace(series_of(journal))
+        self._descriptor = self._replace(series_of(path.with_name(EVENTS_FILE)))
 
     def append(self, events: Iterable[AnyEvent]) -> None:
         """Take the steps among ``events``, and drop records as the others ask."""
@@ -80,8 +81,9 @@ class SeriesWriter:
             kept -= 1
         if kept < self._count:
             records = os.pread(self._descriptor, kept * _RECORD.size, len(_HEADER))
-            os.close(self._descriptor)
+            outdated = self._descriptor
             self._descriptor = self._replace(records)
+            os.close(outdated)
 
     def _step(self, index: int) -> float:
         record = os.pread(self._descriptor, _RECORD.size, len(_HEADER) + index * _RECORD.size)
@@ -107,8 +109,8 @@ class Series:
         return body.cast("d")[COLUMNS.index(column) :: len(COLUMNS)]
 
 
-def open_series(path: Path, journal: Path) -> Series:
-    """The series at ``path``, made from the journal when it is missing or of another version."""
+def open_series(path: Path) -> Series:
+    """The series at ``path``, made from the journal beside it when it is missing or of another version."""
     if sys.byteorder != "little":
         raise OSError("series.bin is little-endian; this machine is not")
     try:
@@ -119,13 +121,10 @@ def open_series(path: Path, journal: Path) -> Series:
         path.unlink(missing_ok=True)
     building = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        building.write_bytes(_HEADER + series_of(journal))
-        try:
-            os.link(
-                building, path
-            )  # and not replace: a trainer that starts meanwhile goes on writing to its own
-        except FileExistsError:
-            pass
+        building.write_bytes(_HEADER + series_of(path.with_name(EVENTS_FILE)))
+        # A link and not a rename: a trainer that starts meanwhile goes on writing to its own.
+        with suppress(FileExistsError):
+            os.link(building, path)
     finally:
         building.unlink(missing_ok=True)
     return Series(path)

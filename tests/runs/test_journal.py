@@ -94,7 +94,7 @@ from pathlib import Path
 from gpt2tui.runs.commands import Pause
 from gpt2tui.runs.journal import JournalWriter
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-writer = JournalWriter(Path(sys.argv[1]))
+writer = JournalWriter(Path(sys.argv[1]), is_only_writer=len(sys.argv) > 2)
 writer.append([Pause(id="before")])
 size = Path(sys.argv[1]).stat().st_size
 resource.setrlimit(resource.RLIMIT_FSIZE, (size + 30, size + 30))
@@ -105,14 +105,15 @@ except OSError as error:
 """
 
 
-def test_lines_that_did_not_fit_are_taken_back(tmp_path: Path) -> None:
+@pytest.mark.parametrize("is_only_writer", [True, False])
+def test_of_lines_that_did_not_fit_none_is_read(tmp_path: Path, is_only_writer: bool) -> None:
     path = tmp_path / "commands.jsonl"
-    with python(_FULL, str(path)) as process:
+    with python(_FULL, str(path), *["alone"] * is_only_writer) as process:
         out, problem = process.communicate(timeout=20)
     assert out == f"{errno.EFBIG}\n", problem
+    assert path.read_bytes().endswith(b"\n") is is_only_writer
     write(path, Stop(id="after"))
     assert [command.id for command in command_reader(path).poll()] == ["before", "after"]
-    assert b"lost" not in path.read_bytes()
 
 
 def test_skimming_keeps_all_but_the_steps_in_between(tmp_path: Path) -> None:
