@@ -90,15 +90,16 @@ class Block(nn.Module):
 
 
 class GPT2(nn.Module):
-    """The whole model. Its head is ``wte`` itself, so no second matrix exists."""
+    """The whole model, made by :meth:`empty` or :meth:`initialised`. Its head is ``wte`` itself, no second matrix."""
 
     def __init__(self, config: ModelConfig, dropout: Dropout | None = None) -> None:
         super().__init__()
         dropout = dropout or Dropout()
         self.config = config
         self.embedding_dropout = dropout.embedding
-        self.wte = nn.Embedding(config.vocabulary_size, config.width)
-        self.wpe = nn.Embedding(config.block_size, config.width)
+        # nn.Embedding(...) itself would draw weights, which on the meta device imports torch._dynamo: 1.4 s.
+        self.wte = nn.Embedding.from_pretrained(torch.empty(config.vocabulary_size, config.width), freeze=False)
+        self.wpe = nn.Embedding.from_pretrained(torch.empty(config.block_size, config.width), freeze=False)
         self.h = nn.ModuleList(Block(config, dropout) for _ in range(config.layers))
         self.ln_f = nn.LayerNorm(config.width, eps=LAYER_NORM_EPSILON)
 
