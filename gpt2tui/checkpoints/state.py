@@ -38,7 +38,8 @@ class TrainerState(msgspec.Struct, frozen=True, kw_only=True):
     dtype: str
     elapsed: float
     rewinds: int = 0
-    corpus_loss: float | None = None
+    judged_passes: float | None = None
+    judged_loss: float | None = None
     best_corpus_loss: float | None = None
     scaler: dict[str, float] = {}
     files: dict[str, FileRecord] = {}

@@ -58,6 +58,15 @@ class Limits(Frozen, forbid_unknown_fields=True, frozen=True, kw_only=True):
     max_seconds: float | None = None
     max_tokens: int | None = None
 
+    def problems(self) -> list[str]:
+        """What is wrong, a line a field; empty when nothing is."""
+        values = ((field, getattr(self, field)) for field in self.__struct_fields__)
+        return [
+            f"{field.replace('_', '-')} must not be negative: {value:g}"
+            for field, value in values
+            if value is not None and value < 0
+        ]
+
 
 class RunConfig(Frozen, frozen=True, kw_only=True):
     """Everything that decides what a run computes, and what it was started with."""
@@ -100,7 +109,7 @@ class RunConfig(Frozen, frozen=True, kw_only=True):
 
     def problems(self) -> list[str]:
         """All that is wrong, field by field; empty when nothing is."""
-        found = self.model.problems() + self.recipe.problems()
+        found = self.model.problems() + self.recipe.problems() + self.limits.problems()
         if not 1 <= self.block_size <= self.model.block_size:
             found.append(
                 f"block size {self.block_size} must lie between 1 and {self.model.block_size}, the model's"
@@ -114,16 +123,6 @@ class RunConfig(Frozen, frozen=True, kw_only=True):
             found.append(f"micro-batch must be at least 1, not {self.micro_batch}")
         if self.keep < 0:
             found.append(f"keep must not be negative: {self.keep}")
-        for field in ("target_loss", "max_steps", "max_seconds", "max_tokens"):
-            value = getattr(self.limits, field)
-            if value is not None and not 0 <= value < math.inf:
-                found.append(f"{field.replace('_', '-')} must be a number that is not negative, not {value}")
-        for field in ("checkpoint_every", "evaluate_every", "sample_every"):
-            every = getattr(self, field)
-            if every.steps < 0 or not 0 <= every.seconds < math.inf:
-                found.append(f"{field.replace('_', '-')} must not be negative: {every}")
-        if self.threads < 1:
-            found.append(f"threads must be at least 1, not {self.threads}")
         return found
 
     def digest(self) -> str:

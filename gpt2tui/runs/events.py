@@ -101,9 +101,9 @@ class CheckpointSaved(Event, tag="checkpoint_saved", frozen=True):
 
 
 class DeviceReading(Event, tag="device", frozen=True):
-    """Load in percent of the device, memory in bytes, temperature in degrees Celsius where known."""
+    """Load in percent of the device and temperature in degrees Celsius where known, memory in bytes."""
 
-    load: float
+    load: float | None
     memory: int
     temperature: float | None = None
 

@@ -1,0 +1,5 @@
+"""``python -m gpt2tui``."""
+
+from gpt2tui.cli import app
+
+app()

@@ -1,0 +1,121 @@
+"""The command line: one file a command or group, every heavy import inside a command's body."""
+
+from __future__ import annotations
+
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from gpt2tui import __version__
+from gpt2tui.cli.corpora import corpora_app
+from gpt2tui.cli.doctor import doctor
+from gpt2tui.cli.evaluate import evaluate
+from gpt2tui.cli.info import info
+from gpt2tui.cli.paths import paths
+from gpt2tui.cli.resume import resume
+from gpt2tui.cli.runs import runs_app
+from gpt2tui.cli.sample import sample
+from gpt2tui.cli.settings_file import load_defaults
+from gpt2tui.cli.train import train
+from gpt2tui.cli.watch import watch
+from gpt2tui.errors import Gpt2TuiError, UsageError
+from gpt2tui.runs.paths import Paths
+
+NO_APP = (
+    "the app is not part of this version; train with: gpt2tui train --headless, "
+    "look with: gpt2tui watch --once, talk with: gpt2tui sample"
+)
+
+
+class _Root(TyperGroup):
+    """Turns every error into one line and its exit code."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except Gpt2TuiError as error:
+            _tell(ctx, error, str(error))
+            raise typer.Exit(error.exit_code) from error
+        except BrokenPipeError:
+            # Nobody reads stdout any more; the interpreter must not trip over it when it flushes at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise typer.Exit(0) from None
+        except KeyboardInterrupt:
+            raise typer.Exit(130) from None
+        except OSError as error:
+            _tell(ctx, error, str(error))
+            raise typer.Exit(1) from error
+        except Exception as error:
+            if type(error).__module__.startswith(("typer", "click")):
+                raise
+            _tell(ctx, error, f"unexpected {type(error).__name__}: {error} (--debug shows where)")
+            raise typer.Exit(1) from error
+
+
+def _tell(ctx: Any, error: BaseException, message: str) -> None:
+    if ctx.meta.get("debug"):
+        traceback.print_exception(error)
+    typer.echo(f"gpt2tui: {' '.join(message.split())}", err=True)
+
+
+app = typer.Typer(
+    name="gpt2tui",
+    cls=_Root,
+    help="Train a GPT-2 on your own text, in your terminal, and talk to it.",
+    no_args_is_help=False,
+    add_completion=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={
+        "help_option_names": ["-h", "--help"],
+        "token_normalize_func": lambda token: token.replace("_", "-"),
+        "auto_envvar_prefix": "GPT2TUI",
+        "max_content_width": 100,
+    },
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"gpt2tui {__version__}")
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    ctx: typer.Context,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+    config: Annotated[
+        Path | None, typer.Option("--config", help="TOML file with defaults.", show_default=False)
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Train a GPT-2 on your own text, in your terminal, and talk to it."""
+    ctx.meta["debug"] = debug
+    file = config or Paths.from_environment().config_file
+    if config or file.is_file():
+        ctx.default_map = load_defaults(file, ctx)
+    if ctx.invoked_subcommand is None:
+        if sys.stdin.isatty() and sys.stdout.isatty():
+            raise UsageError(NO_APP)
+        typer.echo(ctx.get_help())
+        raise typer.Exit(2)
+
+
+app.command("train")(train)
+app.command("resume")(resume)
+app.command("watch")(watch)
+app.command("sample")(sample)
+app.command("eval")(evaluate)
+app.add_typer(runs_app, name="runs")
+app.add_typer(corpora_app, name="corpora")
+app.command("info")(info)
+app.command("doctor")(doctor)
+app.command("paths")(paths)

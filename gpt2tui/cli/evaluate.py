@@ -1,0 +1,91 @@
+"""``gpt2tui eval``: the corpus loss of a checkpoint, computed anew."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import typer
+
+from gpt2tui.cli.allocator import tune_allocator
+from gpt2tui.cli.output import print_json
+from gpt2tui.errors import CorpusError, UsageError
+from gpt2tui.runs.paths import Paths
+from gpt2tui.runs.store import RunStore
+
+
+def evaluate(
+    run: Annotated[str, typer.Argument(help="Id, name, unique prefix, latest, best or path.")] = "latest",
+    text: Annotated[
+        list[str] | None, typer.Argument(help="Another text than the run's own.", show_default=False)
+    ] = None,
+    checkpoint: Annotated[
+        str | None, typer.Option("--checkpoint", help="best, last or a step; by default best, else last.")
+    ] = None,
+    split: Annotated[str, typer.Option(help="train or validation.")] = "train",
+    encoding: Annotated[str | None, typer.Option(help="Of the text.", show_default=False)] = None,
+    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    dtype: Annotated[
+        str, typer.Option(help="auto (the run's own, on its device), float32, bfloat16 or float16.")
+    ] = "auto",
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Measure the loss of RUN's checkpoint over its own text, or over TEXT."""
+    if split not in ("train", "validation"):
+        raise UsageError(f"split must be train or validation, not {split!r}")
+    tune_allocator()
+    chosen = RunStore(Paths.from_environment().runs).find(run, notice=lambda line: typer.echo(line, err=True))
+    config = chosen.config()
+
+    import torch
+
+    from gpt2tui.checkpoints.folder import CheckpointFolder
+    from gpt2tui.generation.loading import load_model
+    from gpt2tui.training.device import DTYPES, choose_device, choose_dtype
+    from gpt2tui.training.evaluation import corpus_loss
+    from gpt2tui.training.session import run_tokens
+
+    found = CheckpointFolder(chosen.checkpoints).find(checkpoint)
+    if text:
+        from gpt2tui.cli.preparing import prepared_corpus
+
+        tokens, split = prepared_corpus(text, encoding=encoding).tokens, "text"
+    else:
+        edge = config.corpus.train_tokens
+        tokens = run_tokens(chosen, config)
+        tokens = tokens[:edge] if split == "train" else tokens[edge:]
+    if len(tokens) < 2:
+        raise CorpusError(f"there is nothing to predict: the {split} part has {len(tokens)} tokens")
+    where = choose_device(device)
+    format_name = config.dtype if dtype == "auto" and where == config.device else choose_dtype(dtype, where)[0]
+    state = found.state()
+    torch.set_num_threads(state.threads if where == "cpu" else torch.get_num_threads())
+    # Weights stay in float32 and products run in the run's format, as they did in training.
+    model = load_model(config, found, device=where, dtype=torch.float32)
+    result = corpus_loss(
+        model,
+        tokens,
+        block_size=config.block_size,
+        batch_size=state.micro_batch,
+        dtype=DTYPES[format_name],
+    )
+    answer = {
+        "run": chosen.id,
+        "checkpoint": found.name,
+        "step": state.step,
+        "split": split,
+        "loss": result.loss,
+        "perplexity": math.exp(result.loss),
+        "tokens": result.tokens,
+        "estimate": result.is_estimate,
+        "device": where,
+        "dtype": format_name,
+    }
+    if as_json:
+        print_json(answer)
+        return
+    kind = "estimated " if result.is_estimate else ""
+    typer.echo(f"run {chosen.id}, step {state.step:,}, {where} {format_name}", err=True)
+    typer.echo(
+        f"{kind}{split} loss {result.loss:.6f}   perplexity {math.exp(result.loss):.4f}   {result.tokens:,} tokens"
+    )

@@ -1,0 +1,40 @@
+"""Words of the command line that stand for times and rhythms."""
+
+from __future__ import annotations
+
+import re
+
+from gpt2tui.errors import UsageError
+from gpt2tui.runs.config import Every
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
+_TIME = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
+_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+
+
+def parse_seconds(text: str) -> float:
+    """Seconds of a time such as ``90``, ``30m`` or ``1h30m``.
+
+    Raises:
+        UsageError: it is not one.
+    """
+    if text.replace(".", "", 1).isdigit():
+        return float(text)
+    if not _TIME.fullmatch(text):
+        raise UsageError(f"{text!r} is not a time; say for example 90s, 30m or 1h30m")
+    return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+
+
+def parse_every(text: str) -> Every:
+    """The rhythm of ``500`` (steps), ``10m`` (time) or ``never``.
+
+    Raises:
+        UsageError: it is none of these.
+    """
+    if text in ("never", "0"):
+        return Every()
+    if text.isdigit():
+        return Every(steps=int(text))
+    if not _TIME.fullmatch(text):
+        raise UsageError(f"{text!r} is no rhythm; say for example 500 (steps), 10m (time) or never")
+    return Every(seconds=parse_seconds(text))

@@ -1,0 +1,67 @@
+"""``gpt2tui resume``: go on from the last good checkpoint."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from gpt2tui.cli.allocator import tune_allocator
+from gpt2tui.cli.parsing import parse_seconds
+from gpt2tui.cli.train import HEADLESS_ONLY
+from gpt2tui.cli.training_console import Style, follow_training
+from gpt2tui.errors import Gpt2TuiError, UsageError
+from gpt2tui.runs.commands import Set
+from gpt2tui.runs.paths import Paths
+from gpt2tui.runs.store import RunStore
+from gpt2tui.runs.view import RunView
+
+
+def resume(
+    ctx: typer.Context,
+    run: Annotated[str, typer.Argument(help="Id, name, unique prefix, latest, best or path.")] = "latest",
+    headless: Annotated[bool, typer.Option("--headless", help="Train here, in the foreground, without the app.")] = False,
+    target_loss: Annotated[
+        float | None, typer.Option("--target-loss", "--threshold", help="A new target; 0 is never.")
+    ] = None,
+    no_target: Annotated[bool, typer.Option("--no-target", help="Go on until a limit.")] = False,
+    max_steps: Annotated[int | None, typer.Option(help="End after so many steps in all.")] = None,
+    max_time: Annotated[str | None, typer.Option(help="End after so long, counted from now.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="End after so many tokens in all.")] = None,
+    lr: Annotated[float | None, typer.Option(help="A new peak learning rate.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what goes wrong.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
+    as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Print every event as a JSON line.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+) -> None:
+    """Go on with RUN from its last good checkpoint, exactly as if it had not been interrupted."""
+    ctx.meta["debug"] = debug or ctx.meta.get("debug", False)
+    if not headless and sys.stdin.isatty() and sys.stdout.isatty():
+        raise UsageError(HEADLESS_ONLY)
+    given = {
+        "target_loss": target_loss,
+        "max_steps": max_steps,
+        "max_seconds": parse_seconds(max_time) if max_time is not None else None,
+        "max_tokens": max_tokens,
+        "learning_rate": lr,
+    }
+    if wrong := [name for name, value in given.items() if value is not None and value < 0]:
+        raise UsageError(f"must not be negative: {', '.join(name.replace('_', '-') for name in wrong)}")
+    if lr == 0:
+        raise UsageError("lr must be above 0")
+    changes = [Set(name=name, value=value) for name, value in given.items() if value is not None]  # type: ignore[arg-type]
+    if no_target:
+        changes.append(Set(name="target_loss", value=None))
+    found = RunStore(Paths.from_environment().runs).find(run, notice=lambda line: typer.echo(line, err=True))
+    if found.is_alive():
+        raise Gpt2TuiError(f"run {found.id} is being trained already; see it with: gpt2tui watch {found.id}")
+    view = RunView.of(found)
+    if view.finished and view.finished.reason == "target_reached" and not (no_target or target_loss is not None):
+        raise UsageError(f"run {found.id} has reached its target; to go on past it, add --target-loss or --no-target")
+    tune_allocator()
+
+    from gpt2tui.training.session import train
+
+    style = Style.of(quiet=quiet, as_json=as_json, as_jsonl=as_jsonl)
+    raise typer.Exit(follow_training(found, train(found, resume=True, changes=changes), style))

@@ -1,0 +1,54 @@
+"""The user's TOML file: defaults for the options of the commands."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from gpt2tui.errors import UsageError
+
+_NOT_COMMANDS = {"app", "keymap"}
+"""Sections that belong to the app."""
+
+
+def load_defaults(path: Path, root: typer.Context) -> dict[str, Any]:
+    """What the file sets, by command and option, as the command line's defaults.
+
+    A section is a command (``[train]``, ``[runs.list]``), a key one of its options, with ``-`` or ``_``.
+
+    Raises:
+        UsageError: the file is missing, no TOML, or names what does not exist.
+    """
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UsageError(f"there is no configuration file {path}") from None
+    except (OSError, ValueError) as error:
+        raise UsageError(f"the configuration file {path} cannot be used: {error}") from error
+    content = {key: value for key, value in content.items() if key not in _NOT_COMMANDS}
+    return _checked(content, root.command, path, "")
+
+
+def _checked(section: dict[str, Any], command: Any, path: Path, where: str) -> dict[str, Any]:
+    options = {parameter.name for parameter in command.params}
+    spellings = {
+        spelling.lstrip("-").replace("-", "_"): parameter.name
+        for parameter in command.params
+        for spelling in parameter.opts
+    }
+    commands = getattr(command, "commands", {})
+    found = {}
+    for key, value in section.items():
+        name = key.replace("-", "_")
+        if key in commands:
+            if not isinstance(value, dict):
+                raise UsageError(f"{path}: {where}{key} is a command, so it must be a section: [{where}{key}]")
+            found[key] = _checked(value, commands[key], path, f"{where}{key}.")
+        elif name in options or name in spellings:
+            found[name if name in options else spellings[name]] = value
+        else:
+            raise UsageError(f"{path}: there is no {where}{key}; see gpt2tui {where.replace('.', ' ')}--help")
+    return found

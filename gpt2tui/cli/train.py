@@ -1,0 +1,192 @@
+"""``gpt2tui train``: text in, a model below the target out."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from gpt2tui.cli.allocator import tune_allocator
+from gpt2tui.cli.output import print_json
+from gpt2tui.cli.plan import Draft, TrainOptions
+from gpt2tui.cli.training_console import Style, follow_training
+from gpt2tui.errors import UsageError
+from gpt2tui.runs.config import TARGET_LOSS, RunConfig
+from gpt2tui.runs.estimate import estimate
+from gpt2tui.runs.paths import Paths
+
+HEADLESS_ONLY = "the app is not part of this version; add --headless"
+
+
+def use_settings(ctx: typer.Context, file: Path | None) -> Path | None:
+    """Take a command's defaults from another TOML file."""
+    if file is not None:
+        from gpt2tui.cli.settings_file import load_defaults
+
+        ctx.default_map = load_defaults(file, ctx.find_root()).get(ctx.info_name or "", {})
+    return file
+
+
+def train(
+    ctx: typer.Context,
+    text: Annotated[
+        list[str] | None,
+        typer.Argument(
+            help="File, folder, glob, - (stdin), URL or named corpus; without any, the bundled one.",
+            show_default=False,
+        ),
+    ] = None,
+    headless: Annotated[bool, typer.Option("--headless", help="Train here, in the foreground, without the app.")] = False,
+    preset: Annotated[str | None, typer.Option(help="Shape of the model; see gpt2tui info. [default: gpt2]", show_default=False)] = None,
+    recipe: Annotated[str, typer.Option(help="How to train: fast or reference.")] = "fast",
+    target_loss: Annotated[
+        float, typer.Option("--target-loss", "--threshold", help="End when the corpus loss is below this; 0 is never.")
+    ] = TARGET_LOSS,
+    no_target: Annotated[bool, typer.Option("--no-target", help="Go on until a limit.")] = False,
+    max_steps: Annotated[int | None, typer.Option(help="End after so many steps.")] = None,
+    max_time: Annotated[str | None, typer.Option(help="End after so long, such as 30m.")] = None,
+    max_tokens: Annotated[int | None, typer.Option(help="End after so many tokens.")] = None,
+    batch_size: Annotated[int | None, typer.Option(help="Sequences a step. [default: the recipe's]", show_default=False)] = None,
+    micro_batch: Annotated[str, typer.Option(help="Sequences at a time; auto is what fits.")] = "auto",
+    block_size: Annotated[int | None, typer.Option(help="Tokens a sequence. [default: the recipe's]", show_default=False)] = None,
+    lr: Annotated[float | None, typer.Option(help="Peak learning rate. [default: the recipe's]", show_default=False)] = None,
+    warmup: Annotated[int | None, typer.Option(help="Steps to the peak rate. [default: the recipe's]", show_default=False)] = None,
+    dropout: Annotated[float | None, typer.Option(help="[default: the recipe's]", show_default=False)] = None,
+    seed: Annotated[int, typer.Option(help="Of the weights, the order and dropout.")] = 1337,
+    device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
+    dtype: Annotated[str, typer.Option(help="Of matrix products: auto, float32, bfloat16 or float16.")] = "auto",
+    compile: Annotated[bool, typer.Option("--compile/--no-compile", help="Use torch.compile.")] = False,
+    init: Annotated[str | None, typer.Option(help="Begin with the weights of a run or a checkpoint's folder.")] = None,
+    val_fraction: Annotated[float, typer.Option(help="Share at the end kept for validation.")] = 0.0,
+    eval_every: Annotated[str | None, typer.Option(help="Measure the corpus loss every 500 (steps) or 10m.")] = None,
+    sample_every: Annotated[str, typer.Option(help="Draw a sample every so often; never for none.")] = "2m",
+    sample_prompt: Annotated[str | None, typer.Option(help="What samples continue. [default: the text's beginning]", show_default=False)] = None,
+    checkpoint_every: Annotated[str, typer.Option(help="Save every so often.")] = "5m",
+    keep: Annotated[int, typer.Option(help="Checkpoints to keep beside best and last.")] = 1,
+    name: Annotated[str | None, typer.Option(help="What to call the run.")] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of the text. [default: utf-8]", show_default=False)] = None,
+    split_on_eot: Annotated[bool, typer.Option("--split-on-eot", help="Take <|endoftext|> in the text as the token.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what the run would take, and end.")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what goes wrong.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
+    as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Print every event as a JSON line.")] = False,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", help="TOML file with defaults.", callback=use_settings, is_eager=True, show_default=False),
+    ] = None,
+) -> None:
+    """Train on TEXT until the corpus loss is below the target.
+
+    Exit codes: 0 the target (or, with --no-target, the limit) was reached, 4 a limit or a stop came before,
+    5 diverged, 6 out of memory, 128 + n on signal n; the run is saved in all of them.
+    """
+    given = locals()
+    ctx.meta["debug"] = debug or ctx.meta.get("debug", False)
+    if not (headless or dry_run) and sys.stdin.isatty() and sys.stdout.isatty():
+        raise UsageError(HEADLESS_ONLY)
+    options = TrainOptions(**{field: given[field] for field in TrainOptions.__struct_fields__})
+    tune_allocator()
+    style = Style.of(quiet=quiet, as_json=as_json, as_jsonl=as_jsonl)
+    notices: list[str] = []
+    drafted, path, weights = _prepare(options, text or [], init, encoding, split_on_eot, notices, quiet=quiet)
+    if dry_run:
+        _print_estimate(drafted, notices, as_json=as_json)
+        return
+
+    from gpt2tui.runs.events import Notice
+    from gpt2tui.runs.store import RunStore
+    from gpt2tui.training.session import check_space, train
+
+    runs = Paths.from_environment().runs
+    runs.mkdir(parents=True, exist_ok=True)
+    check_space(drafted, runs)
+    run = RunStore(runs).create(drafted, path)
+    said = [Notice(level="info", text=line) for line in notices]
+    events = train(run, first_weights=weights, notices=said)
+    raise typer.Exit(follow_training(run, events, style))
+
+
+def _prepare(
+    options: TrainOptions,
+    texts: list[str],
+    init: str | None,
+    encoding: str | None,
+    split_on_eot: bool,
+    notices: list[str],
+    *,
+    quiet: bool,
+) -> tuple[RunConfig, Path, Any]:
+    """The configuration, the file of its tokens, and the first weights if they are not to be drawn."""
+    first = _first_run(init) if init else None
+    draft = Draft(options, first_model=first[0].model if first else None)
+    if draft.problems:
+        raise UsageError("; ".join(draft.problems))
+
+    from gpt2tui.cli.preparing import prepared_corpus
+
+    corpus = prepared_corpus(texts, encoding=encoding, split_on_eot=split_on_eot, quiet=quiet)
+    notices += corpus.notices
+    config = draft.config(corpus, notices)
+    if first is None:
+        return config, corpus.path, None
+
+    from gpt2tui.checkpoints.tensors import read_model
+
+    origin, checkpoint = first
+    notices.append(f"the first weights are those of {checkpoint.folder}")
+    return msgspec.structs.replace(config, init=str(checkpoint.folder)), corpus.path, read_model(checkpoint)
+
+
+def _first_run(init: str) -> tuple[RunConfig, Any]:
+    """The configuration and the checkpoint that ``--init`` names."""
+    from gpt2tui.checkpoints.folder import Checkpoint, CheckpointFolder
+    from gpt2tui.runs.run import Run
+    from gpt2tui.runs.store import RunStore
+
+    if init.startswith("hf:"):
+        raise UsageError("--init hf:… is not part of this version; name a run or a checkpoint's folder")
+    folder = Path(init).absolute()
+    if (folder / "trainer.json").is_file():
+        return Run(folder.parent.parent).config(), Checkpoint(folder)
+    run = RunStore(Paths.from_environment().runs).find(init)
+    return run.config(), CheckpointFolder(run.checkpoints).find()
+
+
+def _print_estimate(config: RunConfig, notices: list[str], *, as_json: bool) -> None:
+    taken = estimate(config)
+    if as_json:
+        print_json(
+            {
+                "tokens": taken.tokens,
+                "tokens_per_pass": taken.tokens_per_pass,
+                "steps_per_pass": taken.steps_per_pass,
+                "parameters": taken.parameters,
+                "memory": taken.training_memory,
+                "disk": taken.disk,
+                "checkpoint": taken.checkpoint,
+                "flops_per_token": taken.flops_per_token,
+                "block_size": config.block_size,
+                "batch_size": config.recipe.batch_size,
+                "device": config.device,
+                "dtype": config.dtype,
+                "corpus": config.corpus.name,
+                "notices": notices,
+            }
+        )
+        return
+    for line in notices:
+        typer.echo(line, err=True)
+    rows = [
+        ("corpus", f"{config.corpus.name}, {taken.tokens:,} tokens"),
+        ("model", f"{taken.parameters:,} parameters"),
+        ("step", f"{config.recipe.batch_size} x {config.block_size} tokens on {config.device} in {config.dtype}"),
+        ("pass", f"{taken.tokens_per_pass:,} tokens, {taken.steps_per_pass:,.1f} steps"),
+        ("memory", f"about {taken.training_memory / 1e9:.1f} GB"),
+        ("disk", f"up to {taken.disk / 1e9:.1f} GB, {taken.checkpoint / 1e9:.2f} GB a checkpoint"),
+    ]
+    for name, value in rows:
+        typer.echo(f"{name:8} {value}")

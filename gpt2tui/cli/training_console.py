@@ -1,0 +1,156 @@
+"""What ``train --headless`` and ``resume --headless`` show: a live display, plain lines, or events as JSON."""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import Any, Literal
+
+import msgspec
+import typer
+
+from gpt2tui.cli.frame import frame
+from gpt2tui.cli.event_lines import event_line
+from gpt2tui.cli.output import duration, print_json, stderr_console
+from gpt2tui.cli.summary import summary
+from gpt2tui.errors import UsageError
+from gpt2tui.runs.events import AnyEvent, Notice, RunFinished, Step
+from gpt2tui.runs.run import Run
+from gpt2tui.runs.view import RunView
+
+Form = Literal["live", "lines", "quiet", "json", "jsonl"]
+
+_LINE_SECONDS = 10.0
+_EXIT_CODES = {"target_reached": 0, "limit": 4, "stopped": 4, "diverged": 5, "out_of_memory": 6, "failed": 1}
+
+
+class Style:
+    """How to tell of a training."""
+
+    def __init__(self, form: Form) -> None:
+        self.form = form
+
+    @classmethod
+    def of(cls, *, quiet: bool, as_json: bool, as_jsonl: bool) -> Style:
+        """What the options ask for; without any, a live display on a terminal and plain lines elsewhere.
+
+        Raises:
+            UsageError: both kinds of JSON at once.
+        """
+        if as_json and as_jsonl:
+            raise UsageError("--json and --jsonl exclude each other")
+        if as_jsonl:
+            return cls("jsonl")
+        if as_json:
+            return cls("json")
+        if quiet:
+            return cls("quiet")
+        console = stderr_console()
+        return cls("live" if console.is_terminal and not console.is_dumb_terminal else "lines")
+
+
+def follow_training(run: Run, events: Iterator[AnyEvent], style: Style) -> int:
+    """Consume a training's events, show them, and return the exit code. A closed output never ends a training."""
+    console = _TrainingConsole(run, style)
+    finished: RunFinished | None = None
+    with console:
+        for event in events:
+            console.show(event)
+            if isinstance(event, RunFinished):
+                finished = event
+    assert finished is not None
+    console.finish(finished)
+    if finished.reason == "interrupted":
+        return 128 + (finished.signal or 0)
+    if finished.reason == "limit" and console.view.target_loss is None:
+        return 0
+    return _EXIT_CODES[finished.reason]
+
+
+class _TrainingConsole:
+    def __init__(self, run: Run, style: Style) -> None:
+        self.view = RunView(run.config())
+        self._run = run
+        self._form = style.form
+        self._lock = threading.Lock()
+        self._stack = ExitStack()
+        self._last_line = 0.0
+        self._encoder = msgspec.json.Encoder()
+        self._is_open = True
+
+    def __enter__(self) -> None:
+        if self._form == "live":
+            from rich.live import Live
+
+            live = Live(
+                get_renderable=self._frame, console=stderr_console(), refresh_per_second=4, redirect_stdout=False
+            )
+            self._stack.enter_context(live)
+
+    def __exit__(self, *error: Any) -> None:
+        self._stack.close()
+
+    def show(self, event: AnyEvent) -> None:
+        with self._lock:
+            self.view.fold([event])
+        try:
+            self._print(event)
+        except OSError:
+            # The terminal or the pipe is gone. The run is a directory: it needs neither.
+            self._is_open = False
+
+    def finish(self, finished: RunFinished) -> None:
+        """The summary that remains."""
+        if not self._is_open:
+            return
+        if self._form == "json":
+            print_json(self._result(finished))
+        elif self._form in ("live", "lines"):
+            typer.echo(summary(self.view, self._run, finished))
+        elif self._form == "quiet" and finished.reason not in ("target_reached", "limit"):
+            typer.echo(f"gpt2tui: run {self._run.id} ended: {finished.reason.replace('_', ' ')}", err=True)
+
+    def _print(self, event: AnyEvent) -> None:
+        if not self._is_open:
+            return
+        if self._form == "jsonl":
+            sys.stdout.buffer.write(self._encoder.encode(event) + b"\n")
+            sys.stdout.buffer.flush()
+        elif self._form == "lines":
+            self._print_line(event)
+        elif self._form in ("quiet", "json") and isinstance(event, Notice) and event.level != "info":
+            typer.echo(f"gpt2tui: {event.text}", err=True)
+
+    def _print_line(self, event: AnyEvent) -> None:
+        if isinstance(event, Step):
+            now = time.monotonic()
+            if event.step > 1 and now - self._last_line < _LINE_SECONDS:
+                return
+            self._last_line = now
+        if line := event_line(event):
+            left = self.view.forecast() if isinstance(event, Step) else None
+            typer.echo(f"{line}  target in about {duration(left.seconds)}" if left else line, err=True)
+
+    def _frame(self) -> Any:
+        with self._lock:
+            now = time.time()
+            return frame(self.view, state=self.view.state(is_alive=True, now=now), now=now)
+
+    def _result(self, finished: RunFinished) -> dict[str, Any]:
+        view, step = self.view, self.view.step
+        return {
+            "run": self._run.id,
+            "path": str(self._run.folder),
+            "reason": finished.reason,
+            "step": finished.step,
+            "tokens": step.tokens if step else 0,
+            "passes": step.passes if step else 0.0,
+            "running_loss": step.running_loss if step else None,
+            "corpus_loss": view.corpus_loss.loss if view.corpus_loss else None,
+            "best_corpus_loss": view.best_corpus_loss,
+            "target_loss": view.target_loss,
+            "seconds": finished.seconds,
+        }

@@ -1,0 +1,112 @@
+"""Measures the corpus loss when it is worth its price, and remembers the best."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Literal, TypedDict
+
+import numpy as np
+
+from gpt2tui.checkpoints.state import TrainerState
+from gpt2tui.model.transformer import GPT2
+from gpt2tui.runs.config import RunConfig
+from gpt2tui.runs.events import Evaluated
+from gpt2tui.training.device import DTYPES
+from gpt2tui.training.evaluation import Abandoned, corpus_loss
+from gpt2tui.training.judge import Judge
+
+
+class Memory(TypedDict):
+    """What a checkpoint keeps of an examiner."""
+
+    judged_passes: float | None
+    judged_loss: float | None
+    best_corpus_loss: float | None
+
+
+class Examiner:
+    """Evaluates a run's training and validation parts; ``best`` is the lowest corpus loss so far."""
+
+    def __init__(self, config: RunConfig, tokens: np.ndarray) -> None:
+        self._config = config
+        boundary = config.corpus.train_tokens
+        self._train, self._validation = tokens[:boundary], tokens[boundary:]
+        self._judge = Judge()
+        self._last: Evaluated | None = None
+        self.best: float | None = None
+
+    def wants(self, recent_loss: float, target: float | None, passes: float) -> bool:
+        """Whether now is the time to look."""
+        return self._judge.wants_evaluation(recent_loss, target, passes)
+
+    @property
+    def last_step(self) -> int | None:
+        """The step of the last evaluation."""
+        return self._last.step if self._last else None
+
+    def loss_at(self, step: int) -> float | None:
+        """The corpus loss at a step, if that was measured last."""
+        return self._last.loss if self._last and self._last.step == step else None
+
+    def examine(
+        self,
+        model: GPT2,
+        *,
+        step: int,
+        passes: float,
+        recent_loss: float,
+        batch_size: int,
+        target: float | None,
+        is_urgent: Callable[[], bool],
+    ) -> Iterator[Evaluated]:
+        """The corpus loss, stopped early against ``target`` if given, then the validation loss if there is one.
+
+        Ends without an event when something urgent came.
+        """
+        parts: list[tuple[Literal["train", "validation"], np.ndarray, float | None]] = [
+            ("train", self._train, target)
+        ]
+        if len(self._validation) > 1:
+            parts.append(("validation", self._validation, None))
+        for split, tokens, bound in parts:
+            began = time.monotonic()
+            try:
+                result = corpus_loss(
+                    model,
+                    tokens,
+                    block_size=self._config.block_size,
+                    batch_size=batch_size,
+                    dtype=DTYPES[self._config.dtype],
+                    target=bound,
+                    is_urgent=is_urgent,
+                )
+            except Abandoned:
+                return
+            event = Evaluated(
+                step=step,
+                split=split,
+                loss=result.loss,
+                tokens=result.tokens,
+                seconds=time.monotonic() - began,
+                dtype=self._config.dtype,
+                device=self._config.device,
+                estimate=result.is_estimate,
+                partial=result.is_partial,
+            )
+            if split == "train":
+                self._last = event
+                self._judge.has_evaluated(recent_loss, passes)
+                self.best = result.loss if self.best is None else min(self.best, result.loss)
+            yield event
+
+    def state(self) -> Memory:
+        """What to keep, so that a resumed run looks at the same times."""
+        return Memory(
+            judged_passes=self._judge.last_passes, judged_loss=self._judge.last_loss, best_corpus_loss=self.best
+        )
+
+    def restore(self, state: TrainerState) -> None:
+        """Take over what was kept."""
+        self._judge = Judge(last_passes=state.judged_passes, last_loss=state.judged_loss)
+        self.best = state.best_corpus_loss

@@ -1,0 +1,116 @@
+"""The part of a trainer that learns: weights, optimisers, the place in the text; saved and restored as one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from gpt2tui.checkpoints.folder import Checkpoint
+from gpt2tui.checkpoints.state import TrainerState
+from gpt2tui.checkpoints.tensors import read_model, read_optimizer
+from gpt2tui.corpus.windows import Place, WindowOrder, batch_arrays
+from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.model.transformer import GPT2, Dropout
+from gpt2tui.runs.config import RunConfig
+from gpt2tui.training.device import DTYPES
+from gpt2tui.training.optimizers import Optimizers
+from gpt2tui.training.update import Outcome, Updater
+
+_GENERATOR = "generator/"
+
+
+class Learner:
+    """Makes updates on the next windows of the text. Two that were restored alike go on alike, bit for bit."""
+
+    def __init__(self, config: RunConfig, tokens: np.ndarray, *, first_weights: Mapping[str, Tensor] | None) -> None:
+        self._config = config
+        self._tokens = tokens
+        self._first_weights = first_weights
+        recipe = config.recipe
+        self._order = WindowOrder(
+            tokens=len(tokens),
+            block_size=config.block_size,
+            batch_size=recipe.batch_size,
+            order=recipe.order,
+            seed=config.seed,
+        )
+        rates = {place: recipe.dropout for place in recipe.dropout_places}
+        self.model = GPT2.empty(config.model, Dropout(**rates)).to_empty(device=config.device)
+        self.reset(micro_batch=config.micro_batch or recipe.batch_size)
+
+    def reset(self, *, micro_batch: int) -> None:
+        """Go to where the run began: fresh weights, or those it was given, and no optimiser state."""
+        config = self._config
+        fresh = self._first_weights
+        if fresh is None:
+            scaled = config.recipe.residual_scaling
+            drawn = GPT2.initialised(config.model, seed=config.seed, residual_scaling=scaled)
+            fresh = drawn.state_dict()
+        self._load_weights(fresh)
+        torch.manual_seed(config.seed)
+        self.place = Place(0, 0)
+        self._prepare(micro_batch)
+
+    def update(self, factor: float) -> tuple[Outcome, int]:
+        """One update at ``factor`` times the peak learning rates; returns its outcome and its tokens.
+
+        The place in the text moves on only when the update was made.
+        """
+        windows, following = self._order.next_batch(self.place)
+        inputs, targets = batch_arrays(self._tokens, windows, self._config.block_size)
+        device = self._config.device
+        self.updater.optimizers.set_factor(factor)
+        outcome = self.updater.step(torch.from_numpy(inputs).to(device), torch.from_numpy(targets).to(device))
+        self.place = following
+        return outcome, sum(end - start for start, end in windows)
+
+    def optimizer_tensors(self) -> dict[str, Tensor]:
+        """Optimiser state and the global generators, to be saved."""
+        tensors = self.updater.optimizers.tensors()
+        tensors[f"{_GENERATOR}cpu"] = torch.get_rng_state()
+        if self._config.device == "cuda":
+            tensors[f"{_GENERATOR}cuda"] = torch.cuda.get_rng_state()
+        if self._config.device == "mps":
+            tensors[f"{_GENERATOR}mps"] = torch.mps.get_rng_state()
+        return tensors
+
+    def restore(self, checkpoint: Checkpoint, state: TrainerState) -> None:
+        """Go to where a checkpoint was written.
+
+        Raises:
+            Gpt2TuiError: its tensors do not fit this run's model.
+        """
+        self._load_weights(read_model(checkpoint))
+        self.place = Place(state.pass_index, state.position)
+        self._prepare(state.micro_batch)
+        tensors = read_optimizer(checkpoint)
+        generators = {name: tensors.pop(name) for name in list(tensors) if name.startswith(_GENERATOR)}
+        self.updater.optimizers.load(tensors)
+        if state.scaler:
+            self.updater.scaler.load_state_dict(dict(state.scaler))
+        torch.set_rng_state(generators[f"{_GENERATOR}cpu"])
+        if self._config.device == "cuda" and f"{_GENERATOR}cuda" in generators:
+            torch.cuda.set_rng_state(generators[f"{_GENERATOR}cuda"])
+        if self._config.device == "mps" and f"{_GENERATOR}mps" in generators:
+            torch.mps.set_rng_state(generators[f"{_GENERATOR}mps"])
+
+    def _load_weights(self, tensors: Mapping[str, Tensor]) -> None:
+        try:
+            self.model.load_state_dict(tensors)
+        except RuntimeError as error:
+            wrong = " ".join(str(error).split())
+            raise Gpt2TuiError(f"the weights do not fit the model of this run: {wrong}") from error
+
+    def _prepare(self, micro_batch: int) -> None:
+        self.model.train()
+        self.updater = Updater(
+            self.model,
+            Optimizers(self.model, self._config.recipe),
+            dtype=DTYPES[self._config.dtype],
+            clip_norm=self._config.recipe.clip_norm,
+            micro_batch=micro_batch,
+        )
+        self.updater.is_compiled = self._config.compile

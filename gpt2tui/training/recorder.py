@@ -1,0 +1,60 @@
+"""Writes what a trainer tells to the run's journal and series."""
+
+from __future__ import annotations
+
+import time
+
+from gpt2tui.runs.events import AnyEvent, CheckpointSaved, RunFinished, Step
+from gpt2tui.runs.journal import JournalWriter
+from gpt2tui.runs.run import Run
+from gpt2tui.runs.series import SeriesWriter
+from gpt2tui.training.saver import is_disk_full
+
+BUNCH_SECONDS = 0.1
+
+
+class Recorder:
+    """Steps are written in bunches at most 0.1 s apart, everything else at once. Nothing is lost on a full disk:
+    what cannot be written waits for the next time.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self._journal = JournalWriter(run.events_file, is_only_writer=True)
+        self._series = SeriesWriter(run.series_file)
+        self._waiting: list[AnyEvent] = []
+        self._written_at = 0.0
+
+    def record(self, event: AnyEvent) -> bool:
+        """Take an event; False when the disk is full.
+
+        Raises:
+            OSError: the journal cannot be written for another reason.
+        """
+        self._waiting.append(event)
+        if isinstance(event, Step) and time.monotonic() - self._written_at < BUNCH_SECONDS:
+            return True
+        is_written = self._write()
+        if is_written and isinstance(event, CheckpointSaved | RunFinished):
+            self._journal.sync()
+        return is_written
+
+    def close(self) -> None:
+        """Write what waits, and close the files."""
+        try:
+            self._write()
+        finally:
+            self._journal.close()
+            self._series.close()
+
+    def _write(self) -> bool:
+        try:
+            self._journal.append(self._waiting)
+            bunch, self._waiting = self._waiting, []
+            self._series.append(bunch)
+        except OSError as error:
+            if is_disk_full(error):
+                return False
+            raise
+        finally:
+            self._written_at = time.monotonic()
+        return True

@@ -1,0 +1,51 @@
+"""Every test has a home of its own, and no network but loopback, in its children too."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+"""Tiny Shakespeare and the original's log, where a checkout has them beside it."""
+
+_NOWHERE = "http://127.0.0.1:9"
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """``GPT2TUI_HOME``, with the XDG folders beside it, and nothing of the caller's settings."""
+    for name in list(os.environ):
+        if name.startswith("GPT2TUI_") or name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "GLIBC_TUNABLES"):
+            monkeypatch.delenv(name)
+    place = tmp_path / "home"
+    monkeypatch.setenv("GPT2TUI_HOME", str(place))
+    monkeypatch.setenv("HOME", str(tmp_path / "user"))
+    for kind in ("CONFIG", "DATA", "CACHE", "STATE"):
+        monkeypatch.setenv(f"XDG_{kind}_HOME", str(tmp_path / "xdg" / kind.lower()))
+    for scheme in ("http", "https", "all"):
+        monkeypatch.setenv(f"{scheme}_proxy", _NOWHERE)
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    return place
+
+
+@pytest.fixture(scope="session")
+def tiny_shakespeare() -> Path:
+    """The text of the original experiment; the test is skipped where it is absent."""
+    return _data("tinyshakespeare.txt")
+
+
+@pytest.fixture(scope="session")
+def reference_log() -> Path:
+    """The original's published log; the test is skipped where it is absent."""
+    return _data("reference_log.csv")
+
+
+def _data(name: str) -> Path:
+    path = DATA / name
+    if not path.is_file():
+        pytest.skip(f"{path} is absent")
+    return path
