@@ -30,7 +30,7 @@ class Drawing:
         self._seen: Tensor | None = None
 
     def draw(self, logits: Tensor, samples: Sequence[int]) -> Tensor:
-        """The next ids (rows,) on the CPU, for logits (rows, vocabulary) of the samples that ``samples`` names.
+        """The next ids (rows,) on the CPU, for logits (rows, vocabulary) of the samples named.
 
         Raises:
             Gpt2TuiError: a logit is not finite.
@@ -40,9 +40,7 @@ class Drawing:
                 "the model's scores are not finite, so no token can be drawn: the weights are damaged or the "
                 "training diverged; try another checkpoint with --checkpoint"
             )
-        scores = penalised(
-            logits.float(), self._seen_rows(logits, samples), self._settings.repetition_penalty
-        )
+        scores = penalised(logits.float(), self._seen_rows(logits, samples), self._settings.repetition_penalty)
         if self._settings.temperature == 0:
             drawn = scores.argmax(dim=1).cpu()  # (rows,)
         else:

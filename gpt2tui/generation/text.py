@@ -70,9 +70,7 @@ def generate_text(
         yield Piece(draw.sample, text, draw.token, draw.log_probability, finish)
 
 
-def sample_text(
-    model: GPT2, tokenizer: Tokenizer, prompt: str, settings: SamplingSettings, context: int
-) -> str:
+def sample_text(model: GPT2, tokenizer: Tokenizer, prompt: str, settings: SamplingSettings, context: int) -> str:
     """One whole continuation of ``prompt``, without the prompt, from a model that may be in training.
 
     The model's mode is restored, and torch's global generators are not touched.

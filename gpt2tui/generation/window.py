@@ -51,7 +51,5 @@ class Window:
         """The cache, made when it is first needed, with room for the context only."""
         if self._use_cache and self._cache is None:
             shape = msgspec.structs.replace(self._model.config, block_size=self._context)
-            self._cache = KVCache(
-                shape, len(self._tokens), device=self._weight.device, dtype=self._weight.dtype
-            )
+            self._cache = KVCache(shape, len(self._tokens), device=self._weight.device, dtype=self._weight.dtype)
         return self._cache
