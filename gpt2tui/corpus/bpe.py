@@ -44,7 +44,8 @@ class Tokenizer:
         found = hashlib.sha256(data).hexdigest()
         if found != RANKS_SHA256:
             raise Gpt2TuiError(
-                f"the package's gpt2.tiktoken is damaged (SHA-256 {found}, not {RANKS_SHA256}); reinstall gpt2tui"
+                f"the package's gpt2.tiktoken is damaged (SHA-256 {found}, not {RANKS_SHA256}); reinstall "
+                "gpt2tui"
             )
         ranks = {base64.b64decode(pair): int(rank) for pair, rank in map(bytes.split, data.splitlines())}
         self._encoding = tiktoken.Encoding(
@@ -55,7 +56,9 @@ class Tokenizer:
         )
 
     def encode(self, text: str, split_on_eot: bool = False) -> list[int]:
-        """The ids of ``text``. ``<|endoftext|>`` in it is plain text, unless ``split_on_eot`` makes it 50256."""
+        """The ids of ``text``. ``<|endoftext|>`` in it is plain text, unless ``split_on_eot`` makes it
+        50256.
+        """
         if not split_on_eot:
             return self._encode_plain(text)
         ids: list[int] = []
@@ -81,7 +84,8 @@ class Tokenizer:
 
 
 def _cuts_in_long_whitespace(text: str) -> Iterator[int]:
-    """Where long runs of white space are cut: the pattern takes all of a run but its last character as one piece.
+    """Where long runs of white space are cut: the pattern takes all of a run but its last character as one
+    piece.
 
     Such a run holds one of the places looked at, so that ordinary text costs nothing.
     """

@@ -76,8 +76,9 @@ def encoded_in_parallel(
 class _Encoder:
     """A child process that turns text into ids over its stdin and stdout.
 
-    Not multiprocessing: its spawn imports the parent's main module again, and with it torch where a training worker
-    is the parent. A child of this kind ends when its stdin does, so none outlives the parent, however that ended.
+    Not multiprocessing: its spawn imports the parent's main module again, and with it torch where a training
+    worker is the parent. A child of this kind ends when its stdin does, so none outlives the parent, however
+    that ended.
     """
 
     def __init__(self, *, split_on_eot: bool) -> None:

@@ -33,7 +33,8 @@ def fetch(
 ) -> int:
     """Download ``address`` to ``destination``, which appears when it is whole; gives its size in bytes.
 
-    ``timeout`` is in seconds and for each wait; ``limit`` is in bytes. Proxies are taken from the environment.
+    ``timeout`` is in seconds and for each wait; ``limit`` is in bytes. Proxies are taken from the
+    environment.
 
     Raises:
         UsageError: the address is not one of http or https.

@@ -16,7 +16,7 @@ DEFAULT_NAME = "bundled"
 
 
 class NamedCorpus(msgspec.Struct, frozen=True):
-    """A text with a name. ``bytes``, ``sha256`` and ``tokens`` are None for the one that comes with the package."""
+    """A text with a name. ``bytes``, ``sha256`` and ``tokens`` are None for the bundled one."""
 
     name: str
     title: str
@@ -42,15 +42,15 @@ class NamedCorpus(msgspec.Struct, frozen=True):
             found, size = file_digest(self.path, str(self.path))
             if found != self.sha256:
                 raise CorpusError(
-                    f"{self.path} is not {self.name}: {size:,} bytes with SHA-256 {found}, expected are {self.bytes:,} "
-                    f"with {self.sha256}; delete it, then: gpt2tui corpora fetch {self.name}"
+                    f"{self.path} is not {self.name}: {size:,} bytes with SHA-256 {found}, expected "
+                    f"are {self.bytes:,} with {self.sha256}; delete it, then: gpt2tui corpora fetch {self.name}"
                 )
 
     def fetch(self, progress: Progress | None = None) -> None:
         """Get the file if it is not there, and check it.
 
         Raises:
-            CorpusError: it cannot be had, or is not the right one; the message says where to place it by hand.
+            CorpusError: it cannot be had, or is the wrong one; the message says where to place it by hand.
         """
         if not self.is_present() and self.address:
             try:

@@ -35,8 +35,8 @@ def in_pieces(chunks: Iterable[Chunk], *, label: str, size: int = PIECE_CHARACTE
             if not cut:
                 if len(held) > LONGEST_WORD:
                     raise CorpusError(
-                        f"{label}: {len(held):,} characters without a break between words; this is no text to "
-                        "train on, leave the file out"
+                        f"{label}: {len(held):,} characters without a break between words; this is no "
+                        "text to train on, leave the file out"
                     )
                 wanted = 2 * len(held)
                 break
@@ -47,12 +47,12 @@ def in_pieces(chunks: Iterable[Chunk], *, label: str, size: int = PIECE_CHARACTE
 
 
 def last_cut(text: str) -> int:
-    """The last place in ``text`` where the pattern certainly splits, whatever comes after; 0 where there is none.
+    """The last place in ``text`` where the pattern certainly splits, whatever comes after; 0 where none is.
 
-    No alternative of the pattern reaches from a character that is no white space to one that is, or from a letter
-    to one that is none; and none looks back, so what is right of such a place starts afresh. What is left of it ends
-    there in either case: the only look ahead, ``\\s+(?!\\S)``, belongs to white space. Two things may not be cut:
-    contractions (``'ll`` has no such place inside) and the literal ``<|endoftext|>`` (which has one).
+    No alternative of the pattern reaches from a character that is no white space to one that is, or from a
+    letter to one that is none; and none looks back, so what is right of such a place starts afresh. What is left
+    of it ends there in either case: the only look ahead, ``\\s+(?!\\S)``, belongs to white space. Two things may
+    not be cut: contractions (``'ll`` has no such place inside) and the literal ``<|endoftext|>`` (which has one).
     """
     place = len(text)
     while (place := max(text.rfind(" ", 0, place), text.rfind("\n", 0, place))) > 0:

@@ -138,8 +138,8 @@ def _blocks(path: Path, label: str, *, with_end: bool = False) -> Iterator[bytes
 def _binary(label: str, data: bytes, offset: int) -> str:
     first = offset + data.index(b"\0")
     return (
-        f"{label}: binary, not text: {data.count(0):,} NUL bytes in {len(data):,}, the first at offset {first:,}; leave "
-        "it out, or give --encoding utf-16-le if it is UTF-16 without a byte order mark"
+        f"{label}: binary, not text: {data.count(0):,} NUL bytes in {len(data):,}, the first at offset "
+        f"{first:,}; leave it out, or give --encoding utf-16-le if it is UTF-16 without a byte order mark"
     )
 
 
@@ -166,7 +166,7 @@ def _undecodable(
 
 
 def suggested_encoding(path: Path, offset: int, wrong: str) -> str | None:
-    """The encoding that the bytes around ``offset`` seem to have, as charset-normalizer sees it, or ``None``."""
+    """The encoding the bytes around ``offset`` seem to have, as charset-normalizer sees it, or None."""
     import charset_normalizer
 
     start = max(0, offset - SNIFFED_BYTES // 2)

@@ -24,7 +24,7 @@ from gpt2tui.runs.paths import Paths
 
 @dataclass(frozen=True)
 class Document:
-    """One text: how messages call it, and the file with its bytes. ``sha256`` where it is known beforehand."""
+    """One text: how messages call it, and the file with its bytes. ``sha256`` where it is known before."""
 
     label: str
     path: Path
@@ -67,8 +67,8 @@ def resolved(
 ) -> Iterator[Resolved]:
     """The documents that ``texts`` mean, in that order; with none, the bundled corpus.
 
-    A TEXT is, whichever fits first: ``-``, an address, an existing path, the name of a corpus, a glob. What comes from
-    stdin, a pipe or an address lies in a temporary folder in the cache until the block ends.
+    A TEXT is, whichever fits first: ``-``, an address, an existing path, the name of a corpus, a glob. What
+    comes from stdin, a pipe or an address lies in a temporary folder in the cache until the block ends.
 
     Raises:
         CorpusError: one cannot be found, read or fetched, or a folder or glob has no text file.
@@ -95,7 +95,8 @@ def resolved(
                 _add_glob(found, text)
             else:
                 raise CorpusError(
-                    f"{text or repr(text)}: no such file or folder, nor a corpus of that name ({known_names(paths)})"
+                    f"{text or repr(text)}: no such file or folder, nor a corpus of that name "
+                    f"({known_names(paths)})"
                 )
         yield found
 

@@ -32,14 +32,14 @@ class Place(NamedTuple):
 class WindowOrder:
     """Which windows make the next batch. All state is in the ``Place`` that the caller keeps.
 
-    ``shuffled``: each pass cuts the text into windows of ``block_size``, from a phase of its own, and shuffles them.
-    What is before the first and after the last whole window makes short ones, so that each of the ``tokens - 1``
-    targets is seen exactly once a pass. Every batch has ``batch_size`` windows: the last one of a pass takes its
-    missing windows from the next pass.
+    ``shuffled``: each pass cuts the text into windows of ``block_size``, from a phase of its own, and shuffles
+    them. What is before the first and after the last whole window makes short ones, so that each of the
+    ``tokens - 1`` targets is seen exactly once a pass. Every batch has ``batch_size`` windows: the last one of a
+    pass takes its missing windows from the next pass.
 
-    ``sequential``: whole windows front to back, ``batch_size`` a batch; where a whole batch (and the target after its
-    last token) no longer fits, the next pass starts at 0. A text smaller than a batch gives batches of as many whole
-    windows as it has.
+    ``sequential``: whole windows front to back, ``batch_size`` a batch; where a whole batch (and the target
+    after its last token) no longer fits, the next pass starts at 0. A text smaller than a batch gives batches of
+    as many whole windows as it has.
     """
 
     def __init__(
@@ -104,8 +104,8 @@ class WindowOrder:
     def _windows_of(self, pass_index: int) -> tuple[Integers, Integers]:
         """Starts and ends of one pass's windows in their order; the last pass asked for is kept."""
         if self._pass is None or self._pass[0] != pass_index:
-            # Raw words, sorted: unlike Generator.permutation, numpy keeps this stream the same for ever, so a run
-            # resumed under another numpy goes on exactly.
+            # Raw words, sorted: unlike Generator.permutation, numpy keeps this stream the same for ever, so a
+            # run resumed under another numpy goes on exactly.
             words = np.random.Philox(key=np.array([self.seed % _WORD, pass_index], dtype=np.uint64))
             phase = int(words.random_raw()) % self.block_size if self.random_phase else 0
             inner = np.arange(phase, self.tokens - 1, self.block_size, dtype=np.int64)
@@ -118,7 +118,7 @@ class WindowOrder:
 def batch_arrays(
     tokens: npt.NDArray[np.uint16], windows: Sequence[Window], block_size: int
 ) -> tuple[Integers, Integers]:
-    """Inputs and targets, each (batch, block) int64. Behind a short window inputs are 0 and targets -1 (ignored)."""
+    """Inputs and targets, each (batch, block) int64. Behind a short window inputs are 0, targets -1."""
     inputs = np.zeros((len(windows), block_size), dtype=np.int64)
     targets = np.full((len(windows), block_size), PADDING_TARGET, dtype=np.int64)
     for row, (start, end) in enumerate(windows):
