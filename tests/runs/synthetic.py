@@ -135,9 +135,7 @@ def whole_story(last: int = 470) -> list[AnyEvent]:
     )
     story.append(evaluated(last, loss_at(last)))
     story.append(
-        RunFinished(
-            time=START + last, reason="target_reached", step=last, loss=loss_at(last), seconds=float(last)
-        )
+        RunFinished(time=START + last, reason="target_reached", step=last, loss=loss_at(last), seconds=float(last))
     )
     return story
 

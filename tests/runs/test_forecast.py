@@ -25,7 +25,8 @@ def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     inside = 0
     for seed in range(200):
         found = forecast(falling(0.01, 0.2, seed=seed), TARGET)
-        assert found is not None and found.earliest <= found.seconds <= found.latest
+        assert found is not None
+        assert found.earliest <= found.seconds <= found.latest
         inside += found.earliest <= truth <= found.latest
     assert 145 <= inside <= 175  # of 200, and 160 is what it says
 
@@ -51,4 +52,5 @@ def test_below_the_target_nothing_is_left() -> None:
 def test_a_slope_that_may_be_flat_has_no_latest() -> None:
     spread = [(t, 5 * math.exp(-0.002 * t + 0.9 * (-1) ** t)) for t in range(60)]
     found = forecast(spread, 1.0)
-    assert found is not None and found.latest == math.inf
+    assert found is not None
+    assert found.latest == math.inf

@@ -76,7 +76,8 @@ def test_commands_of_several_processes_at_once_are_all_whole_and_in_order(tmp_pa
     with ExitStack() as stack:
         writers = [stack.enter_context(python(_APPENDER, str(path), name)) for name in "abcd"]
         for writer in writers:
-            assert writer.stdout is not None and writer.stdout.readline() == "ready\n"
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == "ready\n"
         for writer in writers:
             assert writer.stdin is not None
             writer.stdin.write("go\n")

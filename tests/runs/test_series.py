@@ -36,9 +36,7 @@ def test_every_column_of_every_step_is_kept(places: tuple[Path, Path]) -> None:
 
 
 @pytest.mark.parametrize("back", [started(2), Rewound(to_step=2, why="the loss was not finite")])
-def test_steps_that_a_resume_or_a_rewind_made_void_are_dropped(
-    places: tuple[Path, Path], back: AnyEvent
-) -> None:
+def test_steps_that_a_resume_or_a_rewind_made_void_are_dropped(places: tuple[Path, Path], back: AnyEvent) -> None:
     again = step(3, loss=42.0)
     story = [started(), *map(step, range(1, 6)), back, again]
     writer = SeriesWriter(places[0])
@@ -101,7 +99,8 @@ def test_a_reader_outlives_a_rewind(places: tuple[Path, Path]) -> None:
     writer = SeriesWriter(places[0])
     writer.append(map(step, range(1, 1001)))
     with python(_READER, str(places[0])) as reader:
-        assert reader.stdout is not None and reader.stdout.readline() == "1000\n"
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == "1000\n"
         writer.append([Rewound(to_step=1, why="because")])
         assert len(Series(places[0])) == 1
         out, _ = reader.communicate("go\n", timeout=20)

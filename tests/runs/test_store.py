@@ -127,7 +127,8 @@ def test_viewers_that_look_at_once_do_not_take_each_other_for_the_trainer(store:
     run.lock().release()
     with python(_WATCHER, str(run.folder)) as one, python(_WATCHER, str(run.folder)) as two:
         for watcher in (one, two):
-            assert watcher.stdout is not None and watcher.stdout.readline() == "ready\n"
+            assert watcher.stdout is not None
+            assert watcher.stdout.readline() == "ready\n"
         for watcher in (one, two):
             assert watcher.stdin is not None
             watcher.stdin.write("go\n")

@@ -65,7 +65,8 @@ def test_steps_from_before_a_resume_or_a_rewind_do_not_count() -> None:
     resumed = view_of(started(), *map(step, range(1, 9)), started(5))
     assert resumed.step == step(5)
     rewound = view_of(started(), *map(step, range(1, 9)), Rewound(to_step=6, why="x"), step(7, loss=1.5))
-    assert rewound.step is not None and rewound.step.loss == 1.5
+    assert rewound.step is not None
+    assert rewound.step.loss == 1.5
     assert [one.step for one in rewound.steps] == [1, 2, 3, 4, 5, 6, 7]
 
 

@@ -1,0 +1,75 @@
+"""Events as plain lines, for logs, pipes and screen readers."""
+
+from __future__ import annotations
+
+import time
+
+from gpt2tui.cli.output import byte_size, duration, loss_text, one_line
+from gpt2tui.cli.words import REASONS
+from gpt2tui.runs.events import (
+    AnyEvent,
+    CheckpointSaved,
+    DeviceReading,
+    Evaluated,
+    Notice,
+    PhaseChanged,
+    Rewound,
+    RunFinished,
+    RunStarted,
+    Sampled,
+    SettingChanged,
+    Step,
+)
+
+
+def event_line(event: AnyEvent) -> str | None:
+    """What happened, on one line of ASCII but for what a text or a name holds, with the time of day; None for
+    readings of the device, which are not news.
+    """
+    words = _words(event)
+    return words and f"{time.strftime('%H:%M:%S', time.localtime(event.time))} {words}"
+
+
+def _words(event: AnyEvent) -> str | None:
+    match event:
+        case Step():
+            return (
+                f"step {event.step:,}, pass {event.passes:.2f}: loss {loss_text(event.loss)}, "
+                f"mean {loss_text(event.running_loss)}, {event.tokens_per_second:,.0f} tokens/s"
+            )
+        case RunStarted():
+            begun = f"resumed after step {event.from_step:,}" if event.from_step else "started"
+            threads = f"{event.threads} thread{'s' * (event.threads != 1)}"
+            return f"{begun}: {event.parameters:,} parameters, {event.device} {event.dtype}, {threads}"
+        case PhaseChanged():
+            return event.phase
+        case Evaluated():
+            return _evaluation(event)
+        case Sampled():
+            return f"sample at step {event.step:,}: {one_line(event.prompt + event.text)}"
+        case CheckpointSaved():
+            return (
+                f"checkpoint at step {event.step:,}, {byte_size(event.bytes)} in {duration(event.seconds)} "
+                f"({one_line(event.reason)})"
+            )
+        case Notice():
+            return one_line(event.text) if event.level == "info" else f"{event.level}: {one_line(event.text)}"
+        case SettingChanged():
+            value, previous = ("none" if one is None else f"{one:g}" for one in (event.value, event.previous))
+            return f"{event.name.replace('_', ' ')} is now {value} (was {previous})"
+        case Rewound():
+            return f"went back to step {event.to_step:,}: {one_line(event.why)}"
+        case RunFinished():
+            loss = "" if event.loss is None else f", loss {loss_text(event.loss)}"
+            return f"{REASONS[event.reason]} at step {event.step:,}{loss}, after {duration(event.seconds)}"
+        case DeviceReading():
+            return None
+
+
+def _evaluation(event: Evaluated) -> str:
+    kind = "corpus loss" if event.split == "train" else "validation loss"
+    loss = loss_text(event.loss)
+    if event.partial:
+        return f"{kind} at step {event.step:,}: above the target ({loss} over the first {event.tokens:,} tokens)"
+    mark = f", an estimate over {event.tokens:,} tokens" if event.estimate else ""
+    return f"{kind} at step {event.step:,}: {loss}{mark}, took {duration(event.seconds)}"

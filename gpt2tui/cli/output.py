@@ -1,0 +1,170 @@
+"""What every command prints with: consoles, JSON, human numbers, and untrusted text made safe to look at."""
+
+from __future__ import annotations
+
+import math
+import os
+import sys
+import time
+import unicodedata
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, TextIO
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_UNBOUNDED = 100_000
+"""Columns of a console that is no terminal: nothing is ever cut to fit."""
+
+
+def stdout_console() -> Console:
+    """A console for data. NO_COLOR, FORCE_COLOR, TERM and COLUMNS are heeded; a pipe has no width."""
+    return _console(sys.stdout)
+
+
+def stderr_console() -> Console:
+    """A console for narration."""
+    return _console(sys.stderr)
+
+
+def _console(stream: TextIO) -> Console:
+    from rich.console import Console
+
+    if not is_unicode(stream) and hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="backslashreplace")
+    width = None if stream.isatty() else _UNBOUNDED
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+
+
+def frame_width(console: Console) -> int:
+    """Columns for a drawing: those of the terminal, or 80 where there is none, unless COLUMNS says otherwise."""
+    if console.width != _UNBOUNDED:
+        return console.width
+    columns = os.environ.get("COLUMNS", "")
+    return max(40, int(columns)) if columns.isdigit() else 80
+
+
+def is_unicode(stream: TextIO) -> bool:
+    """Whether a stream takes more than ASCII."""
+    return (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "").startswith("utf")
+
+
+def print_json(value: Any) -> None:
+    """One object on stdout, numbers as they are."""
+    import msgspec
+
+    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+
+
+def print_table(
+    head: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Sequence[str] = (),
+    first_to_go: Sequence[str] = (),
+) -> None:
+    """A table of plain aligned text; the columns named in ``right`` are aligned to the right.
+
+    On a terminal that is too narrow, the columns of ``first_to_go`` are left out one by one, in that order;
+    into a pipe goes all of it.
+    """
+    from rich.table import Table
+
+    console = stdout_console()
+    left_out: set[str] = set()
+    for name in (None, *first_to_go):
+        if name is not None:
+            left_out.add(name)
+        table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
+        shown = [index for index, column in enumerate(head) if column not in left_out]
+        for index in shown:
+            column = head[index]
+            table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+        for row in rows:
+            table.add_row(*(row[index] for index in shown))
+        if console.measure(table).minimum <= console.width:
+            break
+    with console.capture() as capture:
+        console.print(table)
+    for line in capture.get().splitlines():
+        typer.echo(line.rstrip(), color=True)
+
+
+def visible(text: str, *, keep: str = "\n") -> str:
+    """Text from a model, a file or another program with all that a terminal might obey or hide shown instead.
+
+    Control characters become ``^[``, everything else without a glyph of its own (bidirectional overrides,
+    zero-width characters, surrogates, private use) ``\\u202e``. Characters in ``keep`` stay; a tab is a space.
+    """
+    return "".join(character if character in keep else _shown(character) for character in text)
+
+
+def one_line(text: str) -> str:
+    """The same on one line."""
+    return visible(" ".join(text.split()), keep="")
+
+
+def _shown(character: str) -> str:
+    if character.isprintable() and not unicodedata.category(character).startswith("C"):
+        return character
+    if character == "\t":
+        return " "
+    code = ord(character)
+    if code < 32 or code == 127:
+        return f"^{chr(code ^ 64)}"
+    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def duration(seconds: float) -> str:
+    """``45 s``, ``3 min 20 s``, ``1 h 12 min``, ``2 d 3 h``."""
+    if not math.isfinite(seconds):
+        return "unknown"
+    if 0 < seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    whole = round(seconds)
+    for unit, size, smaller, parts in (
+        ("d", 86_400, "h", 3_600),
+        ("h", 3_600, "min", 60),
+        ("min", 60, "s", 1),
+    ):
+        if whole >= size:
+            rest = whole % size // parts
+            return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
+    return f"{whole} s"
+
+
+def clock_time(at: float, *, now: float) -> str:
+    """``14:32`` today, ``Tue 14:32`` within a week, else the date as well; in local time."""
+    then, today = time.localtime(at), time.localtime(now)
+    if then[:3] == today[:3]:
+        return time.strftime("%H:%M", then)
+    if abs(at - now) < 6 * 86_400:
+        return time.strftime("%a %H:%M", then)
+    return time.strftime("%Y-%m-%d %H:%M", then)
+
+
+def byte_size(size: float) -> str:
+    """``512 B``, ``1.5 MB``: decimal units, three digits."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if size < 999.5:
+            return f"{size:.0f} {unit}" if unit == "B" or size >= 99.95 else f"{size:.1f} {unit}"
+        size /= 1000
+    return f"{size:,.1f} TB"
+
+
+def count(number: float) -> str:
+    """``124.4M``: a large number in short."""
+    for unit in ("", "k", "M", "G"):
+        if number < 999.95:
+            return f"{number:.0f}" if not unit else f"{number:.1f}{unit}"
+        number /= 1000
+    return f"{number:,.1f}T"
+
+
+def loss_text(loss: float | None, *, none: str = "-") -> str:
+    """A loss with four digits; more where it is below a thousandth."""
+    if loss is None:
+        return none
+    return f"{loss:.4f}" if loss >= 0.001 or loss == 0 else f"{loss:.2e}"

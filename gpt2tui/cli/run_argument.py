@@ -1,0 +1,31 @@
+"""The argument RUN: what a person types, and the run it means."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from gpt2tui.runs.run import Run
+from gpt2tui.runs.store import RunStore
+
+RunReference = Annotated[
+    str, typer.Argument(metavar="[RUN]", help="Id, name, prefix, latest, best or path.", show_default=True)
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, numbers unformatted.")]
+
+
+def store() -> RunStore:
+    """This user's runs."""
+    from gpt2tui.runs.paths import Paths
+
+    return RunStore(Paths.from_environment().runs)
+
+
+def find_run(reference: str) -> Run:
+    """The run that is meant; what was chosen among several is told on stderr.
+
+    Raises:
+        UsageError: there is no such run.
+    """
+    return store().find(reference, notice=lambda text: typer.echo(f"gpt2tui: {text}", err=True))

@@ -1,0 +1,81 @@
+"""``gpt2tui runs``: look at runs, compare them, steer the living ones, tidy up."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated
+
+import typer
+
+from gpt2tui.cli.output import byte_size, one_line
+from gpt2tui.cli.run_argument import AsJson, find_run, store
+from gpt2tui.cli.runs_compare import compare
+from gpt2tui.cli.runs_control import checkpoint, pause, resume, stop
+from gpt2tui.cli.runs_follow import follow
+from gpt2tui.cli.runs_list import list_runs
+from gpt2tui.cli.runs_plot import plot
+from gpt2tui.cli.runs_show import show
+from gpt2tui.errors import Gpt2TuiError, UsageError
+
+runs_app = typer.Typer(help="List, inspect, compare, plot, steer, rename and delete runs.")
+
+
+@runs_app.callback(invoke_without_command=True)
+def runs(context: typer.Context, as_json: AsJson = False) -> None:
+    """List, inspect, compare, plot, steer, rename and delete runs."""
+    if context.invoked_subcommand is None:
+        list_runs(as_json=as_json)
+    elif as_json:
+        raise UsageError(f"--json belongs behind the command: gpt2tui runs {context.invoked_subcommand} --json")
+
+
+def rename(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="The run.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new name.")],
+) -> None:
+    """Give a run another name."""
+    import msgspec
+
+    found = find_run(run)
+    if not name.strip():
+        raise UsageError("a name must not be empty")
+    if any(not character.isprintable() for character in name):
+        raise UsageError(f"a name must not hold control characters: {one_line(name)}")
+    before = found.name()
+    found.set_label(msgspec.structs.replace(found.label(), name=name.strip()))
+    typer.echo(f"{one_line(before)} is now called {name.strip()}", err=True)
+
+
+def delete(
+    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="The runs to delete.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Delete runs with all their checkpoints."""
+    found = list({run.folder: run for run in map(find_run, runs)}.values())
+    for run in found:
+        if run.is_alive():
+            raise Gpt2TuiError(f"run {run.id} is being trained; stop it first: gpt2tui runs stop {run.id}")
+    for run in found:
+        size = byte_size(run.bytes())
+        called = run.id if run.name() == run.id else f"{one_line(run.name())} ({run.id})"
+        if not yes:
+            if not (sys.stdin.isatty() and sys.stderr.isatty()):
+                raise UsageError(f"deleting {called}, {size}, needs --yes where nobody can be asked")
+            if not typer.confirm(f"Delete {called}, {size}?", err=True):
+                typer.echo(f"{called} is kept", err=True)
+                continue
+        store().delete(run)
+        typer.echo(f"deleted {called}, {size}", err=True)
+
+
+runs_app.command("list")(list_runs)
+runs_app.command("show")(show)
+runs_app.command("follow")(follow)
+runs_app.command("compare")(compare)
+runs_app.command("plot")(plot)
+runs_app.command("pause")(pause)
+runs_app.command("resume")(resume)
+runs_app.command("stop")(stop)
+runs_app.command("checkpoint")(checkpoint)
+runs_app.command("rename")(rename)
+runs_app.command("delete")(delete)

@@ -1,0 +1,73 @@
+"""``gpt2tui runs pause``, ``resume``, ``stop`` and ``checkpoint``: commands to a living trainer, and its answers."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated
+
+import typer
+
+from gpt2tui.cli.event_lines import event_line
+from gpt2tui.cli.run_argument import RunReference, find_run
+from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.runs import commands
+from gpt2tui.runs.events import AnyEvent, RunFinished
+from gpt2tui.runs.journal import event_reader
+from gpt2tui.runs.run import Run
+
+_POLL_SECONDS = 0.05
+
+Timeout = Annotated[float, typer.Option("--timeout", help="Seconds to wait for the trainer's answer.", min=0.0)]
+
+
+def pause(run: RunReference = "latest", timeout: Timeout = 120.0) -> None:
+    """Pause a run; its model stays loaded."""
+    _tell(find_run(run), commands.Pause(), timeout)
+
+
+def resume(run: RunReference = "latest", timeout: Timeout = 120.0) -> None:
+    """Lift a pause. (A run that ended goes on with: gpt2tui resume.)"""
+    _tell(find_run(run), commands.Resume(), timeout)
+
+
+def stop(run: RunReference = "latest", timeout: Timeout = 300.0) -> None:
+    """Save a checkpoint and end a run."""
+    _tell(find_run(run), commands.Stop(), timeout, until_end=True)
+
+
+def checkpoint(run: RunReference = "latest", timeout: Timeout = 300.0) -> None:
+    """Save a checkpoint now."""
+    _tell(find_run(run), commands.SaveCheckpoint(), timeout)
+
+
+def _tell(run: Run, command: commands.Command, timeout: float, *, until_end: bool = False) -> None:
+    """Send a command and print the event that answers it, and with ``until_end`` the end of the run.
+
+    Raises:
+        Gpt2TuiError: nobody trains the run, the trainer ends without an answer, or none comes in time.
+    """
+    if not run.is_alive():
+        raise Gpt2TuiError(f"run {run.id} is not being trained; go on with: gpt2tui resume {run.id} --headless")
+    journal = run.events_file
+    reader = event_reader(journal, offset=journal.stat().st_size if journal.is_file() else 0)
+    run.send(command)
+    deadline = time.monotonic() + timeout
+    while True:
+        is_alive = run.is_alive()  # asked before reading, so that a last word is not missed
+        for event in reader.poll():
+            if event.command == command.id or (until_end and isinstance(event, RunFinished)):
+                _say(event)
+                if isinstance(event, RunFinished) or not until_end:
+                    return
+        if not is_alive:
+            raise Gpt2TuiError(f"the trainer of run {run.id} ended without an answer; see: gpt2tui runs show {run.id}")
+        if time.monotonic() > deadline:
+            raise Gpt2TuiError(
+                f"no answer from the trainer of run {run.id} within {timeout:g} s; it may still come: "
+                f"gpt2tui runs follow {run.id}"
+            )
+        time.sleep(_POLL_SECONDS)
+
+
+def _say(event: AnyEvent) -> None:
+    typer.echo(event_line(event), err=True)

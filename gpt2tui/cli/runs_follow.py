@@ -1,0 +1,56 @@
+"""``gpt2tui runs follow``: a run's events as they come."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable
+from typing import Annotated
+
+import typer
+
+from gpt2tui.cli.event_lines import event_line
+from gpt2tui.cli.run_argument import RunReference, find_run
+from gpt2tui.runs.events import AnyEvent, RunFinished
+from gpt2tui.runs.journal import event_reader
+
+_POLL_SECONDS = 0.05
+_TAIL = 10
+"""Without --from-start so many lines of what was before are shown."""
+
+
+def follow(
+    run: RunReference = "latest",
+    as_jsonl: Annotated[bool, typer.Option("--jsonl", help="The events themselves, a JSON object a line.")] = False,
+    from_start: Annotated[bool, typer.Option("--from-start", help="Everything since the run began.")] = False,
+) -> None:
+    """Print a run's events as they come, until it ends or its trainer does."""
+    found = find_run(run)
+    reader = event_reader(found.events_file)
+    last: AnyEvent | None = None
+
+    def show(lines: Iterable[bytes]) -> bool:
+        nonlocal last
+        is_news = False
+        for line in lines:
+            is_news = True
+            if (event := reader.decode(line)) is None:
+                continue
+            last = event
+            if as_jsonl:
+                sys.stdout.buffer.write(line + b"\n")
+                sys.stdout.buffer.flush()
+            elif words := event_line(event):
+                typer.echo(words)
+        return is_news
+
+    # Asked before reading: what the trainer writes between the two belongs to the next round, and there is one.
+    is_alive = found.is_alive()
+    show(reader.lines() if from_start else deque(reader.lines(), maxlen=_TAIL))
+    while is_alive:
+        is_alive = found.is_alive()
+        if not show(reader.lines()):
+            time.sleep(_POLL_SECONDS)
+    if not isinstance(last, RunFinished):
+        typer.echo(f"nobody trains run {found.id}; go on with: gpt2tui resume {found.id} --headless", err=True)

@@ -1,0 +1,97 @@
+"""``gpt2tui runs list``: every run in one table."""
+
+from __future__ import annotations
+
+import time
+
+import msgspec
+import typer
+
+from gpt2tui.cli.output import byte_size, duration, loss_text, one_line, print_json, print_table
+from gpt2tui.cli.run_argument import AsJson, store
+from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.runs.run import Run
+from gpt2tui.runs.view import RunView
+
+_HEAD = ("state", "name", "preset", "corpus", "step", "loss", "corpus loss", "target", "age", "size", "id")
+_RIGHT = ("step", "loss", "corpus loss", "target", "age", "size")
+_FIRST_TO_GO = ("id", "size", "target", "age", "preset", "corpus")
+_LONGEST_NAME = 32
+
+
+class RunRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One run as a list shows it. Losses in nats a token, times in seconds."""
+
+    id: str
+    name: str
+    state: str
+    path: str
+    reason: str | None = None
+    preset: str | None = None
+    corpus: str | None = None
+    step: int = 0
+    loss: float | None = None
+    corpus_loss: float | None = None
+    best_corpus_loss: float | None = None
+    target_loss: float | None = None
+    created: float | None = None
+    age: float | None = None
+    bytes: int = 0
+    pinned: bool = False
+
+
+def run_row(run: Run, *, now: float) -> RunRow:
+    """What a list shows of a run; one that cannot be read is listed as damaged."""
+    try:
+        view = RunView.of(run)
+    except Gpt2TuiError:
+        return RunRow(id=run.id, name=run.name(), state="damaged", path=str(run.folder), bytes=run.bytes())
+    created = view.config.created or run.config_file.stat().st_mtime
+    return RunRow(
+        id=run.id,
+        name=run.name(),
+        state=view.state(is_alive=run.is_alive(), now=now),
+        path=str(run.folder),
+        reason=view.finished.reason if view.finished else None,
+        preset=view.config.preset,
+        corpus=view.config.corpus.name,
+        step=view.step.step if view.step else view.started.from_step if view.started else 0,
+        loss=view.step.running_loss if view.step else None,
+        corpus_loss=view.corpus_loss.loss if view.corpus_loss and not view.corpus_loss.partial else None,
+        best_corpus_loss=view.best_corpus_loss,
+        target_loss=view.target_loss,
+        created=created,
+        age=max(0.0, now - created),
+        bytes=run.bytes(),
+        pinned=run.label().pinned,
+    )
+
+
+def list_runs(as_json: AsJson = False) -> None:
+    """List all runs, the newest first."""
+    now = time.time()
+    rows = [run_row(run, now=now) for run in store().all()]
+    if as_json:
+        print_json({"runs": rows})
+        return
+    if not rows:
+        typer.echo("no runs yet; start one with: gpt2tui train --headless", err=True)
+        return
+    print_table(_HEAD, [_cells(row) for row in rows], right=_RIGHT, first_to_go=_FIRST_TO_GO)
+
+
+def _cells(row: RunRow) -> tuple[str, ...]:
+    name = one_line(row.name)
+    return (
+        (row.reason or row.state).replace("_", " ") if row.state == "finished" else row.state,
+        name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 2]}..",
+        one_line(row.preset or "-"),
+        one_line(row.corpus or "-"),
+        f"{row.step:,}",
+        loss_text(row.loss),
+        loss_text(row.corpus_loss),
+        "-" if row.target_loss is None else f"{row.target_loss:g}",
+        "-" if row.age is None else duration(row.age).split(" ")[0] + " " + duration(row.age).split(" ")[1],
+        byte_size(row.bytes),
+        row.id,
+    )

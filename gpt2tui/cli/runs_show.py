@@ -1,0 +1,177 @@
+"""``gpt2tui runs show``: everything that is known of a run."""
+
+from __future__ import annotations
+
+import time
+from typing import Annotated, Any
+
+import msgspec
+import typer
+
+from gpt2tui.cli.output import byte_size, clock_time, duration, loss_text, one_line, print_json, print_table
+from gpt2tui.cli.run_argument import AsJson, RunReference, find_run
+from gpt2tui.cli.words import corpus_loss_words, running_loss_words, state_words
+from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.runs.files import tree_bytes
+from gpt2tui.runs.run import Run
+from gpt2tui.runs.view import RunView
+
+
+class CheckpointRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A checkpoint as it is shown; ``damage`` says what is wrong with it."""
+
+    name: str
+    step: int | None
+    bytes: int
+    is_best: bool
+    is_last: bool
+    best_corpus_loss: float | None = None
+    damage: str | None = None
+
+
+def show(
+    run: RunReference = "latest",
+    verify: Annotated[bool, typer.Option("--verify", help="Check every hash of every checkpoint.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show a run: state, losses, forecast, checkpoints, configuration."""
+    found = find_run(run)
+    now = time.time()
+    view = RunView.of(found)
+    checkpoints = checkpoint_rows(found, hashes=verify)
+    if as_json:
+        print_json(_facts(found, view, checkpoints, now))
+    else:
+        _print(found, view, checkpoints, now)
+    damaged = [row.damage for row in checkpoints if row.damage]
+    if verify and damaged:
+        more = f" (and {len(damaged) - 1} more damaged)" if len(damaged) > 1 else ""
+        raise Gpt2TuiError(f"{damaged[0]}{more}")
+    if verify:
+        typer.echo(f"all hashes of {len(checkpoints)} checkpoints are right", err=True)
+
+
+def checkpoint_rows(run: Run, *, hashes: bool) -> list[CheckpointRow]:
+    """The checkpoints of a run, the newest first."""
+    from gpt2tui.checkpoints.folder import CheckpointFolder
+
+    folder = CheckpointFolder(run.checkpoints)
+    best, last = folder.pointer("best"), folder.pointer("last")
+    rows = []
+    for checkpoint in folder.all():
+        damage = checkpoint.damage(hashes=hashes)
+        state = None
+        try:
+            state = checkpoint.state()
+        except Gpt2TuiError as error:
+            damage = str(error)
+        rows.append(
+            CheckpointRow(
+                name=checkpoint.name,
+                step=state.step if state else None,
+                bytes=tree_bytes(checkpoint.folder),
+                is_best=bool(best and best.checkpoint == checkpoint.name),
+                is_last=bool(last and last.checkpoint == checkpoint.name),
+                best_corpus_loss=best.corpus_loss if best and best.checkpoint == checkpoint.name else None,
+                damage=damage,
+            )
+        )
+    return rows
+
+
+def flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    """A configuration as dotted fields: ``recipe.schedule.unit``."""
+    if isinstance(value, dict) and value:
+        return {key: leaf for name, inner in value.items() for key, leaf in flat(inner, f"{prefix}{name}.").items()}
+    return {prefix.removesuffix("."): value}
+
+
+def field_text(value: Any) -> str:
+    """A field of a configuration for people."""
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}" if value >= 100_000 else str(value)
+        case list() | tuple():
+            return ", ".join(map(field_text, value)) or "-"
+        case dict():
+            return "-"
+        case _:
+            return one_line(str(value))
+
+
+def _facts(run: Run, view: RunView, checkpoints: list[CheckpointRow], now: float) -> dict[str, Any]:
+    found = view.forecast()
+    return {
+        "id": run.id,
+        "name": run.name(),
+        "path": str(run.folder),
+        "state": view.state(is_alive=run.is_alive(), now=now),
+        "label": run.label(),
+        "finished": view.finished,
+        "step": view.step,
+        "corpus_loss": view.corpus_loss,
+        "best_corpus_loss": view.best_corpus_loss,
+        "validation_loss": view.validation_loss,
+        "target_loss": view.target_loss,
+        "progress": view.progress(),
+        "forecast": found._asdict() if found else None,
+        "bytes": run.bytes(),
+        "checkpoints": checkpoints,
+        "notices": list(view.notices),
+        "sample": view.sample,
+        "config": view.config,
+    }
+
+
+def _print(run: Run, view: RunView, checkpoints: list[CheckpointRow], now: float) -> None:
+    state = view.state(is_alive=run.is_alive(), now=now)
+    rows = [
+        ("run", run.id),
+        ("name", one_line(run.name())),
+        ("path", one_line(str(run.folder))),
+        ("state", state_words(view, state)),
+        ("size", byte_size(run.bytes())),
+    ]
+    if view.config.created:
+        rows.append(("started", clock_time(view.config.created, now=now)))
+    if step := view.step:
+        rows += [
+            (
+                "step",
+                f"{step.step:,} (pass {step.passes:,.2f}, {step.tokens:,} tokens, {duration(step.elapsed)})",
+            ),
+            (running_loss_words(view), loss_text(step.running_loss)),
+        ]
+    if view.corpus_loss:
+        rows.append(("corpus loss", f"{loss_text(view.corpus_loss.loss)} {corpus_loss_words(view.corpus_loss)}"))
+    if view.best_corpus_loss is not None:
+        rows.append(("best corpus loss", loss_text(view.best_corpus_loss)))
+    if view.validation_loss:
+        rows.append(("validation loss", loss_text(view.validation_loss.loss)))
+    rows.append(("target", "none" if view.target_loss is None else f"{view.target_loss:g}"))
+    if state != "finished" and (found := view.forecast()):
+        rows.append(("to the target", f"about {duration(found.seconds)} more of training"))
+    print_table(("run", ""), rows)
+    if checkpoints:
+        typer.echo("")
+        print_table(
+            ("checkpoint", "step", "size", "pointed to by", "files"),
+            [
+                (
+                    row.name,
+                    "-" if row.step is None else f"{row.step:,}",
+                    byte_size(row.bytes),
+                    " ".join(word for word, on in (("best", row.is_best), ("last", row.is_last)) if on) or "-",
+                    "damaged" if row.damage else "whole",
+                )
+                for row in checkpoints
+            ],
+            right=("step", "size"),
+        )
+    typer.echo("")
+    fields = flat(msgspec.to_builtins(view.config))
+    print_table(("configuration", ""), [(name, field_text(value)) for name, value in fields.items()])
