@@ -95,8 +95,7 @@ def resolved(
                 _add_glob(found, text)
             else:
                 raise CorpusError(
-                    f"{text or repr(text)}: no such file or folder, nor a corpus of that name "
-                    f"({known_names(paths)})"
+                    f"{text or repr(text)}: no such file or folder, nor a corpus of that name ({known_names(paths)})"
                 )
         yield found
 
@@ -105,9 +104,7 @@ def _add_named(found: Resolved, entry: NamedCorpus, progress: Progress | None, *
     if not entry.is_present():
         entry.fetch(progress)
     if is_default:
-        found.notices.append(
-            f"no TEXT given: taking the {entry.name} corpus, {entry.title} ({entry.description})"
-        )
+        found.notices.append(f"no TEXT given: taking the {entry.name} corpus, {entry.title} ({entry.description})")
     found.add(entry.name, [Document(entry.name, entry.path, entry.sha256)], entry.licence)
 
 
@@ -130,7 +127,16 @@ def _add_path(found: Resolved, text: str, path: Path, spool: Path) -> None:
 
 
 def _add_glob(found: Resolved, text: str) -> None:
-    matches = [Path(match) for match in glob.glob(str(Path(text).expanduser()), recursive=True)]
+    pattern = Path(text).expanduser()
+    try:
+        # Not glob.glob: its ** follows links to folders, round and round.
+        matches = [
+            match
+            for match in Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor)))
+            if not any(part.startswith(".") and part not in pattern.parts for part in match.parts)
+        ]
+    except ValueError as error:
+        raise UsageError(f"{text}: {str(error)[:1].lower()}{str(error)[1:]}; put a / on both sides of **") from None
     files = sorted((match for match in matches if match.is_file()), key=lambda match: match.parts)
     if not files:
         folders = f", only {len(matches)} folders" if matches else ""
