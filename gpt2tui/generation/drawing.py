@@ -45,7 +45,7 @@ class Drawing:
             drawn = scores.argmax(dim=1).cpu()  # (rows,)
         else:
             probabilities, ids = candidates(scores, self._settings)
-            drawn = ids.cpu().gather(1, self._choices(probabilities.cpu(), samples))[:, 0]  # (rows,)
+            drawn = ids.gather(1, self._choices(probabilities, samples))[:, 0]  # (rows,)
         if self._seen is not None:
             self._seen[list(samples), drawn.to(self._seen.device)] = True
         return drawn
@@ -55,7 +55,7 @@ class Drawing:
         uniform = torch.stack(
             [torch.rand(1, generator=self._generators[sample], dtype=torch.float64) for sample in samples]
         )  # (rows, 1)
-        sums = probabilities.double().cumsum(dim=1)  # (rows, candidates)
+        sums = probabilities.cumsum(dim=1)  # (rows, candidates)
         chosen = torch.searchsorted(sums, uniform * sums[:, -1:], right=True)
         return chosen.clamp(max=probabilities.shape[1] - 1)
 
@@ -83,7 +83,7 @@ def penalised(logits: Tensor, seen: Tensor | None, penalty: float) -> Tensor:
 
 
 def candidates(scores: Tensor, settings: SamplingSettings) -> tuple[Tensor, Tensor]:
-    """What may be drawn: probabilities and ids, both (rows, candidates); a probability of 0 excludes.
+    """What may be drawn: float64 probabilities, where 0 excludes, and ids, both (rows, candidates) on the CPU.
 
     Applies temperature, top-k, top-p and min-p, in this order, to float32 scores (rows, vocabulary).
     """
@@ -96,7 +96,8 @@ def candidates(scores: Tensor, settings: SamplingSettings) -> tuple[Tensor, Tens
         scores, ids = scores.sort(dim=1, descending=True)
     else:
         ids = torch.arange(vocabulary, device=scores.device).expand(scores.shape)
-    probabilities = scores.softmax(dim=1)
+    # In float64, since float32 sums of thousands of small numbers are off by more than a border token's share.
+    probabilities, ids = scores.cpu().double().softmax(dim=1), ids.cpu()
     if settings.top_p < 1:
         before = probabilities.cumsum(dim=1) - probabilities  # what all better tokens have together
         probabilities = _without(probabilities, before >= settings.top_p)

@@ -1,0 +1,95 @@
+"""The shape of the model: how many parameters, how they are drawn, where dropout acts."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from gpt2tui.model.transformer import GPT2, Dropout
+from gpt2tui.runs.model_config import PRESETS
+from tests.tiny import tiny_model_config
+
+PUBLISHED = {
+    "gpt2": 124_439_808,
+    "gpt2-medium": 354_823_168,
+    "gpt2-large": 774_030_080,
+    "gpt2-xl": 1_557_611_200,
+}
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_have_the_parameters_their_formula_says(name: str) -> None:
+    model = GPT2.empty(PRESETS[name])
+    counted = sum(parameter.numel() for parameter in model.parameters())
+    assert counted == PRESETS[name].parameters == PUBLISHED.get(name, counted)
+
+
+def test_an_empty_model_has_no_storage() -> None:
+    assert {parameter.device.type for parameter in GPT2.empty(tiny_model_config()).parameters()} == {"meta"}
+
+
+@pytest.mark.parametrize("is_scaled", [True, False])
+def test_first_weights_have_the_deviations_of_gpt2(is_scaled: bool) -> None:
+    config = tiny_model_config(layers=8, width=64, vocabulary_size=500)
+    model = GPT2.initialised(config, seed=3, residual_scaling=is_scaled)
+    for name, parameter in model.named_parameters():
+        if name.endswith("bias"):
+            assert not parameter.any(), name
+        elif "ln_" in name:
+            assert (parameter == 1).all(), name
+        else:
+            is_residual = is_scaled and name.endswith("c_proj.weight")
+            wanted = 0.02 / 4 if is_residual else 0.02  # 4 = sqrt(2 * 8 layers)
+            assert parameter.std().item() == pytest.approx(wanted, rel=0.06), name
+            assert parameter.mean().item() == pytest.approx(0, abs=0.06 * wanted), name
+
+
+def test_the_same_seed_draws_the_same_weights_and_leaves_the_global_generator_alone() -> None:
+    config = tiny_model_config(vocabulary_size=100)
+    before = torch.get_rng_state()
+    first, again, other = (GPT2.initialised(config, seed=seed).state_dict() for seed in (1, 1, 2))
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert not torch.equal(first["wte.weight"], other["wte.weight"])
+    assert not torch.equal(first["h.0.mlp.c_fc.weight"], first["h.1.mlp.c_fc.weight"])
+
+
+@pytest.mark.parametrize("place", Dropout._fields)
+def test_dropout_acts_in_training_at_each_place_and_never_in_eval(place: str) -> None:
+    config = tiny_model_config(vocabulary_size=100)
+    model = GPT2.initialised(config, seed=0, dropout=Dropout(**{place: 0.5}))
+    plain = GPT2.initialised(config, seed=0)
+    tokens = torch.arange(20)[None]
+    with torch.no_grad():
+        wanted = plain(tokens)
+        torch.manual_seed(0)
+        first, second = model(tokens), model(tokens)
+        assert not torch.equal(first, second)
+        model.eval()
+        assert torch.equal(model(tokens), wanted)
+
+
+def test_without_dropout_training_mode_changes_nothing() -> None:
+    model = GPT2.initialised(tiny_model_config(vocabulary_size=100), seed=0)
+    tokens = torch.arange(20)[None]
+    before = torch.get_rng_state()
+    with torch.no_grad():
+        assert torch.equal(model.train()(tokens), model.eval()(tokens))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_dropout_keeps_the_mean_of_what_it_thins() -> None:
+    """At rate 0.25 a quarter of the embedding's numbers is dropped, the others grow by a third."""
+    model = GPT2.initialised(tiny_model_config(layers=1), seed=0, dropout=Dropout(embedding=0.25))
+    seen: list[torch.Tensor] = []
+    model.h[0].register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0]))
+    tokens = torch.arange(64)[None].repeat(50, 1)
+    torch.manual_seed(0)
+    with torch.no_grad():
+        model(tokens[:, :64])
+        thinned = seen.pop()
+        model.eval()(tokens[:, :64])
+        whole = seen.pop()
+    dropped = thinned == 0
+    assert dropped.float().mean().item() == pytest.approx(0.25, abs=0.01)
+    torch.testing.assert_close(thinned[~dropped], whole[~dropped] / 0.75)
