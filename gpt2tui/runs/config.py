@@ -62,9 +62,9 @@ class Limits(Frozen, forbid_unknown_fields=True, frozen=True, kw_only=True):
         """What is wrong, a line a field; empty when nothing is."""
         values = ((field, getattr(self, field)) for field in self.__struct_fields__)
         return [
-            f"{field.replace('_', '-')} must not be negative: {value:g}"
+            f"{field.replace('_', '-')} must be a number that is not negative, not {value:g}"
             for field, value in values
-            if value is not None and value < 0
+            if value is not None and not 0 <= value < math.inf
         ]
 
 
@@ -123,6 +123,12 @@ class RunConfig(Frozen, frozen=True, kw_only=True):
             found.append(f"micro-batch must be at least 1, not {self.micro_batch}")
         if self.keep < 0:
             found.append(f"keep must not be negative: {self.keep}")
+        if self.threads < 1:
+            found.append(f"threads must be at least 1, not {self.threads}")
+        for field in ("checkpoint_every", "evaluate_every", "sample_every"):
+            every = getattr(self, field)
+            if every.steps < 0 or not 0 <= every.seconds < math.inf:
+                found.append(f"{field.replace('_', '-')} must not be negative: {every}")
         return found
 
     def digest(self) -> str:
