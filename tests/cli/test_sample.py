@@ -1,0 +1,325 @@
+"""``gpt2tui sample`` as people and pipes use it: real processes, real terminals."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pexpect
+import pytest
+import torch
+
+from gpt2tui.checkpoints.folder import CheckpointFolder
+from gpt2tui.corpus.bpe import END_OF_TEXT, Tokenizer
+from gpt2tui.model.transformer import GPT2
+from gpt2tui.runs.config import RunConfig
+from gpt2tui.runs.run import Run
+from tests.tiny import add_checkpoint, tiny_model_config, tiny_run, tiny_run_config
+
+COMMAND = [sys.executable, "-m", "gpt2tui", "sample"]
+ENDLESS = ["-n", "1000000", "--top-k", "50"]
+SECONDS = 60
+
+
+@pytest.fixture
+def run(home: Path) -> Run:
+    """A run of random weights in this test's home."""
+    return tiny_run(home / "data" / "runs", config=tiny_run_config(name="hamlet"))
+
+
+def sample(*arguments: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
+    """Run the command with no terminal anywhere."""
+    return subprocess.run([*COMMAND, *arguments], input=stdin, capture_output=True, timeout=SECONDS)
+
+
+def sampled(*arguments: str, stdin: bytes = b"") -> str:
+    """What it writes to stdout, when all is well and nothing is narrated."""
+    found = sample(*arguments, stdin=stdin)
+    assert found.returncode == 0, found.stderr
+    assert found.stderr == b""
+    return found.stdout.decode()
+
+
+def answer(*arguments: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(sampled("--json", *arguments))
+    return found
+
+
+def always_saying(text: str, config: RunConfig) -> dict[str, torch.Tensor]:
+    """Weights with which the model says the tokens of ``text`` by turns, whatever came before.
+
+    No block adds anything; each position's embedding points to its own token's, scaled up so that no other
+    token has a chance.
+    """
+    weights = {name: torch.zeros_like(tensor) for name, tensor in GPT2.initialised(config.model, seed=0).state_dict().items()}
+    ids = Tokenizer().encode(text)
+    width = config.model.width
+    assert len(ids) <= width
+    for index, token in enumerate(dict.fromkeys(ids)):
+        weights["wte.weight"][token, index] = 1.0
+    for position in range(config.model.block_size):
+        weights["wpe.weight"][position] = 100 * weights["wte.weight"][ids[position % len(ids)]]
+    weights["ln_f.weight"].fill_(100.0)
+    return weights
+
+
+def saying(home: Path, text: str, **changes: Any) -> Run:
+    config = tiny_run_config(**changes)
+    return tiny_run(home / "data" / "runs", config=config, weights=always_saying(text, config))
+
+
+def test_the_prompt_and_its_continuation_are_the_only_output(run: Run) -> None:
+    text = sampled("To be", "--seed", "1", "-n", "20")
+    assert text.startswith("To be")
+    assert text.endswith("\n")
+    assert len(text) > len("To be") + 20
+    assert sampled("To be", "--seed", "1", "-n", "20") == text
+    assert sampled("To be", "--seed", "1", "-n", "20", "--no-stream") == text
+    assert sampled("To be", "--seed", "1", "-n", "20", "--no-echo") == text.removeprefix("To be")
+    assert sampled("To be", "--seed", "2", "-n", "20") != text
+
+
+def test_json_tells_everything(run: Run) -> None:
+    found = answer("To be", "--seed", "1", "-n", "20", "--run", "hamlet", "--checkpoint", "4")
+    plain = sampled("To be", "--seed", "1", "-n", "20", "--no-echo")
+    assert list(found) == [
+        "prompt", "samples", "run", "checkpoint", "step", "seed", "tokens_per_second", "seconds_to_first_token"
+    ]  # fmt: skip
+    assert found["prompt"] == "To be"
+    assert found["samples"][0]["text"].removesuffix("\n") + "\n" == plain
+    assert (found["samples"][0]["tokens"], found["samples"][0]["finish"]) == (20, "length")
+    assert (found["run"], found["checkpoint"], found["step"], found["seed"]) == (run.id, "step-00000004", 4, 1)
+    assert found["tokens_per_second"] > 0
+    assert 0 < found["seconds_to_first_token"] < SECONDS
+
+
+def test_a_seed_that_was_drawn_is_told_and_repeats_the_text(run: Run) -> None:
+    first = answer("x", "-n", "10")
+    again = answer("x", "-n", "10", "--seed", str(first["seed"]))
+    assert first["samples"] == again["samples"]
+    assert answer("x", "-n", "10")["seed"] != first["seed"]
+
+
+def test_several_samples_are_a_batch_of_consecutive_seeds(run: Run) -> None:
+    together = answer("x", "-n", "30", "--seed", "8", "--num-samples", "3")["samples"]
+    assert len({one["text"] for one in together}) == 3
+    for index, one in enumerate(together):
+        assert answer("x", "-n", "30", "--seed", str(8 + index))["samples"] == [one]
+
+
+def test_samples_are_printed_whole_with_an_empty_line_between(home: Path) -> None:
+    saying(home, "ab cd\n")
+    assert sampled("Q:", "-n", "3", "-t", "0", "--num-samples", "2") == "Q:" + "".join(WORDS_AFTER_Q) + "\n" + "Q:" + "".join(WORDS_AFTER_Q)
+
+
+def test_stop_strings_end_the_text_before_them(home: Path) -> None:
+    saying(home, "one two three")
+    assert sampled("one", "-t", "0", "--stop", " thr", "--stop", "zzz") == "one two\n"
+    found = answer("one", "-t", "0", "--stop", " thr")
+    assert found["samples"] == [{"text": " two", "tokens": 2, "finish": "stop"}]
+
+
+def test_the_prompt_can_come_through_a_pipe(run: Run) -> None:
+    given = "Où?\n".encode()
+    assert sampled("-", "-n", "5", "--seed", "1", stdin=given).startswith("Où?\n")
+    found = sample("-", stdin=b"caf\xe9")
+    assert found.returncode == 2
+    assert b"not UTF-8: byte 4" in found.stderr
+
+
+def test_an_empty_prompt_is_a_text_from_its_beginning(run: Run) -> None:
+    assert answer("", "-n", "5", "--seed", "3")["samples"][0]["tokens"] == 5
+
+
+def test_a_prompt_longer_than_the_block_is_continued_from_its_end(run: Run) -> None:
+    tail = " word" * 32  # the block size, in tokens
+    long = answer("many more words" + tail, "-n", "10", "--seed", "3")["samples"]
+    assert long == answer(tail, "-n", "10", "--seed", "3")["samples"]
+
+
+def test_another_checkpoint_of_the_run_can_be_asked(run: Run) -> None:
+    add_checkpoint(run, GPT2.initialised(run.config().model, seed=99).state_dict(), step=9)
+    last = answer("x", "-n", "10", "--seed", "1")
+    first = answer("x", "-n", "10", "--seed", "1", "--checkpoint", "4")
+    assert (last["step"], first["step"]) == (9, 4)
+    assert last["samples"] != first["samples"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (["x", "--run", "nobody"], 2, ["nobody"]),
+        (["x", "--checkpoint", "5"], 2, ["5", "4"]),
+        (["x", "--checkpoint", "newest"], 2, ["newest"]),
+        (["x", "--device", "tpu"], 2, ["tpu", "cpu"]),
+        (["x", "--dtype", "int8"], 2, ["int8", "float32"]),
+        ([], 2, ["no prompt", "stdin"]),
+        (
+            ["x", "-n", "0", "-t", "-1", "-k", "-2", "--top-p", "0", "--min-p", "2", "--num-samples", "0"],
+            2,
+            ["max-new-tokens", "temperature", "top-k", "top-p", "min-p", "num-samples"],
+        ),
+        (["x", "--repetition-penalty", "0", "--stop", ""], 2, ["repetition-penalty", "stop"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_done_is_one_line(run: Run, arguments: list[str], code: int, words: list[str]) -> None:
+    found = sample(*arguments)
+    message = found.stderr.decode()
+    assert found.returncode == code
+    assert found.stdout == b""
+    assert message.count("\n") == 1
+    assert all(word in message for word in words), message
+
+
+def test_without_any_run_it_says_how_to_make_one() -> None:
+    found = sample("x")
+    assert found.returncode == 2
+    assert b"gpt2tui train" in found.stderr
+
+
+@pytest.mark.parametrize("poison", [float("nan"), float("inf")])
+def test_damaged_weights_are_one_line_and_the_echoed_line_is_ended(run: Run, poison: float) -> None:
+    from safetensors.torch import load_file, save_file
+
+    path = CheckpointFolder(run.checkpoints).find().folder / "model.safetensors"
+    weights = load_file(path)
+    weights["h.1.mlp.c_fc.weight"][3, 3] = poison
+    save_file(weights, path)
+    found = sample("To be")
+    assert (found.returncode, found.stdout) == (1, b"To be\n")
+    assert found.stderr.count(b"\n") == 1
+    assert b"not finite" in found.stderr
+
+
+def test_a_file_cut_short_is_named(run: Run) -> None:
+    path = CheckpointFolder(run.checkpoints).find().folder / "model.safetensors"
+    os.truncate(path, 1000)
+    found = sample("To be")
+    assert (found.returncode, found.stdout) == (1, b"")
+    assert found.stderr.count(b"\n") == 1
+    assert b"model.safetensors" in found.stderr
+
+
+def test_a_pipe_gets_control_characters_as_they_are(home: Path) -> None:
+    saying(home, "\x1b[31m")
+    assert sampled("\x1b", "-n", "3", "-t", "0") == "\x1b[31m\n"
+
+
+def test_a_reader_that_had_enough_ends_it_quietly(run: Run) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "To be", *ENDLESS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read(30)
+        process.stdout.close()
+        assert process.stderr.read() == b""
+        assert process.wait(SECONDS) == 0
+
+
+def test_ctrl_c_in_a_pipe_ends_the_line_and_leaves_with_130(run: Run) -> None:
+    with subprocess.Popen(
+        [*COMMAND, "To be", *ENDLESS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, bufsize=0
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.read(30)
+        process.send_signal(signal.SIGINT)
+        rest = process.stdout.read()
+        assert process.stderr.read() == b""
+        assert process.wait(SECONDS) == 130
+    assert rest.endswith(b"\n")
+
+
+class Terminal:
+    """The command on a terminal of its own."""
+
+    def __init__(self, *arguments: str) -> None:
+        environment = os.environ | {"TERM": "xterm-256color", "INPUTRC": "/dev/null"}
+        self.child = pexpect.spawn(
+            COMMAND[0], [*COMMAND[1:], *arguments], env=environment, encoding="utf-8", timeout=SECONDS, dimensions=(24, 200)
+        )
+
+    def expect(self, *patterns: str) -> str:
+        """Wait for the patterns in turn; return what came before the last of them, and it."""
+        for pattern in patterns:
+            self.child.expect(pattern)
+        return f"{self.child.before}{self.child.after}"
+
+    def code(self) -> int | None:
+        """Wait for its end."""
+        self.child.expect(pexpect.EOF)
+        self.child.close()
+        return self.child.exitstatus
+
+
+@pytest.fixture
+def terminals() -> Iterator[list[Terminal]]:
+    """Terminals to be closed at the end, whatever happens."""
+    opened: list[Terminal] = []
+    yield opened
+    for terminal in opened:
+        terminal.child.close(force=True)
+
+
+def test_on_a_terminal_it_narrates_dimly_and_shows_control_characters(home: Path, terminals: list[Terminal]) -> None:
+    run = saying(home, "\x1b[31m\tx\n")
+    terminal = Terminal("\x1b", "-n", "5", "-t", "0")
+    terminals.append(terminal)
+    screen = terminal.expect("tokens/s")
+    assert f"\x1b[2mrun {run.id}, checkpoint step-00000004, cpu float32" in screen
+    assert "^[[31m\tx\r\n" in screen
+    assert terminal.code() == 0
+
+
+def test_a_drawn_seed_is_narrated(run: Run, terminals: list[Terminal]) -> None:
+    terminal = Terminal("To be", "-n", "5")
+    terminals.append(terminal)
+    seed = re.search(r"seed (\d+)", terminal.expect("tokens/s"))
+    assert seed
+    assert terminal.code() == 0
+    assert sampled("To be", "-n", "5", "--seed", seed[1])
+
+
+def test_the_prompt_loop_answers_until_ctrl_d(home: Path, terminals: list[Terminal]) -> None:
+    saying(home, "one two three")
+    terminal = Terminal("-t", "0", "-n", "2", "--no-echo")
+    terminals.append(terminal)
+    terminal.expect("Prompt> ")
+    terminal.child.sendline("one")
+    assert " two three" in terminal.expect("tokens/s.*Prompt> ")
+    terminal.child.sendline("one two")
+    assert " three" in terminal.expect("tokens/s.*Prompt> ")
+    terminal.child.sendeof()
+    assert terminal.code() == 0
+
+
+def test_ctrl_c_stops_the_stream_and_returns_to_the_prompt(run: Run, terminals: list[Terminal]) -> None:
+    terminal = Terminal(*ENDLESS)
+    terminals.append(terminal)
+    terminal.expect("Prompt> ")
+    terminal.child.sendintr()  # a line begun is dropped
+    terminal.expect("Prompt> ")
+    terminal.child.sendline("To be")
+    terminal.expect("To be", "To be..........")  # typed, then echoed and going on
+    terminal.child.sendintr()
+    terminal.expect("Prompt> ")
+    terminal.child.sendeof()
+    assert terminal.code() == 0
+
+
+def test_ctrl_c_on_a_terminal_leaves_a_single_prompt_with_130(run: Run, terminals: list[Terminal]) -> None:
+    terminal = Terminal("To be", *ENDLESS)
+    terminals.append(terminal)
+    terminal.expect("To be..........")
+    terminal.child.sendintr()
+    assert terminal.code() == 130
+    assert "Traceback" not in terminal.child.before
