@@ -44,8 +44,7 @@ class Tokenizer:
         found = hashlib.sha256(data).hexdigest()
         if found != RANKS_SHA256:
             raise Gpt2TuiError(
-                f"the package's gpt2.tiktoken is damaged (SHA-256 {found}, not {RANKS_SHA256}); reinstall "
-                "gpt2tui"
+                f"the package's gpt2.tiktoken is damaged (SHA-256 {found}, not {RANKS_SHA256}); reinstall gpt2tui"
             )
         ranks = {base64.b64decode(pair): int(rank) for pair, rank in map(bytes.split, data.splitlines())}
         self._encoding = tiktoken.Encoding(

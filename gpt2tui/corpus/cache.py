@@ -82,9 +82,7 @@ class TokenCache:
             self._write(path, documents, workers, progress)
         return path
 
-    def _write(
-        self, path: Path, documents: list[HashedDocument], workers: int, progress: Progress | None
-    ) -> None:
+    def _write(self, path: Path, documents: list[HashedDocument], workers: int, progress: Progress | None) -> None:
         total = sum(item.bytes for item in documents)
         tokenizer = Tokenizer()
         pieces = self._pieces(documents)

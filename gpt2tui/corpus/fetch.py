@@ -50,9 +50,7 @@ def fetch(
             total = int(announced) if announced and announced.isdigit() else None
             found, size = _copy(address, response, file.write, total, limit, progress)
             if total is not None and size != total:
-                raise CorpusError(
-                    f"{address}: the download ended after {size:,} of {total:,} bytes; try again"
-                )
+                raise CorpusError(f"{address}: the download ended after {size:,} of {total:,} bytes; try again")
             if sha256 and found != sha256:
                 raise CorpusError(
                     f"{address}: what is there now is not what was expected (SHA-256 {found}, not {sha256}); "
@@ -60,16 +58,9 @@ def fetch(
                 )
     except urllib.error.HTTPError as error:
         error.close()
-        raise CorpusError(
-            f"{address}: the server answered {error.code} {error.reason}; check the address"
-        ) from None
+        raise CorpusError(f"{address}: the server answered {error.code} {error.reason}; check the address") from None
     except (OSError, http.client.HTTPException, ValueError) as error:
-        reason = (
-            getattr(error, "reason", None)
-            or getattr(error, "strerror", None)
-            or error
-            or type(error).__name__
-        )
+        reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or error or type(error).__name__
         raise CorpusError(f"{address}: it cannot be fetched: {' '.join(str(reason).split())}") from None
     return size
 
@@ -86,9 +77,7 @@ def check_address(address: str) -> None:
     except ValueError:
         usable = False
     if not usable:
-        raise UsageError(
-            f"{address}: only http:// and https:// addresses are fetched; download it and name the file"
-        )
+        raise UsageError(f"{address}: only http:// and https:// addresses are fetched; download it and name the file")
 
 
 def _copy(

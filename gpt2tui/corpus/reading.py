@@ -51,9 +51,7 @@ def codec_name(encoding: str | None) -> str | None:
     except (LookupError, ValueError):
         found = None
     if found is None or found.incrementaldecoder is None or not getattr(found, "_is_text_encoding", True):
-        raise UsageError(
-            f"no encoding is called {encoding!r}; try --encoding with utf-8, cp1252, utf-16 or shift_jis"
-        )
+        raise UsageError(f"no encoding is called {encoding!r}; try --encoding with utf-8, cp1252, utf-16 or shift_jis")
     return found.name
 
 
@@ -81,9 +79,7 @@ def mark_of(head: bytes) -> tuple[bytes, str | None]:
     return next(((mark, name) for mark, name in _MARKS if head.startswith(mark)), (b"", None))
 
 
-def decoded(
-    path: Path, *, label: str, encoding: str | None = None, digest: Digest | None = None
-) -> Iterator[Chunk]:
+def decoded(path: Path, *, label: str, encoding: str | None = None, digest: Digest | None = None) -> Iterator[Chunk]:
     """The text of a file in parts, without its byte order mark; line ends stay as they are.
 
     ``digest`` is given every byte. With no ``encoding``: UTF-8, or what the byte order mark says.
@@ -143,9 +139,7 @@ def _binary(label: str, data: bytes, offset: int) -> str:
     )
 
 
-def _undecodable(
-    path: Path, label: str, name: str, error: UnicodeError, line: int, column: int, end: int
-) -> str:
+def _undecodable(path: Path, label: str, name: str, error: UnicodeError, line: int, column: int, end: int) -> str:
     what, offset = "a byte sequence", end
     if isinstance(error, UnicodeDecodeError):
         # The decoder may have kept some bytes of the block before.
@@ -158,9 +152,7 @@ def _undecodable(
     shown = "UTF-8" if name == "utf-8" else name
     found = suggested_encoding(path, offset, name)
     way = (
-        f"it looks like {found}: --encoding {found}"
-        if found
-        else "name its encoding with --encoding, or leave it out"
+        f"it looks like {found}: --encoding {found}" if found else "name its encoding with --encoding, or leave it out"
     )
     return f"{label}: {what} at line {line:,}, column {column:,} is not {shown}; {way}"
 
@@ -180,11 +172,7 @@ def suggested_encoding(path: Path, offset: int, wrong: str) -> str | None:
     if best is None:
         return None
     # charset-normalizer lists equals by the alphabet (cp1250 first); of those, the one most people have.
-    equals = [
-        match
-        for match in found
-        if abs(match.chaos - best.chaos) + abs(match.coherence - best.coherence) < 1e-3
-    ]
+    equals = [match for match in found if abs(match.chaos - best.chaos) + abs(match.coherence - best.coherence) < 1e-3]
     names = {name for match in equals for name in match.could_be_from_charset}
     chosen = "cp1252" if "cp1252" in names else best.encoding
     return None if chosen.replace("_", "-") in (wrong, "utf-8", "ascii") else chosen

@@ -159,13 +159,13 @@ def _add_several(
         has = f" ({left_out} left out)" if left_out else ""
         raise CorpusError(f"{text}: no text file {'in this folder' if folder else 'among the matches'}{has}")
     if left_out:
-        found.notices.append(f"{text}: {len(taken):,} text files taken; left out: {left_out}")
+        found.notices.append(f"{text}: {len(taken):,} taken; left out: {left_out}")
     found.add(name, taken)
 
 
 def _below(folder: Path, text: str) -> tuple[list[Path], dict[str, int]]:
     """All files below a folder, ordered by the parts of their paths, and what was not looked at."""
-    skipped = {"hidden": 0, "unreadable": 0, "not regular files": 0}
+    skipped = {"hidden": 0, "unreadable": 0, "special": 0}
     files = []
 
     def count_unreadable(error: OSError) -> None:
@@ -181,7 +181,7 @@ def _below(folder: Path, text: str) -> tuple[list[Path], dict[str, int]]:
             if path.is_file():
                 files.append(path)
             else:
-                skipped["not regular files"] += 1
+                skipped["special"] += 1
     return sorted(files, key=lambda path: path.parts), skipped
 
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
+import time
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -21,6 +24,7 @@ from gpt2tui.runs.paths import Paths
 Tokens = npt.NDArray[np.uint16]
 
 _MOST_WORKERS = 8
+_LEFT_BEHIND_SECONDS = 86_400
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +64,7 @@ def prepare(
         Gpt2TuiError: the cache cannot be written.
     """
     cache = TokenCache(paths.tokens, codec_name(encoding), split_on_eot)
+    _sweep(paths)
     try:
         with resolved(texts, paths=paths, stdin=stdin, download_progress=download_progress) as found:
             hashed = [HashedDocument.of(document) for document in found.documents]
@@ -67,8 +72,7 @@ def prepare(
     except OSError as error:
         # What fails on the side of the texts is a CorpusError by now.
         raise Gpt2TuiError(
-            f"the cache {paths.cache} cannot be used: {error.strerror or error}; free space there, "
-            "or set GPT2TUI_HOME"
+            f"the cache {paths.cache} cannot be used: {error.strerror or error}; free space there, or set GPT2TUI_HOME"
         ) from error
     digests = [item.sha256 for item in hashed]
     return Corpus(
@@ -106,6 +110,14 @@ def split(tokens: Tokens, fraction: float) -> tuple[Tokens, Tokens]:
             f"{kept:,} to validate on; both need 2 or more"
         )
     return tokens[:edge], tokens[edge:]
+
+
+def _sweep(paths: Paths) -> None:
+    """Remove what a process that was killed left in the cache, once it is a day old."""
+    for left in [*paths.cache.glob("spool-*"), *paths.tokens.glob(".*.*")]:
+        with suppress(OSError):
+            if left.stat().st_mtime < time.time() - _LEFT_BEHIND_SECONDS:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def _cpus() -> int:

@@ -80,13 +80,9 @@ class WindowOrder:
     def _sequential(self, place: Place) -> tuple[list[Window], Place]:
         whole = (self.tokens - 1) // self.block_size
         count = min(self.batch_size, whole)
-        starts = range(
-            place.position * self.block_size, (place.position + count) * self.block_size, self.block_size
-        )
+        starts = range(place.position * self.block_size, (place.position + count) * self.block_size, self.block_size)
         after = place.position + count
-        following = (
-            Place(place.pass_index, after) if after + count <= whole else Place(place.pass_index + 1, 0)
-        )
+        following = Place(place.pass_index, after) if after + count <= whole else Place(place.pass_index + 1, 0)
         return [Window(start, start + self.block_size) for start in starts], following
 
     def _shuffled(self, place: Place) -> tuple[list[Window], Place]:

@@ -52,9 +52,7 @@ def test_a_folder_gives_its_text_files_in_the_order_of_their_paths(tree: Path, p
         names = [str(document.path.relative_to(tree)) for document in found.documents]
         assert names == ["a/a.md", "a/z.txt", "a.txt", "b.txt", "wide.txt"]
         assert found.name == "poems"
-        assert found.notices == [
-            f"{tree}: 5 text files taken; left out: 2 hidden, 1 not regular files, 1 empty, 1 binary"
-        ]
+        assert found.notices == [f"{tree}: 5 taken; left out: 2 hidden, 1 special, 1 empty, 1 binary"]
 
 
 def test_a_glob_gives_matching_files(tree: Path, paths: Paths) -> None:

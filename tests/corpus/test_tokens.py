@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import random
 import resource
 import subprocess
@@ -63,6 +64,18 @@ def test_stdin_is_a_text_and_leaves_nothing_behind(paths: Paths) -> None:
     corpus = prepare(["-"], paths=paths, stdin=io.BytesIO(b"Hello world"))
     assert corpus.tokens.tolist() == [15496, 995]
     assert [entry.name for entry in paths.cache.iterdir()] == ["tokens"]
+
+
+def test_what_a_killed_process_left_is_swept_a_day_later(tmp_path: Path, paths: Paths) -> None:
+    for name in ("tokens/.abc.bin.1", "tokens/.new.bin.2", "spool-x/0"):
+        (paths.cache / name).parent.mkdir(parents=True, exist_ok=True)
+        (paths.cache / name).write_bytes(b"x")
+    for name in ("tokens/.abc.bin.1", "spool-x"):
+        os.utime(paths.cache / name, (1, 1))
+    corpus = prepare([written(tmp_path / "x", "text")], paths=paths)
+    assert sorted(entry.name for entry in paths.cache.iterdir()) == ["tokens"]
+    names = {".new.bin.2", corpus.path.name, corpus.path.with_suffix(".json").name}
+    assert {entry.name for entry in paths.tokens.iterdir()} == names
 
 
 def test_the_cache_is_used_and_its_key_tells_texts_and_options_apart(tmp_path: Path, paths: Paths) -> None:
