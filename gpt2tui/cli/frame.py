@@ -87,7 +87,7 @@ class _Frame:
         body = Table.grid(padding=(0, _GAP, 0, 0))
         body.add_column(width=_LEFT)
         body.add_column(width=width - _LEFT - _GAP)
-        left = Group(picture.numbers(_LEFT), *picture.aftermath(self._log_tail))
+        left = Group(picture.numbers(_LEFT, side_by_side=1), *picture.aftermath(self._log_tail))
         body.add_row(left, Group(*picture.sample(9), *picture.events(4)))
         yield body
 
@@ -113,7 +113,7 @@ class _Picture:
         row.add_row(title, words)
         return row
 
-    def numbers(self, width: int) -> RenderableType:
+    def numbers(self, width: int, *, side_by_side: int = 2) -> RenderableType:
         view = self._view
         losses = Table.grid(padding=(0, 2, 0, 0))
         losses.add_column()
@@ -131,7 +131,7 @@ class _Picture:
         rows: list[RenderableType] = [losses]
         if view.target_loss:
             rows.append(self._bar(width))
-        rows += [Text(self._outlook()), "", Text(self._place()), *self._sparklines(width)]
+        rows += [Text(self._outlook()), "", Text(self._place()), *self._sparklines(width, side_by_side)]
         return Group(*rows)
 
     def aftermath(self, log_tail: Sequence[str]) -> list[RenderableType]:
@@ -246,24 +246,20 @@ class _Picture:
             )
         )
 
-    def _sparklines(self, width: int) -> list[RenderableType]:
+    def _sparklines(self, width: int, side_by_side: int) -> list[RenderableType]:
         steps = list(self._view.steps)
         if len(steps) < 2:
             return []
         last = steps[-1]
         table = Table.grid(padding=(0, 1, 0, 0))
-        columns = max(4, (width - 46) // 2)
-        rows = (
-            (
-                ("loss", [s.loss for s in steps], loss_text(last.loss)),
-                ("gradient", [s.gradient_norm for s in steps], f"{last.gradient_norm:.2f}"),
-            ),
-            (
-                ("rate", [s.learning_rate for s in steps], f"{last.learning_rate:.2e}"),
-                ("tokens/s", [s.tokens_per_second for s in steps], f"{last.tokens_per_second:,.0f}"),
-            ),
+        columns = max(4, width // side_by_side - 23)
+        all_of_them = (
+            ("loss", [one.loss for one in steps], loss_text(last.loss)),
+            ("gradient", [one.gradient_norm for one in steps], f"{last.gradient_norm:.2f}"),
+            ("rate", [one.learning_rate for one in steps], f"{last.learning_rate:.2e}"),
+            ("tokens/s", [one.tokens_per_second for one in steps], f"{last.tokens_per_second:,.0f}"),
         )
-        for row in rows:
+        for row in zip(*[iter(all_of_them)] * side_by_side, strict=True):
             cells: list[Text] = []
             for label, values, value in row:
                 drawn = sparkline(values, columns, is_unicode=self._is_unicode)

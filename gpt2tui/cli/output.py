@@ -73,6 +73,7 @@ def print_table(
     from rich.table import Table
 
     console = stdout_console()
+    boundless = console.options.update(width=_UNBOUNDED)
     left_out: set[str] = set()
     for name in (None, *first_to_go):
         if name is not None:
@@ -84,7 +85,7 @@ def print_table(
             table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
         for row in rows:
             table.add_row(*(row[index] for index in shown))
-        if console.measure(table).minimum <= console.width:
+        if console.measure(table, options=boundless).maximum <= console.width:
             break
     with console.capture() as capture:
         console.print(table)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import pairwise
 
-_BLOCKS = "▁▂▃▄▅▆▇█"
-_ASCII = "_.-:=+*#"
-_EIGHTHS = " ▏▎▍▌▋▊▉"
+# No full block: two sparklines below each other would grow together.
+_BLOCKS = "▁▂▃▄▅▆▇"
+_ASCII = "_.-:=+#"
 
 
 def sparkline(values: Sequence[float], width: int, *, is_unicode: bool = True) -> str:
@@ -21,7 +21,7 @@ def sparkline(values: Sequence[float], width: int, *, is_unicode: bool = True) -
     levels = _BLOCKS if is_unicode else _ASCII
     # What hardly moves is drawn flat: noise blown up to full height looks like an event.
     if span <= 1e-3 * max(abs(lowest), abs(lowest + span)):
-        return levels[len(levels) // 2 - 1] * columns
+        return levels[len(levels) // 2] * columns
     return "".join(levels[min(len(levels) - 1, int((mean - lowest) / span * len(levels)))] for mean in means)
 
 
@@ -31,6 +31,6 @@ def bar(share: float, width: int, *, is_unicode: bool = True) -> tuple[str, str]
     if not is_unicode:
         full = int(share * width)
         return "#" * full, "." * (width - full)
-    eighths = int(share * width * 8)
-    filled = "█" * (eighths // 8) + (_EIGHTHS[eighths % 8] if eighths % 8 else "")
-    return filled, "░" * (width - len(filled))
+    halves = int(share * width * 2)
+    filled = "━" * (halves // 2) + "╸" * (halves % 2)
+    return filled, "─" * (width - len(filled))

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import pexpect
 import pytest
 
 from gpt2tui.runs.commands import Pause, Stop
@@ -311,6 +313,35 @@ def test_delete_needs_yes_where_nobody_can_be_asked(store: RunStore) -> None:
     assert done.code == 0
     assert done.err.startswith(f"deleted hamlet ({run.id}), ")
     assert store.all() == []
+
+
+def test_delete_asks_on_a_terminal_and_names_the_size(store: RunStore) -> None:
+    run = make_run(store, whole_story(20), name="hamlet")
+    environment = os.environ | {"GPT2TUI_HOME": str(store.folder.parent.parent), "TERM": "xterm"}
+    for answer, is_kept in (("n", True), ("y", False)):
+        command = gpt2tui_command()
+        child = pexpect.spawn(command[0], [*command[1:], "runs", "delete", "hamlet"], env=environment, timeout=20)
+        child.expect(r"Delete hamlet \(.*\), [0-9.]+ kB\?")
+        child.sendline(answer)
+        child.expect(pexpect.EOF)
+        child.close()
+        assert child.exitstatus == 0
+        assert run.folder.is_dir() is is_kept
+
+
+def test_on_a_narrow_terminal_columns_are_left_out_and_none_is_cut(store: RunStore) -> None:
+    run = make_run(store, whole_story(20), name="hamlet")
+    environment = os.environ | {"GPT2TUI_HOME": str(store.folder.parent.parent), "TERM": "xterm"}
+    command = gpt2tui_command()
+    child = pexpect.spawn(command[0], [*command[1:], "runs"], env=environment, timeout=20, dimensions=(24, 80))
+    child.expect(pexpect.EOF)
+    shown = child.before.decode()
+    child.close()
+    assert "hamlet" in shown
+    assert "8.5967" in shown
+    assert run.id not in shown
+    assert "…" not in shown
+    assert max(len(line) for line in re.sub("\x1b\\[[0-9;]*m", "", shown).splitlines()) <= 80
 
 
 def test_delete_refuses_all_when_one_is_alive(store: RunStore) -> None:

@@ -94,14 +94,14 @@ def test_each_state_is_told_in_words(state: State, words: str) -> None:
 
 
 def test_bars_and_sparklines_are_as_wide_as_asked() -> None:
-    assert sparkline([1, 2, 3, 4], 4) == "▁▃▆█"
+    assert sparkline([1, 2, 3, 4], 4) == "▁▃▅▇"
     assert sparkline(range(1000), 10) == sparkline(range(10), 10)
-    assert sparkline([1, 2, 3, 4], 4, is_unicode=False) == "_-+#"
+    assert sparkline([1, 2, 3, 4], 4, is_unicode=False) == "_-=#"
     assert sparkline([2.0, 2.0001], 2) == "▄▄"
     assert sparkline([], 5) == ""
     for share in (0, 0.03, 0.5, 0.999, 1):
         assert sum(map(len, bar(share, 31))) == 31
-    assert bar(1, 8)[0] == "█" * 8
+    assert bar(1, 8)[0] == "━" * 8
     assert bar(0.5, 8, is_unicode=False) == ("####", "....")
 
 
