@@ -32,10 +32,15 @@ def stderr_console() -> Console:
 def _console(stream: TextIO) -> Console:
     from rich.console import Console
 
-    if not is_unicode(stream) and hasattr(stream, "reconfigure"):
-        stream.reconfigure(errors="backslashreplace")
+    be_lenient(stream)
     width = None if stream.isatty() else _UNBOUNDED
     return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+
+
+def be_lenient(stream: TextIO) -> None:
+    """Let a stream that is not UTF-8 show what it cannot encode as ``\\u2026``, where it would raise."""
+    if not is_unicode(stream) and hasattr(stream, "reconfigure"):
+        stream.reconfigure(errors="backslashreplace")
 
 
 def frame_width(console: Console) -> int:

@@ -157,6 +157,13 @@ def test_follow_prints_what_was_and_ends_with_a_finished_run(store: RunStore) ->
     assert len(call(store, "runs", "follow").out.splitlines()) == 10
 
 
+def test_follow_shows_what_the_terminal_cannot_encode(store: RunStore) -> None:
+    make_run(store, [started(), Notice(level="info", text="the café is full")])
+    found = call(store, "runs", "follow", PYTHONIOENCODING="ascii")
+    assert found.code == 0, found.err
+    assert "the caf\\xe9 is full" in found.out
+
+
 def test_follow_goes_on_as_events_come_and_ends_when_the_trainer_dies(store: RunStore) -> None:
     run = make_run(store, [started()])
     environment = os.environ | {"GPT2TUI_HOME": str(store.folder.parent.parent)}
