@@ -76,28 +76,28 @@ def sample(
 
 
 class _Printer:
-    """Prints samples: one piece by piece, or each when it is whole, an empty line between."""
+    """Prints samples behind their prompt: one piece by piece, or each when it is whole, an empty line between.
+
+    The prompt is printed with the first piece, so that what is narrated until then has lines of its own.
+    """
 
     def __init__(self, output: TextOutput, echo: str, *, is_live: bool) -> None:
         self._output = output
         self._echo = echo
         self._is_live = is_live
         self._texts: dict[int, str] = {}
-        self._has_printed = False
-        if is_live:
-            output.write(echo)
+        self._separator = ""
 
     def take(self, piece: Piece) -> None:
         """Take the next piece of a sample."""
-        if self._is_live:
-            self._output.write(piece.text)
-        else:
-            self._texts[piece.sample] = self._texts.get(piece.sample, self._echo) + piece.text
-            if piece.finish:
-                self._output.write("\n" * self._has_printed + self._texts.pop(piece.sample))
-                self._has_printed = True
+        text = self._texts.pop(piece.sample, self._echo) + piece.text
+        if self._is_live or piece.finish:
+            self._output.write(self._separator + text)
+            text = ""
+        self._texts[piece.sample] = text
         if piece.finish:
             self._output.end_line()
+            self._separator = "\n"
 
 
 def _prompt_text(prompt: str | None, *, can_ask: bool) -> str | None:
