@@ -9,11 +9,12 @@ from typing import Literal
 
 import msgspec
 
-from gpt2tui.checkpoints.state import MODEL_FILE, STATE_FILE, Pointer, TrainerState
+from gpt2tui.checkpoints.state import MODEL_FILE, STATE_FILE, Pointer, TrainerState, decoded
 from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.runs.files import write_whole
 
 PointerName = Literal["last", "best"]
+POINTERS: tuple[PointerName, ...] = ("best", "last")
 
 
 class Checkpoint:
@@ -34,9 +35,9 @@ class Checkpoint:
         """
         path = self.folder / STATE_FILE
         try:
-            return msgspec.json.decode(path.read_bytes(), type=TrainerState)
-        except (OSError, msgspec.DecodeError) as error:
-            raise Gpt2TuiError(f"checkpoint {self.name} is damaged: {path}: {error}") from error
+            return decoded(path.read_bytes())
+        except (OSError, ValueError) as error:  # msgspec's and Unicode's errors are ValueErrors
+            raise Gpt2TuiError(f"checkpoint {self.name} is damaged: {STATE_FILE}: {_cause(error)}") from error
 
     def damage(self, *, hashes: bool) -> str | None:
         """What is wrong with its files, in one line; None when nothing is. Sizes always, hashes on request."""
@@ -77,7 +78,7 @@ class CheckpointFolder:
         """What ``last`` or ``best`` points to, where it exists."""
         try:
             return msgspec.json.decode((self.folder / f"{name}.json").read_bytes(), type=Pointer)
-        except (FileNotFoundError, msgspec.DecodeError):
+        except (OSError, ValueError):
             return None
 
     def point(self, name: PointerName, pointer: Pointer) -> None:
@@ -96,10 +97,11 @@ class CheckpointFolder:
                 steps = ", ".join(str(int(entry.name.removeprefix("step-"))) for entry in self.all()) or "none"
                 raise UsageError(f"no checkpoint of step {reference} in {self.folder}; the steps there are: {steps}")
             return found
-        if reference not in (None, "best", "last"):
+        if reference not in (None, *POINTERS):
             raise UsageError(f"checkpoint {reference!r} is neither best, last nor a step number")
-        wanted: list[PointerName] = [reference] if reference in ("best", "last") else ["best", "last"]  # type: ignore[list-item]
-        for name in wanted:
+        for name in POINTERS:
+            if reference not in (None, name):
+                continue
             pointer = self.pointer(name)
             if pointer and (self.folder / pointer.checkpoint).is_dir():
                 return Checkpoint(self.folder / pointer.checkpoint)
@@ -108,9 +110,20 @@ class CheckpointFolder:
         kind = f"{reference} checkpoint" if reference else "checkpoint"
         raise UsageError(f"there is no {kind} in {self.folder} yet")
 
+    def discard_after(self, step: int) -> None:
+        """Take away the checkpoints after ``step``, where the run went back to: they are damaged or void.
+
+        They are only hidden; :meth:`prune` removes them once there is a newer one that is whole.
+        """
+        for entry in self.all():
+            if entry.name > self.path(step).name:
+                going = entry.folder.with_name(f".{entry.name}.void")
+                shutil.rmtree(going, ignore_errors=True)
+                entry.folder.rename(going)
+
     def prune(self, keep: int) -> None:
         """Remove all but ``best``, ``last`` and the ``keep`` newest beside them, and what a crash left half-written."""
-        pointed = {pointer.checkpoint for name in ("best", "last") if (pointer := self.pointer(name))}  # type: ignore[arg-type]
+        pointed = {pointer.checkpoint for name in POINTERS if (pointer := self.pointer(name))}
         others = [entry for entry in self.all() if entry.name not in pointed]
         for entry in others[keep:]:
             # Renamed first, so that a crash leaves nothing that looks like a checkpoint.
@@ -121,6 +134,10 @@ class CheckpointFolder:
                 shutil.rmtree(leftover)
             else:
                 leftover.unlink()
+
+
+def _cause(error: Exception) -> str:
+    return error.strerror or str(error) if isinstance(error, OSError) else str(error)
 
 
 def file_digest(path: Path) -> str:

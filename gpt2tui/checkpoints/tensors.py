@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from gpt2tui.checkpoints.folder import Checkpoint, file_digest
-from gpt2tui.checkpoints.state import MODEL_FILE, OPTIMIZER_FILE, STATE_FILE, FileRecord, TrainerState
+from gpt2tui.checkpoints.state import MODEL_FILE, OPTIMIZER_FILE, STATE_FILE, FileRecord, TrainerState, encoded
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.files import sync_folder, write_whole
 
@@ -43,14 +43,28 @@ def write_checkpoint(
             MODEL_FILE: _write(building / MODEL_FILE, model),
             OPTIMIZER_FILE: _write(building / OPTIMIZER_FILE, optimizer),
         }
-        state = msgspec.structs.replace(state, files=records)
-        write_whole(building / STATE_FILE, msgspec.json.format(msgspec.json.encode(state), indent=1) + b"\n")
-        shutil.rmtree(path, ignore_errors=True)
+        _write_state(building, msgspec.structs.replace(state, files=records))
+        outdated = path.with_name(f".{path.name}.outdated")
+        if path.exists():
+            shutil.rmtree(outdated, ignore_errors=True)
+            path.rename(outdated)
         building.rename(path)
     except BaseException:
         shutil.rmtree(building, ignore_errors=True)
         raise
     sync_folder(path.parent)
+    shutil.rmtree(outdated, ignore_errors=True)
+    return sum(record.bytes for record in records.values())
+
+
+def rewrite_state(checkpoint: Checkpoint, state: TrainerState) -> int:
+    """Replace ``trainer.json`` of a checkpoint whose tensors are those of ``state``; return the tensors' bytes.
+
+    Raises:
+        OSError: the disk is full or the folder cannot be written; the file is as it was.
+    """
+    records = checkpoint.state().files
+    _write_state(checkpoint.folder, msgspec.structs.replace(state, files=records))
     return sum(record.bytes for record in records.values())
 
 
@@ -81,6 +95,10 @@ def read_tensors(path: Path, *, device: str = "cpu") -> dict[str, Tensor]:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, safetensors.SafetensorError) as error:
         raise Gpt2TuiError(f"{path} cannot be read as safetensors: {error}") from error
+
+
+def _write_state(folder: Path, state: TrainerState) -> None:
+    write_whole(folder / STATE_FILE, encoded(state))
 
 
 def _write(path: Path, tensors: Mapping[str, Tensor]) -> FileRecord:

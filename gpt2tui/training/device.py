@@ -8,6 +8,7 @@ from gpt2tui.errors import UsageError
 from gpt2tui.runs.config import Device, Dtype
 
 DEVICES: tuple[Device, ...] = ("cuda", "mps", "cpu")
+_MEMORY_WORDS = ("can't allocate memory", "not enough memory", "out of memory", "bad_alloc")
 DTYPES: dict[Dtype, torch.dtype] = {
     "float32": torch.float32,
     "bfloat16": torch.bfloat16,
@@ -77,4 +78,4 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     text = str(error)
-    return isinstance(error, RuntimeError) and ("can't allocate memory" in text or "out of memory" in text)
+    return isinstance(error, RuntimeError) and any(words in text for words in _MEMORY_WORDS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -28,49 +27,68 @@ class CorpusLoss(NamedTuple):
     is_estimate: bool
 
 
-class Abandoned(Exception):
-    """The evaluation was given up because something more urgent came."""
+class Evaluation:
+    """The loss of ``model`` over ``tokens`` (uint16) in windows of ``block_size`` from offset 0, the last shorter,
+    measured a few windows at a time, so that other things can be done meanwhile.
 
-
-def corpus_loss(
-    model: GPT2,
-    tokens: np.ndarray,
-    *,
-    block_size: int,
-    batch_size: int,
-    dtype: torch.dtype,
-    target: float | None = None,
-    is_urgent: Callable[[], bool] = lambda: False,
-) -> CorpusLoss:
-    """The loss of ``model`` over ``tokens`` (uint16) in windows of ``block_size`` from offset 0, the last shorter.
-
-    Products run in ``dtype``, losses and sums in float32 and float64. With a ``target`` it stops as soon as the
-    whole mean is known not to be below it. The model's mode is restored, no generator is touched.
-
-    Raises:
-        Abandoned: ``is_urgent`` became true.
+    Products run in ``dtype``, losses and sums in float32 and float64. With a ``target`` it ends as soon as the
+    whole mean is known not to be below it.
     """
-    device = next(model.parameters()).device
-    starts, is_estimate = _starts(len(tokens) - 1, block_size)
-    predictions = int(np.minimum(block_size, len(tokens) - 1 - starts).sum())
-    total, seen = 0.0, 0
-    was_training = model.training
-    model.eval()
-    try:
-        with torch.no_grad(), torch.autocast(device.type, dtype, enabled=dtype != torch.float32):
-            for first in range(0, len(starts), batch_size):
-                if is_urgent():
-                    raise Abandoned
-                inputs, targets = _windows(tokens, starts[first : first + batch_size], block_size)
-                hidden = model.hidden(inputs.to(device))  # (windows, block, width)
-                wanted = targets.to(device).flatten()
-                total += float(summed_cross_entropy(hidden.flatten(0, 1), model.wte.weight, wanted, dtype))
-                seen += int((targets != IGNORED).sum())
-                if target is not None and total >= target * predictions and seen < predictions:
-                    return CorpusLoss(total / seen, seen, True, is_estimate)
-    finally:
-        model.train(was_training)
-    return CorpusLoss(total / predictions, predictions, False, is_estimate)
+
+    def __init__(
+        self,
+        model: GPT2,
+        tokens: np.ndarray,
+        *,
+        block_size: int,
+        batch_size: int,
+        dtype: torch.dtype,
+        target: float | None = None,
+    ) -> None:
+        self._model = model
+        self._tokens = tokens
+        self._block_size = block_size
+        self._batch_size = batch_size
+        self._dtype = dtype
+        self._target = target
+        self._starts, self._is_estimate = _starts(len(tokens) - 1, block_size)
+        self._predictions = int(np.minimum(block_size, len(tokens) - 1 - self._starts).sum())
+        self._next, self._seen, self._total = 0, 0, 0.0
+
+    def advance(self) -> CorpusLoss | None:
+        """Look at the next windows; the result, when no more are needed.
+
+        The model's mode is restored, no generator is touched.
+        """
+        was_training = self._model.training
+        self._model.eval()
+        try:
+            self._look(self._starts[self._next : self._next + self._batch_size])
+        finally:
+            self._model.train(was_training)
+        self._next += self._batch_size
+        if self._next >= len(self._starts):
+            return CorpusLoss(self._total / self._seen, self._seen, False, self._is_estimate)
+        if self._target is not None and self._total >= self._target * self._predictions:
+            return CorpusLoss(self._total / self._seen, self._seen, True, self._is_estimate)
+        return None
+
+    def _look(self, starts: np.ndarray) -> None:
+        device = self._model.wte.weight.device
+        inputs, targets = _windows(self._tokens, starts, self._block_size)  # (windows, block)
+        wanted = targets.to(device).flatten()
+        with torch.no_grad(), torch.autocast(device.type, self._dtype, enabled=self._dtype != torch.float32):
+            hidden = self._model.hidden(inputs.to(device)).flatten(0, 1)  # (windows * block, width)
+            self._total += float(summed_cross_entropy(hidden, self._model.wte.weight, wanted, self._dtype))
+        self._seen += int((targets != IGNORED).sum())
+
+
+def corpus_loss(model: GPT2, tokens: np.ndarray, *, block_size: int, batch_size: int, dtype: torch.dtype) -> CorpusLoss:
+    """The whole of an :class:`Evaluation` at once."""
+    evaluation = Evaluation(model, tokens, block_size=block_size, batch_size=batch_size, dtype=dtype)
+    while (result := evaluation.advance()) is None:
+        pass
+    return result
 
 
 def _starts(predictions: int, block_size: int) -> tuple[np.ndarray, bool]:

@@ -1,9 +1,9 @@
-"""Measures the corpus loss when it is worth its price, and remembers the best."""
+"""Measures the corpus loss when it is worth its price."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Literal, TypedDict
 
 import numpy as np
@@ -13,7 +13,7 @@ from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.events import Evaluated
 from gpt2tui.training.device import DTYPES
-from gpt2tui.training.evaluation import Abandoned, corpus_loss
+from gpt2tui.training.evaluation import Evaluation
 from gpt2tui.training.judge import Judge
 
 
@@ -22,11 +22,10 @@ class Memory(TypedDict):
 
     judged_passes: float | None
     judged_loss: float | None
-    best_corpus_loss: float | None
 
 
 class Examiner:
-    """Evaluates a run's training and validation parts; ``best`` is the lowest corpus loss so far."""
+    """Evaluates a run's training and validation parts."""
 
     def __init__(self, config: RunConfig, tokens: np.ndarray) -> None:
         self._config = config
@@ -34,7 +33,6 @@ class Examiner:
         self._train, self._validation = tokens[:boundary], tokens[boundary:]
         self._judge = Judge()
         self._last: Evaluated | None = None
-        self.best: float | None = None
 
     def wants(self, recent_loss: float, target: float | None, passes: float) -> bool:
         """Whether now is the time to look."""
@@ -46,8 +44,13 @@ class Examiner:
         return self._last.step if self._last else None
 
     def loss_at(self, step: int) -> float | None:
-        """The corpus loss at a step, if that was measured last."""
-        return self._last.loss if self._last and self._last.step == step else None
+        """The corpus loss at a step, if that was measured last and to the end."""
+        last = self._last
+        return last.loss if last and last.step == step and not last.partial else None
+
+    def forget(self) -> None:
+        """Let earlier looks count for nothing, since the target is another or the weights went back."""
+        self._judge, self._last = Judge(), None
 
     def examine(
         self,
@@ -58,31 +61,26 @@ class Examiner:
         recent_loss: float,
         batch_size: int,
         target: float | None,
-        is_urgent: Callable[[], bool],
-    ) -> Iterator[Evaluated]:
+    ) -> Iterator[Evaluated | None]:
         """The corpus loss, stopped early against ``target`` if given, then the validation loss if there is one.
 
-        Ends without an event when something urgent came.
+        Gives None every few windows, so that other things can be done meanwhile.
         """
-        parts: list[tuple[Literal["train", "validation"], np.ndarray, float | None]] = [
-            ("train", self._train, target)
-        ]
+        parts: list[tuple[Literal["train", "validation"], np.ndarray, float | None]] = [("train", self._train, target)]
         if len(self._validation) > 1:
             parts.append(("validation", self._validation, None))
         for split, tokens, bound in parts:
             began = time.monotonic()
-            try:
-                result = corpus_loss(
-                    model,
-                    tokens,
-                    block_size=self._config.block_size,
-                    batch_size=batch_size,
-                    dtype=DTYPES[self._config.dtype],
-                    target=bound,
-                    is_urgent=is_urgent,
-                )
-            except Abandoned:
-                return
+            evaluation = Evaluation(
+                model,
+                tokens,
+                block_size=self._config.block_size,
+                batch_size=batch_size,
+                dtype=DTYPES[self._config.dtype],
+                target=bound,
+            )
+            while (result := evaluation.advance()) is None:
+                yield None
             event = Evaluated(
                 step=step,
                 split=split,
@@ -97,16 +95,12 @@ class Examiner:
             if split == "train":
                 self._last = event
                 self._judge.has_evaluated(recent_loss, passes)
-                self.best = result.loss if self.best is None else min(self.best, result.loss)
             yield event
 
     def state(self) -> Memory:
         """What to keep, so that a resumed run looks at the same times."""
-        return Memory(
-            judged_passes=self._judge.last_passes, judged_loss=self._judge.last_loss, best_corpus_loss=self.best
-        )
+        return Memory(judged_passes=self._judge.last_passes, judged_loss=self._judge.last_loss)
 
     def restore(self, state: TrainerState) -> None:
         """Take over what was kept."""
         self._judge = Judge(last_passes=state.judged_passes, last_loss=state.judged_loss)
-        self.best = state.best_corpus_loss

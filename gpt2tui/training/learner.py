@@ -25,10 +25,10 @@ _GENERATOR = "generator/"
 class Learner:
     """Makes updates on the next windows of the text. Two that were restored alike go on alike, bit for bit."""
 
-    def __init__(self, config: RunConfig, tokens: np.ndarray, *, first_weights: Mapping[str, Tensor] | None) -> None:
+    def __init__(self, config: RunConfig, tokens: np.ndarray) -> None:
+        """Describe it; :meth:`reset` or :meth:`restore` makes it ready."""
         self._config = config
         self._tokens = tokens
-        self._first_weights = first_weights
         recipe = config.recipe
         self._order = WindowOrder(
             tokens=len(tokens),
@@ -37,22 +37,25 @@ class Learner:
             order=recipe.order,
             seed=config.seed,
         )
-        rates = {place: recipe.dropout for place in recipe.dropout_places}
+        rates = dict.fromkeys(recipe.dropout_places, recipe.dropout)
         self.model = GPT2.empty(config.model, Dropout(**rates)).to_empty(device=config.device)
-        self.reset(micro_batch=config.micro_batch or recipe.batch_size)
+        self._is_compiled = config.compile
 
-    def reset(self, *, micro_batch: int) -> None:
-        """Go to where the run began: fresh weights, or those it was given, and no optimiser state."""
+    def reset(self, weights: Mapping[str, Tensor] | None = None) -> None:
+        """Go to where a run begins: these weights, or a draw, and an optimiser that has seen nothing."""
         config = self._config
-        fresh = self._first_weights
-        if fresh is None:
+        if weights is None:
             scaled = config.recipe.residual_scaling
             drawn = GPT2.initialised(config.model, seed=config.seed, residual_scaling=scaled)
-            fresh = drawn.state_dict()
-        self._load_weights(fresh)
+            weights = drawn.state_dict()
+        self._load_weights(weights)
         torch.manual_seed(config.seed)
         self.place = Place(0, 0)
-        self._prepare(micro_batch)
+        self._prepare(first_micro_batch(config))
+
+    def give_up_compiling(self) -> None:
+        """Go on without torch.compile, also after going back."""
+        self._is_compiled = self.updater.is_compiled = False
 
     def update(self, factor: float) -> tuple[Outcome, int]:
         """One update at ``factor`` times the peak learning rates; returns its outcome and its tokens.
@@ -81,7 +84,7 @@ class Learner:
         """Go to where a checkpoint was written.
 
         Raises:
-            Gpt2TuiError: its tensors do not fit this run's model.
+            Gpt2TuiError: its tensors do not fit this run's model, or it holds weights alone.
         """
         self._load_weights(read_model(checkpoint))
         self.place = Place(state.pass_index, state.position)
@@ -91,6 +94,8 @@ class Learner:
         self.updater.optimizers.load(tensors)
         if state.scaler:
             self.updater.scaler.load_state_dict(dict(state.scaler))
+        if f"{_GENERATOR}cpu" not in generators:
+            raise Gpt2TuiError(f"checkpoint {checkpoint.name} has no generator's state to go on from")
         torch.set_rng_state(generators[f"{_GENERATOR}cpu"])
         if self._config.device == "cuda" and f"{_GENERATOR}cuda" in generators:
             torch.cuda.set_rng_state(generators[f"{_GENERATOR}cuda"])
@@ -113,4 +118,10 @@ class Learner:
             clip_norm=self._config.recipe.clip_norm,
             micro_batch=micro_batch,
         )
-        self.updater.is_compiled = self._config.compile
+        self.updater.is_compiled = self._is_compiled
+
+
+def first_micro_batch(config: RunConfig) -> int:
+    """Sequences at a time that a run begins with."""
+    batch = config.recipe.batch_size
+    return min(config.micro_batch or batch, batch)

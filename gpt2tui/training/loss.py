@@ -60,7 +60,7 @@ def summed_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, dtype:
     ``CHUNK_ROWS x vocabulary``.
     """
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
-        result: Tensor = _HeadCrossEntropy.apply(hidden, weight, targets, dtype)
+        result: Tensor = _HeadCrossEntropy.apply(hidden, weight, targets, dtype)  # type: ignore[no-untyped-call]
         return result
     head = weight.to(dtype)
     total = torch.zeros((), device=hidden.device, dtype=torch.float32)

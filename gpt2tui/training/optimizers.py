@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor
 from torch.optim import AdamW, Muon, Optimizer
 
+from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.recipe import Recipe
 
@@ -14,6 +16,9 @@ NamedParameters = list[tuple[str, Tensor]]
 class Optimizers:
     """One optimiser, or two that share the parameters: Muon (Jordan et al., 2024) for the matrices inside the
     blocks and AdamW (Loshchilov & Hutter, 2019) for the rest. Weight decay falls on all parameters alike.
+
+    Their state is there from the start, so that memory that does not suffice for it runs out before the first
+    update and not amid it.
     """
 
     def __init__(self, model: GPT2, recipe: Recipe) -> None:
@@ -29,6 +34,8 @@ class Optimizers:
                 momentum=recipe.momentum,
                 weight_decay=recipe.weight_decay,
             )
+            for p in muon.param_groups[0]["params"]:
+                muon.state[p] = {"momentum_buffer": torch.zeros_like(p)}
             self._members.append((muon, hidden, recipe.hidden_learning_rate))
         adamw = AdamW(
             [p for _, p in named],
@@ -37,6 +44,10 @@ class Optimizers:
             weight_decay=recipe.weight_decay,
             fused=True,
         )
+        for p in adamw.param_groups[0]["params"]:
+            first, second = torch.zeros_like(p), torch.zeros_like(p)
+            step = torch.zeros((), device=p.device)
+            adamw.state[p] = {"step": step, "exp_avg": first, "exp_avg_sq": second}
         self._members.append((adamw, named, recipe.learning_rate))
 
     def __iter__(self):  # type: ignore[no-untyped-def]
@@ -47,10 +58,6 @@ class Optimizers:
         for optimizer, _, peak in self._members:
             for group in optimizer.param_groups:
                 group["lr"] = factor * peak
-
-    def step(self) -> None:
-        for optimizer, _, _ in self._members:
-            optimizer.step()
 
     def zero_grad(self) -> None:
         for optimizer, _, _ in self._members:
@@ -66,11 +73,14 @@ class Optimizers:
         }
 
     def load(self, tensors: dict[str, Tensor]) -> None:
-        """Take over state that :meth:`tensors` gave, on whatever device the parameters are."""
-        states: dict[str, dict[str, Tensor]] = {}
-        for key, value in tensors.items():
-            kind, name = key.split("/", 1)
-            states.setdefault(name, {})[kind] = value
-        for optimizer, named, _ in self._members:
-            state = {index: states[name] for index, (name, _) in enumerate(named) if name in states}
-            optimizer.load_state_dict({"state": state, "param_groups": optimizer.state_dict()["param_groups"]})
+        """Take over state that :meth:`tensors` gave, on whatever device the parameters are.
+
+        Raises:
+            Gpt2TuiError: it is that of other optimisers or of another model.
+        """
+        for name, own in self.tensors().items():
+            if name not in tensors or tensors[name].shape != own.shape:
+                raise Gpt2TuiError(
+                    f"the optimiser's state does not fit this run: {name} is missing or of another shape"
+                )
+            own.copy_(tensors[name])

@@ -87,5 +87,5 @@ class Progress:
 
     def go_on(self) -> None:
         """Let the clock run again; the rates start anew."""
-        self._since = time.monotonic()
+        self.restore_clock(self.elapsed)
         self._rates.clear()

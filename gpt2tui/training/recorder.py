@@ -21,6 +21,8 @@ class Recorder:
     def __init__(self, run: Run) -> None:
         self._journal = JournalWriter(run.events_file, is_only_writer=True)
         self._series = SeriesWriter(run.series_file)
+        self._run = run
+        self._is_series_behind = False
         self._waiting: list[AnyEvent] = []
         self._written_at = 0.0
 
@@ -50,7 +52,14 @@ class Recorder:
         try:
             self._journal.append(self._waiting)
             bunch, self._waiting = self._waiting, []
-            self._series.append(bunch)
+            if self._is_series_behind:
+                self._series.close()
+                self._series = SeriesWriter(self._run.series_file)  # from the journal, which is the truth
+                self._is_series_behind = False
+            else:
+                self._is_series_behind = True
+                self._series.append(bunch)
+                self._is_series_behind = False
         except OSError as error:
             if is_disk_full(error):
                 return False

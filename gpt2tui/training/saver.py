@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import errno
+import math
 import shutil
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from gpt2tui.checkpoints.folder import Checkpoint, CheckpointFolder
 from gpt2tui.checkpoints.state import Pointer, TrainerState
-from gpt2tui.checkpoints.tensors import write_checkpoint
+from gpt2tui.checkpoints.tensors import rewrite_state, write_checkpoint
 from gpt2tui.errors import Gpt2TuiError
-from gpt2tui.runs.events import CheckpointSaved
+from gpt2tui.runs.events import CheckpointSaved, Evaluated
 from gpt2tui.training.learner import Learner
 
 _WORTH = 20.0
@@ -24,43 +27,46 @@ class DiskFullError(Gpt2TuiError):
 def is_disk_full(error: OSError) -> bool:
     """Whether an error means that the disk, a quota or a file size limit is exhausted."""
     # safetensors reports its own I/O errors as text alone.
-    return error.errno in _FULL or any(f"os error {number}" in str(error) for number in _FULL)
+    return error.errno in _FULL or any(f"os error {number})" in str(error) for number in _FULL)
 
 
 class Saver:
-    """Writes checkpoints into one folder and keeps ``best``, ``last`` and the ``keep`` newest beside them."""
+    """Writes checkpoints into one folder and keeps ``best``, ``last`` and the ``keep`` newest beside them.
 
-    def __init__(self, folder: CheckpointFolder, *, keep: int) -> None:
+    ``saved_step`` is the step of the checkpoint that is as the run is or was last; ``needed_bytes`` the room that
+    the next one takes.
+    """
+
+    def __init__(self, folder: CheckpointFolder, *, keep: int, needed_bytes: int) -> None:
         self._folder = folder
         self._keep = keep
+        self.needed_bytes = needed_bytes
         self.saved_step: int | None = None
-        self._bytes = 0
         self._seconds = 0.0
         self._saved_at = 0.0
 
-    def save(self, learner: Learner, state: TrainerState, *, reason: str, command: str | None = None) -> CheckpointSaved:
+    def save(
+        self, learner: Learner, state: TrainerState, *, reason: str, command: str | None = None
+    ) -> CheckpointSaved:
         """Write the checkpoint of ``state.step`` and let ``last`` point to it.
+
+        Where the step has one already, only what is no tensor is written: at no moment is there none.
 
         Raises:
             DiskFullError: there is no room. NotFiniteError: the weights are not worth saving.
         """
         began = time.monotonic()
         path = self._folder.path(state.step)
-        try:
-            size = write_checkpoint(
-                path, model=learner.model.state_dict(), optimizer=learner.optimizer_tensors(), state=state
-            )
+        with self._room(state.step):
+            if self.saved_step == state.step:
+                size = rewrite_state(Checkpoint(path), state)
+            else:
+                size = write_checkpoint(
+                    path, model=learner.model.state_dict(), optimizer=learner.optimizer_tensors(), state=state
+                )
             self._folder.point("last", Pointer(checkpoint=path.name, step=state.step))
-        except OSError as error:
-            if is_disk_full(error):
-                free = shutil.disk_usage(self._folder.folder).free
-                raise DiskFullError(
-                    f"no room for the checkpoint of step {state.step} in {self._folder.folder}: "
-                    f"{free / 1e9:.2f} GB are free"
-                ) from error
-            raise Gpt2TuiError(f"the checkpoint of step {state.step} cannot be written: {error}") from error
-        self._folder.prune(self._keep)
-        self.saved_step, self._bytes = state.step, size
+            self._folder.prune(self._keep)
+        self.saved_step, self.needed_bytes = state.step, size
         self._seconds, self._saved_at = time.monotonic() - began, state.elapsed
         return CheckpointSaved(
             step=state.step,
@@ -71,23 +77,62 @@ class Saver:
             command=command,
         )
 
-    def is_best(self, step: int, loss: float) -> None:
-        """Let ``best`` point to the checkpoint of that step, which exists."""
-        self._folder.point("best", Pointer(checkpoint=self._folder.path(step).name, step=step, corpus_loss=loss))
-        self._folder.prune(self._keep)
+    def note(self, evaluated: Evaluated, state: TrainerState) -> None:
+        """Keep in the checkpoint of that step, where there is one, that it was evaluated; if no other was better,
+        let ``best`` point to it. A loss over a part of the text never takes the place of one over all of it.
 
-    def last_good(self) -> Checkpoint | None:
-        """The newest checkpoint that is not damaged, where there is one."""
-        return next((entry for entry in self._folder.all() if not entry.damage(hashes=False)), None)
+        Raises:
+            DiskFullError: there is no room.
+        """
+        if self.saved_step != evaluated.step:
+            return
+        path = self._folder.path(evaluated.step)
+        pointer = Pointer(
+            checkpoint=path.name,
+            step=evaluated.step,
+            corpus_loss=None if evaluated.partial else evaluated.loss,
+            partial_loss=evaluated.loss if evaluated.partial else None,
+        )
+        best = self._folder.pointer("best")
+        is_there = best is not None and self._folder.path(best.step).is_dir()
+        with self._room(evaluated.step):
+            rewrite_state(Checkpoint(path), state)
+            if best is None or not is_there or _rank(pointer) < _rank(best):
+                self._folder.point("best", pointer)
+                self._folder.prune(self._keep)
+
+    def last_good(self, step: int) -> Checkpoint | None:
+        """The newest checkpoint up to ``step`` whose hashes are right, where there is one."""
+        known = (entry for entry in self._folder.all() if entry.name <= self._folder.path(step).name)
+        return next((entry for entry in known if not entry.damage(hashes=True)), None)
+
+    def went_to(self, step: int) -> None:
+        """The run is as the checkpoint of ``step``; later ones count no more."""
+        self._folder.discard_after(step)
+        self.saved_step = step if self._folder.path(step).is_dir() else None
 
     def is_worth_saving(self, step: int, elapsed: float) -> bool:
         """Whether what was learnt since the last checkpoint is worth the time that writing one takes."""
         return step != self.saved_step and elapsed - self._saved_at > _WORTH * self._seconds
 
-    def needed_bytes(self) -> int:
-        """Room that the next checkpoint takes, going by the last one."""
-        return self._bytes
+    def has_room(self) -> bool:
+        """Whether the disk that holds the run has room for the next checkpoint."""
+        return shutil.disk_usage(self._folder.folder).free >= self.needed_bytes
 
-    def free_bytes(self) -> int:
-        """Room on the disk that holds the run."""
-        return shutil.disk_usage(self._folder.folder).free
+    @contextmanager
+    def _room(self, step: int) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            if is_disk_full(error):
+                free = shutil.disk_usage(self._folder.folder).free
+                raise DiskFullError(
+                    f"no room for the checkpoint of step {step} in {self._folder.folder}: {free / 1e9:.2f} GB are free"
+                ) from error
+            raise Gpt2TuiError(f"the checkpoint of step {step} cannot be written: {error}") from error
+
+
+def _rank(pointer: Pointer) -> tuple[bool, float]:
+    if pointer.corpus_loss is not None:
+        return False, pointer.corpus_loss
+    return True, math.inf if pointer.partial_loss is None else pointer.partial_loss

@@ -17,8 +17,8 @@ from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.commands import Set
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.estimate import estimate
-from gpt2tui.runs.events import AnyEvent, Notice
-from gpt2tui.runs.journal import command_reader
+from gpt2tui.runs.events import AnyEvent, CheckpointSaved, Notice, RunFinished, SettingChanged
+from gpt2tui.runs.journal import command_reader, skim_events
 from gpt2tui.runs.run import Run
 from gpt2tui.training.recorder import Recorder
 from gpt2tui.training.trainer import Trainer
@@ -45,11 +45,13 @@ def train(
     """
     config = run.config()
     lock = run.lock()
+    commands = command_reader(run.commands_file, offset=_size(run))
     try:
         checkpoints = CheckpointFolder(run.checkpoints)
         check_space(config, run.checkpoints, held=len(checkpoints.all()))
         checkpoint, damages = last_good(checkpoints) if resume else (None, [])
-        commands = command_reader(run.commands_file, offset=_size(run))
+        if resume and checkpoint is None and config.init:
+            raise Gpt2TuiError(f"run {run.id} has no checkpoint yet; start it anew from {config.init}")
         trainer = Trainer(
             config,
             run_tokens(run, config),
@@ -57,7 +59,7 @@ def train(
             checkpoint=checkpoint,
             first_weights=first_weights,
             inbox=commands.poll,
-            changes=changes,
+            changes=[*(set_since(run, checkpoint) if resume else ()), *changes],
         )
         recorder = Recorder(run)
         try:
@@ -73,16 +75,21 @@ def _recorded(trainer: Trainer, recorder: Recorder, notices: list[Notice]) -> It
     last: AnyEvent | None = None
     try:
         for last in trainer.run():
-            if not recorder.record(last):
-                trainer.hold_for_space()
+            trainer.lacks_space = not recorder.record(last)
             yield last
             while notices:
                 recorder.record(notices[0])
                 yield notices.pop(0)
     except Exception as error:
-        for event in (Notice(level="error", text=f"{type(error).__name__}: {error}"), trainer.failed()):
-            recorder.record(event)
-            yield event
+        if not isinstance(last, RunFinished):
+            text = str(error) if isinstance(error, Gpt2TuiError) else f"{type(error).__name__}: {error}"
+            for event in (Notice(level="error", text=text), trainer.ended("failed")):
+                recorder.record(event)
+                yield event
+        raise
+    except BaseException:  # a second SIGINT, or a consumer that turned away
+        if not isinstance(last, RunFinished):
+            recorder.record(trainer.ended("interrupted"))
         raise
 
 
@@ -92,7 +99,7 @@ def last_good(checkpoints: CheckpointFolder) -> tuple[Checkpoint | None, list[No
     Raises:
         Gpt2TuiError: there are checkpoints, and all of them are damaged.
     """
-    notices = []
+    notices: list[Notice] = []
     everything = checkpoints.all()
     for checkpoint in everything:
         damage = checkpoint.damage(hashes=True)
@@ -102,6 +109,17 @@ def last_good(checkpoints: CheckpointFolder) -> tuple[Checkpoint | None, list[No
     if everything:
         raise Gpt2TuiError(f"{notices[0].text.partition(';')[0]}, and no older one is whole; start a new run")
     return None, [Notice(level="warning", text="there is no checkpoint yet: starting from step 0")]
+
+
+def set_since(run: Run, checkpoint: Checkpoint | None) -> list[Set]:
+    """What was set after the checkpoint was written, which it therefore does not know, oldest first."""
+    since: list[Set] = []
+    for event in skim_events(run.events_file, recent=1):
+        if isinstance(event, CheckpointSaved) and checkpoint and Path(event.path).name == checkpoint.name:
+            since = []
+        elif isinstance(event, SettingChanged):
+            since.append(Set(name=event.name, value=event.value))  # type: ignore[arg-type]
+    return since
 
 
 def run_tokens(run: Run, config: RunConfig) -> Tokens:

@@ -44,8 +44,6 @@ class Telemetry:
 def _read_cuda() -> DeviceReading:
     memory = torch.cuda.memory_reserved()
     try:
-        return DeviceReading(
-            load=torch.cuda.utilization(), memory=memory, temperature=float(torch.cuda.temperature())
-        )
+        return DeviceReading(load=torch.cuda.utilization(), memory=memory, temperature=float(torch.cuda.temperature()))
     except (ModuleNotFoundError, RuntimeError):  # NVML's Python package is not there
         return DeviceReading(load=None, memory=memory)

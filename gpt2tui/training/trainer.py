@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import math
 import os
-import threading
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from functools import cached_property
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -16,27 +15,26 @@ from torch import Tensor
 from gpt2tui.checkpoints.folder import Checkpoint, CheckpointFolder
 from gpt2tui.checkpoints.state import TrainerState
 from gpt2tui.checkpoints.tensors import NotFiniteError
-from gpt2tui.corpus.bpe import Tokenizer
 from gpt2tui.errors import DivergedError, OutOfMemoryError
-from gpt2tui.generation.text import sample_text
 from gpt2tui.runs import commands, events
 from gpt2tui.runs.commands import AnyCommand
 from gpt2tui.runs.config import RunConfig
-from gpt2tui.runs.events import AnyEvent, Notice, PhaseChanged
+from gpt2tui.runs.estimate import estimate
+from gpt2tui.runs.events import AnyEvent, Notice, Phase, PhaseChanged
 from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.training.controls import Controls, Rhythm
 from gpt2tui.training.device import is_out_of_memory
 from gpt2tui.training.examiner import Examiner
-from gpt2tui.training.learner import Learner
+from gpt2tui.training.fitting import fitting_update
+from gpt2tui.training.learner import Learner, first_micro_batch
 from gpt2tui.training.pending import Pending
 from gpt2tui.training.progress import Progress
+from gpt2tui.training.rewinds import Rewinds
+from gpt2tui.training.sampler import SAMPLE, Sampler
 from gpt2tui.training.saver import DiskFullError, Saver
 from gpt2tui.training.telemetry import Telemetry
-from gpt2tui.training.update import Outcome
+from gpt2tui.training.update import TornUpdateError
 
-MOST_REWINDS = 3
-SAMPLE = SamplingSettings(max_new_tokens=60, seed=0)
-_OPENING_TOKENS = 16
 _POLL_SECONDS = 0.05
 
 Events = Iterator[AnyEvent]
@@ -47,6 +45,7 @@ class Trainer:
 
     ``tokens`` are the run's own (uint16), its validation part last. ``inbox`` gives the commands that came since
     it was asked last. With a ``checkpoint`` the run goes on from there, else from ``first_weights`` or a draw.
+    While ``lacks_space`` is set, since the journal cannot be written, the run pauses.
     """
 
     def __init__(
@@ -60,9 +59,11 @@ class Trainer:
         inbox: Callable[[], Iterable[AnyCommand]] = list,
         changes: Iterable[commands.Set] = (),
     ) -> None:
+        train = tokens[: config.corpus.train_tokens]
         self._config = config
-        self._train = tokens[: config.corpus.train_tokens]
+        self._learner = Learner(config, train)
         self._examiner = Examiner(config, tokens)
+        self._sampler = Sampler(config, train)
         self._checkpoint = checkpoint
         self._first_weights = first_weights
         self._inbox = inbox
@@ -70,25 +71,21 @@ class Trainer:
         self._progress = Progress(config)
         self._controls = Controls(config.limits, peak=config.recipe.learning_rate)
         self._pending = Pending(config.device)
-        self._saver = Saver(checkpoints, keep=config.keep)
+        self._saver = Saver(checkpoints, keep=config.keep, needed_bytes=estimate(config).checkpoint)
         self._telemetry = Telemetry(config.device)
-        self._rewinds = 0
-        self._failed_step = 0
+        self._rewinds = Rewinds()
+        self._queue: deque[AnyCommand] = deque()
+        self._phase: Phase = "training"
         self._ending: events.Reason | None = None
         self._signal: int | None = None
-        self._wake = threading.Event()
+        self._is_stopping = False
         self._is_paused = False
-        self._is_short_of_space = False
-        self._queue: list[AnyCommand] = []
+        self._lifted_by: str | None = None
+        self.lacks_space = False
 
     def interrupt(self, signal_number: int) -> None:
         """Ask the run to save and end after the step under way. Safe to call from a signal handler."""
         self._signal = signal_number
-        self._wake.set()
-
-    def hold_for_space(self) -> None:
-        """Ask the run to pause, since its journal cannot be written."""
-        self._is_short_of_space = True
 
     def run(self) -> Events:
         """Train to an end; every end is one ``run_finished``, the last event.
@@ -98,19 +95,29 @@ class Trainer:
         """
         try:
             yield from self._start()
-            while self._ending is None:
-                yield from self._obey()
-                if self._ending is None:
-                    yield from self._advance()
+            yield from self._train()
         except DivergedError as error:
             yield from self._fail("diverged", error)
-        except OutOfMemoryError as error:
+        except (RuntimeError, MemoryError, OutOfMemoryError) as error:
+            if not (isinstance(error, OutOfMemoryError) or is_out_of_memory(error)):
+                raise
             yield from self._fail("out_of_memory", error)
-        yield from self._finish()
+            if not isinstance(error, TornUpdateError):
+                yield from self._save_if_possible()
+        assert self._ending is not None
+        yield self.ended(self._ending)
 
-    def failed(self) -> AnyEvent:
-        """The end of a run whose ``run()`` raised."""
-        return self._finished("failed")
+    def ended(self, reason: events.Reason) -> AnyEvent:
+        """The end of the run as it stands; also for one whose ``run()`` raised."""
+        running = self._progress.running_loss if self._progress.losses else None
+        measured = self._examiner.loss_at(self._step)
+        return events.RunFinished(
+            reason=reason,
+            step=self._step,
+            loss=running if measured is None else measured,
+            seconds=self._progress.elapsed,
+            signal=self._signal,
+        )
 
     # The course of a run
 
@@ -124,20 +131,20 @@ class Trainer:
             device=config.device,
             dtype=config.dtype,
             threads=torch.get_num_threads(),
-            micro_batch=state.micro_batch if state else config.micro_batch or config.recipe.batch_size,
+            micro_batch=state.micro_batch if state else first_micro_batch(config),
             parameters=config.model.parameters,
             corpus_tokens=config.corpus.tokens,
             pid=os.getpid(),
         )
         yield PhaseChanged(phase="starting")
-        self._learner = Learner(config, self._train, first_weights=self._first_weights)
         if checkpoint and state:
             self._go_to(checkpoint, state)
             self._progress.restore_clock(state.elapsed)
             self._examiner.restore(state)
-            self._controls.limits, self._controls.factor = state.limits, state.learning_rate_factor
-            self._rewinds = state.rewinds
-            self._saver.saved_step = state.step
+            self._controls = Controls(state.limits, peak=config.recipe.learning_rate, factor=state.learning_rate_factor)
+            self._rewinds.count = state.rewinds
+        else:
+            self._learner.reset(self._first_weights)
         for change in self._changes:
             yield from self._controls.set(change)
         if checkpoint:
@@ -146,14 +153,32 @@ class Trainer:
         self._checkpoints_due = Rhythm(config.checkpoint_every, now=self._began)
         self._evaluations_due = Rhythm(config.evaluate_every, now=self._began)
         self._samples_due = Rhythm(config.sample_every, now=self._began)
+        if self._first_weights is not None and not checkpoint:
+            # They cannot be drawn anew, so going back to the beginning needs them on disk.
+            yield from self._save("start")
+            self._first_weights = None
         self._is_compiling = config.compile
         yield PhaseChanged(phase="compiling" if config.compile else "training")
+
+    def _train(self) -> Events:
+        """Step until there is a reason to end, and save; go back whenever a value is not finite."""
+        while True:
+            try:
+                while self._ending is None:
+                    yield from self._obey()
+                    if self._ending is None:
+                        yield from self._advance()
+                if self._step:
+                    yield from self._save("end")
+                return
+            except NotFiniteError as error:
+                yield from self._rewind(str(error))
 
     def _advance(self) -> Events:
         """One step, and all that is due after it."""
         self._pending.begin()
         factor = self._controls.factor * self._config.recipe.schedule.factor(self._step, self._passes)
-        outcome, tokens = yield from self._update(factor)
+        outcome, tokens = yield from fitting_update(self._learner, factor)
         if self._is_compiling:
             self._is_compiling = False
             yield PhaseChanged(phase="training")
@@ -170,43 +195,39 @@ class Trainer:
             yield from self._evaluate(whole=True)
         elif self._examiner.wants(self._progress.recent_loss, target, self._passes):
             yield from self._evaluate()
-        if self._ending is None and self._samples_due.is_due(self._step, elapsed):
+        if self._ending is None and not self._is_leaving and self._samples_due.is_due(self._step, elapsed):
             yield from self._sample()
-        limit = self._controls.met_limit(self._step, self._tokens, elapsed - self._began)
-        if self._ending is None and limit is not None:
-            yield from self._end_at(limit)
+        if self._ending is None and not self._is_leaving and self._met_limit():
+            yield from self._end_at_limit()
 
-    def _end_at(self, limit: str) -> Events:
-        """A limit is met: the target has a last chance before the run ends."""
+    def _met_limit(self) -> str | None:
+        return self._controls.met_limit(self._step, self._tokens, self._progress.elapsed - self._began)
+
+    def _end_at_limit(self) -> Events:
+        """The target has a last chance before the run ends."""
         yield from self._read()
         if self._controls.limits.target_loss and self._examiner.last_step != self._step:
             yield from self._evaluate()
-        # An evaluation may have been abandoned for a signal or a stop; these are obeyed first.
-        if self._ending is None and not self._is_urgent():
+        # Meanwhile the limit may have been lifted, or something more urgent come, which is obeyed first.
+        limit = self._met_limit()
+        if self._ending is None and not self._is_leaving and limit:
             self._ending = "limit"
             yield Notice(level="info", text=f"the limit of {limit} is reached")
 
-    def _fail(self, reason: events.Reason, error: Exception) -> Events:
+    def _fail(self, reason: events.Reason, error: BaseException) -> Events:
         self._ending = reason
         self._pending.drop()
-        yield Notice(level="error", text=str(error))
+        text = str(error) if isinstance(error, DivergedError | OutOfMemoryError) else f"out of memory: {error}"
+        yield Notice(level="error", text=text)
 
-    def _finish(self) -> Events:
-        assert self._ending is not None
-        yield from self._read()
-        if self._ending != "diverged" and self._step:
+    def _save_if_possible(self) -> Events:
+        """The steps made are good, but what failed may fail again."""
+        if not self._step:
+            return
+        try:
             yield from self._save("end")
-        yield self._finished(self._ending)
-
-    def _finished(self, reason: events.Reason) -> AnyEvent:
-        running = self._progress.running_loss if self._progress.losses else None
-        return events.RunFinished(
-            reason=reason,
-            step=self._step,
-            loss=self._examiner.loss_at(self._step) or running,
-            seconds=self._progress.elapsed,
-            signal=self._signal,
-        )
+        except (RuntimeError, MemoryError, NotFiniteError) as error:
+            yield Notice(level="error", text=f"step {self._step} could not be saved: {error}")
 
     # Where it stands, updates sent but not yet read included
 
@@ -222,45 +243,17 @@ class Trainer:
     def _passes(self) -> float:
         return self._tokens / self._config.tokens_per_pass
 
-    # Updates
-
-    def _update(self, factor: float) -> Generator[AnyEvent, None, tuple[Outcome, int]]:
-        """Make one update; when memory runs out, in ever smaller micro-batches."""
-        updater = self._learner.updater
-        while True:
-            problem: Exception
-            try:
-                return self._learner.update(factor)
-            except Exception as error:
-                if not (is_out_of_memory(error) or updater.is_compiled):
-                    raise
-                # The traceback would keep what the failed update had allocated.
-                problem = error.with_traceback(None)
-            updater.discard()
-            gc.collect()
-            if torch.cuda.is_available():
-                torch.cuda.empty_cache()
-            if not is_out_of_memory(problem):
-                updater.is_compiled = False
-                yield Notice(level="warning", text=f"torch.compile does not work here, so going on without: {_line(problem)}")
-            elif updater.micro_batch == 1:
-                raise OutOfMemoryError(
-                    f"out of memory with one sequence of {self._config.block_size} tokens at a time; "
-                    "try a smaller --block-size or --preset"
-                )
-            else:
-                updater.micro_batch = math.ceil(updater.micro_batch / 2)
-                yield Notice(
-                    level="warning", text=f"out of memory; going on with a micro-batch of {updater.micro_batch}"
-                )
-
     def _read(self) -> Events:
-        """Learn what came of the updates sent; go back if one of them was not finite."""
+        """Learn what came of the updates sent.
+
+        Raises:
+            NotFiniteError: a loss or a gradient was not finite; updates after it do not count either.
+        """
         results = self._pending.read()
         for index, result in enumerate(results):
             if not (math.isfinite(result.loss) and self._learner.updater.is_good(result.gradient_norm)):
-                yield from self._rewind(result.loss)
-                return
+                what = "gradient" if math.isfinite(result.loss) else "loss"
+                raise NotFiniteError(f"the {what} of step {self._progress.step + 1} is not finite")
             self._progress.add(result.loss, result.tokens, result.seconds)
             yield events.Step(
                 step=self._progress.step,
@@ -274,41 +267,43 @@ class Trainer:
                 elapsed=self._progress.elapsed - result.seconds * (len(results) - 1 - index),
             )
 
-    def _rewind(self, loss: float) -> Events:
-        failed = self._progress.step + 1
-        what = "loss" if not math.isfinite(loss) else "gradient"
-        if failed > self._failed_step and self._saver.saved_step and self._saver.saved_step > self._failed_step > 0:
-            self._rewinds = 0  # the last rewind had helped
-        self._failed_step = max(failed, self._failed_step)
-        if self._rewinds == MOST_REWINDS:
-            raise DivergedError(
-                f"the {what} of step {failed} is not finite, and going back {MOST_REWINDS} times did not help; "
-                f"try a lower --lr than {self._controls.learning_rate:g}"
-            )
-        self._rewinds += 1
-        good = self._saver.last_good()
+    def _rewind(self, why: str) -> Events:
+        """Go back to the newest checkpoint that is whole, or to the beginning, with half the learning rate."""
+        self._pending.drop()
+        rate = self._controls.learning_rate
+        self._rewinds.add(
+            why, failed_step=self._progress.step + 1, saved_step=self._saver.saved_step, learning_rate=rate
+        )
+        good = self._saver.last_good(self._progress.step)
         if good:
             self._go_to(good, good.state())
+        elif self._config.init:
+            raise DivergedError(f"{why}, and there is no whole checkpoint to go back to")
         else:
-            self._learner.reset(micro_batch=self._learner.updater.micro_batch)
+            self._learner.reset()
             self._progress.restore(step=0, tokens=0, losses=())
-        why = f"the {what} of step {failed} is not finite"
+            self._saver.went_to(0)
+        self._examiner.forget()
+        if self._ending == "limit":
+            self._ending = None
         yield events.Rewound(to_step=self._progress.step, why=why)
-        yield Notice(
-            level="warning", text=f"{why}: back to step {self._progress.step}, with half the learning rate"
-        )
-        yield from self._controls.set(commands.Set(name="learning_rate", value=self._controls.learning_rate / 2))
+        yield Notice(level="warning", text=f"{why}: back to step {self._progress.step}, with half the learning rate")
+        yield from self._controls.set(commands.Set(name="learning_rate", value=rate / 2))
+        yield PhaseChanged(phase=self._phase)
 
     def _go_to(self, checkpoint: Checkpoint, state: TrainerState) -> None:
-        self._pending.drop()
         self._learner.restore(checkpoint, state)
         self._progress.restore(step=state.step, tokens=state.tokens, losses=state.recent_losses)
+        self._saver.went_to(state.step)
 
     # What happens between updates
 
     def _save(self, reason: str, command: str | None = None) -> Events:
-        """Write a checkpoint, unless this step has one and none was asked for; with no room for it, pause until there
-        is, or give up when the run is to end.
+        """Write a checkpoint, unless this step has one and none was asked for; with no room for it, pause until
+        there is, or give up when the run is to end.
+
+        Raises:
+            NotFiniteError: the weights are not worth it.
         """
         yield from self._read()
         if self._saver.saved_step == self._step and command is None:
@@ -318,66 +313,73 @@ class Trainer:
             try:
                 yield self._saver.save(self._learner, self._state(), reason=reason, command=command)
                 break
-            except NotFiniteError:
-                yield from self._rewind(math.nan)
-                break
             except DiskFullError as error:
                 yield Notice(level="error", text=f"{error}; make room, then: gpt2tui runs resume", command=command)
-                if self._signal is not None or self._ending == "stopped":
+                if self._is_leaving:
                     break
                 yield from self._wait(for_space=True)
+                if self._signal is not None and self._ending == "limit":
+                    self._ending = "interrupted"
         self._checkpoints_due.happened(self._progress.elapsed)
         if self._ending is None:
-            yield PhaseChanged(phase="training")
+            yield PhaseChanged(phase=self._phase)
 
     def _evaluate(self, *, whole: bool = False) -> Events:
-        """Measure the corpus loss, and the validation loss if there is one; end the run at the target."""
+        """Measure the corpus loss, and the validation loss if there is one; end the run at the target.
+
+        Commands are obeyed meanwhile; a signal, a stop or going back ends it without a result.
+        """
         yield from self._save("before evaluation")
+        if self._is_leaving:
+            return
+        self._phase = "evaluating"
         yield PhaseChanged(phase="evaluating")
-        target = self._controls.limits.target_loss
-        model, step = self._learner.model, self._step
-        best = self._examiner.best
-        for event in self._examiner.examine(
-            model,
-            step=step,
-            passes=self._passes,
-            recent_loss=self._progress.recent_loss,
-            batch_size=self._learner.updater.micro_batch,
-            target=None if whole else target,
-            is_urgent=self._is_urgent,
-        ):
-            yield event
-            if event.split == "train" and target and event.loss < target and not event.partial:
-                self._ending = "target_reached"
-        if self._examiner.best is not None and self._examiner.best != best and self._saver.saved_step == step:
-            self._saver.is_best(step, self._examiner.best)
+        try:
+            yield from self._examine(None if whole else self._controls.limits.target_loss)
+        finally:
+            self._phase = "training"
         self._evaluations_due.happened(self._progress.elapsed)
         if self._ending is None:
             yield PhaseChanged(phase="training")
 
-    def _sample(self, prompt: str | None = None, settings: SamplingSettings = SAMPLE, command: str | None = None) -> Events:
-        """Draw text from the weights as they are. A failure is told and ends nothing."""
+    def _examine(self, early_end: float | None) -> Events:
+        step = self._step
+        examination = self._examiner.examine(
+            self._learner.model,
+            step=step,
+            passes=self._passes,
+            recent_loss=self._progress.recent_loss,
+            batch_size=self._learner.updater.micro_batch,
+            target=early_end,
+        )
+        for event in examination:
+            if event is None:
+                yield from self._take_commands()
+                if self._is_leaving or self._step != step:
+                    return
+                continue
+            yield event
+            if event.split == "validation":
+                continue
+            target = self._controls.limits.target_loss
+            if target and event.loss < target and not event.partial:
+                self._ending = "target_reached"
+            if event.partial and target != early_end:
+                self._examiner.forget()  # it says nothing of the new target
+            try:
+                self._saver.note(event, self._state())
+            except DiskFullError as error:
+                yield Notice(level="warning", text=f"{error}; best does not point to it")
+
+    def _sample(
+        self, prompt: str | None = None, settings: SamplingSettings = SAMPLE, command: str | None = None
+    ) -> Events:
+        """Draw text from the weights as they are."""
         yield from self._read()
         if self._saver.is_worth_saving(self._step, self._progress.elapsed):
             yield from self._save("before sampling")
+        yield self._sampler.draw(self._learner.model, self._step, prompt, settings, command)
         self._samples_due.happened(self._progress.elapsed)
-        if prompt is None:
-            prompt = self._config.sample_prompt or self._opening_line()
-        try:
-            text = sample_text(self._learner.model, self._tokenizer, prompt, settings, self._config.block_size)
-        except (RuntimeError, MemoryError) as error:
-            yield Notice(level="warning", text=f"no sample could be drawn: {_line(error)}", command=command)
-            return
-        yield events.Sampled(step=self._step, prompt=prompt, text=text, settings=settings, command=command)
-
-    @cached_property
-    def _tokenizer(self) -> Tokenizer:
-        return Tokenizer()
-
-    def _opening_line(self) -> str:
-        opening = self._tokenizer.decode_bytes(self._train[:_OPENING_TOKENS].tolist()).decode(errors="ignore")
-        line, newline, _ = opening.lstrip().partition("\n")
-        return line + newline
 
     def _state(self) -> TrainerState:
         place, updater = self._learner.place, self._learner.updater
@@ -394,66 +396,83 @@ class Trainer:
             device=self._config.device,
             dtype=self._config.dtype,
             elapsed=self._progress.elapsed,
-            rewinds=self._rewinds,
+            rewinds=self._rewinds.count,
             scaler=updater.scaler.state_dict(),
             **self._examiner.state(),
         )
 
     # What is asked from outside
 
-    def _is_urgent(self) -> bool:
-        """Whether to give up an evaluation: a signal, or a command to stop."""
-        self._queue.extend(self._inbox())
-        return self._signal is not None or any(isinstance(entry, commands.Stop) for entry in self._queue)
+    @property
+    def _is_leaving(self) -> bool:
+        """Whether a signal or a command asked for the end."""
+        return self._signal is not None or self._is_stopping
 
     def _obey(self) -> Events:
-        if self._is_short_of_space:
+        if self.lacks_space:
+            text = "the disk is full, so the journal waits; make room, then: gpt2tui runs resume"
+            yield Notice(level="error", text=text)
             yield from self._wait(for_space=True)
         yield from self._take_commands()
         if self._signal is not None and self._ending is None:
             self._ending = "interrupted"
 
     def _take_commands(self) -> Events:
+        """Answer what came, oldest first. The end of a pause comes before what follows it."""
+        was_paused = self._is_paused
         self._queue.extend(self._inbox())
-        while self._queue:
-            command = self._queue.pop(0)
-            match command:
-                case commands.Pause() if not self._is_paused:
-                    yield from self._wait(command=command.id)
-                case commands.Pause():
-                    yield PhaseChanged(phase="paused", command=command.id)
-                case commands.Resume():
-                    self._is_paused = False
-                    yield PhaseChanged(phase="training", command=command.id)
-                case commands.Stop():
-                    self._is_paused = False
-                    self._ending = "stopped"
-                    yield Notice(level="info", text="stopping, as asked", command=command.id)
-                case commands.SaveCheckpoint():
-                    yield from self._save("asked", command.id)
-                case commands.Sample():
-                    yield from self._sample(command.prompt, command.settings, command.id)
-                case commands.Set():
-                    yield from self._controls.set(command)
+        if self._queue:
+            yield from self._read()
+        while self._queue and self._is_paused == was_paused:
+            command = self._queue.popleft()
+            try:
+                yield from self._answer(command)
+            except NotFiniteError as error:
+                yield from self._rewind(str(error))
+                yield from self._answer(command)
+
+    def _answer(self, command: AnyCommand) -> Events:
+        match command:
+            case commands.Pause() if not self._is_paused:
+                yield from self._wait(command=command.id)
+            case commands.Pause():
+                yield PhaseChanged(phase="paused", command=command.id)
+            case commands.Resume() if self._is_paused:
+                self._is_paused, self._lifted_by = False, command.id
+            case commands.Resume():
+                yield PhaseChanged(phase=self._phase, command=command.id)
+            case commands.Stop():
+                self._is_stopping = True
+                self._ending = self._ending or "stopped"
+                yield Notice(level="info", text="stopping, as asked", command=command.id)
+            case commands.SaveCheckpoint():
+                yield from self._save("asked", command.id)
+            case commands.Sample():
+                yield from self._sample(command.prompt, command.settings, command.id)
+            case commands.Set():
+                yield from self._controls.set(command)
+                if command.name == "target_loss":
+                    self._examiner.forget()
 
     def _wait(self, *, command: str | None = None, for_space: bool = False) -> Events:
         """Pause, with the model loaded, until a command, a signal or (if that was the cause) free space ends it."""
         yield from self._read()
-        self._is_paused, self._is_short_of_space = True, False
+        before, self._phase, self._is_paused = self._phase, "paused", True
         self._progress.pause()
         yield PhaseChanged(phase="paused", command=command)
-        short = for_space and self._saver.free_bytes() < self._saver.needed_bytes()
-        while self._is_paused and self._signal is None and self._ending is None:
-            yield from self._take_commands()
-            if short and self._saver.free_bytes() >= self._saver.needed_bytes():
-                break
-            self._wake.wait(_POLL_SECONDS)
-        self._is_paused = False
-        self._progress.go_on()
-        if command is None and self._signal is None:
-            yield PhaseChanged(phase="training")
-
-
-def _line(error: BaseException) -> str:
-    """The first line of an error's text."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+        short = for_space and not self._saver.has_room()
+        try:
+            while self._is_paused and not self._is_leaving:
+                yield from self._take_commands()
+                if short and self._saver.has_room():
+                    break
+                if self._is_paused:
+                    time.sleep(_POLL_SECONDS)
+        finally:
+            self._phase = before
+            self._is_paused = before == "paused"
+            if not self._is_paused:
+                self._progress.go_on()
+        lifted_by, self._lifted_by = self._lifted_by, None
+        if lifted_by or not self._is_leaving:
+            yield PhaseChanged(phase=before, command=lifted_by)

@@ -10,7 +10,9 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from gpt2tui.errors import OutOfMemoryError
 from gpt2tui.model.transformer import GPT2
+from gpt2tui.training.device import is_out_of_memory
 from gpt2tui.training.loss import IGNORED, summed_cross_entropy
 from gpt2tui.training.optimizers import Optimizers
 
@@ -20,6 +22,10 @@ class Outcome(NamedTuple):
 
     loss: Tensor
     gradient_norm: Tensor
+
+
+class TornUpdateError(OutOfMemoryError):
+    """Memory ran out amid an update: some parameters have moved and others not, so they are not worth saving."""
 
 
 class Updater:
@@ -42,23 +48,33 @@ class Updater:
         """Update once on token ids (batch, block) and their targets, ignored where they are padding.
 
         An update whose loss or gradient is not finite leaves the parameters as they were; the outcome shows it.
-        On failure (out of memory) no parameter has moved, and :meth:`discard` makes it repeatable.
+        When memory runs out no parameter has moved, and :meth:`discard` makes the update repeatable.
+
+        Raises:
+            TornUpdateError: memory ran out later than that.
         """
         loss = self._backward(inputs, targets)
         for optimizer in self.optimizers:
             self.scaler.unscale_(optimizer)
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
-        is_finite = torch.isfinite(loss) & torch.isfinite(norm)
-        if self.scaler.is_enabled():
-            for optimizer in self.optimizers:
-                self.scaler.step(optimizer)
-            self.scaler.update()
-        elif self.device.type == "cuda":
-            self._step_where(is_finite)
-        elif is_finite:  # reading a value costs nothing here
-            self.optimizers.step()
+        try:
+            self._apply(torch.isfinite(loss) & torch.isfinite(norm))
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise TornUpdateError("out of memory amid an update; try a smaller --preset") from error
+            raise
         self.optimizers.zero_grad()
         return Outcome(loss, norm)
+
+    def _apply(self, is_finite: Tensor) -> None:
+        if self.device.type == "cuda" and not self.scaler.is_enabled():
+            self._step_where(is_finite)
+            return
+        # Asked here and not left to the scaler, which looks at each optimiser's gradients alone.
+        if is_finite:  # reading a value costs nothing on a CPU
+            for optimizer in self.optimizers:
+                self.scaler.step(optimizer)
+        self.scaler.update()
 
     def discard(self) -> None:
         """Drop gradients of an update that failed half-way."""
@@ -80,7 +96,7 @@ class Updater:
     def _backward(self, inputs: Tensor, targets: Tensor) -> Tensor:
         total = torch.zeros((), device=self.device)
         count = (targets != IGNORED).sum()
-        for x, y in zip(inputs.split(self.micro_batch), targets.split(self.micro_batch), strict=True):
+        for x, y in zip(inputs.split(self.micro_batch), targets.split(self.micro_batch), strict=True):  # type: ignore[no-untyped-call]
             with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
                 hidden = self._hidden(x)  # (micro-batch, block, width)
             summed = summed_cross_entropy(hidden.flatten(0, 1), self.model.wte.weight, y.flatten(), self.dtype)
@@ -95,7 +111,8 @@ class Updater:
         before = [p.detach().clone() for p in parameters]
         for p in parameters:
             p.grad = torch.where(is_finite, p.grad, 0.0)  # type: ignore[arg-type]
-        self.optimizers.step()
+        for optimizer in self.optimizers:
+            optimizer.step()
         with torch.no_grad():
             for p, kept in zip(parameters, before, strict=True):
                 p.copy_(torch.where(is_finite, p, kept))
