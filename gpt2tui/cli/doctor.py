@@ -88,7 +88,7 @@ def problems(facts: dict[str, Any]) -> list[str]:
 
 
 def _print(facts: dict[str, Any]) -> None:
-    from gpt2tui.cli.output import byte_size, one_line, print_table
+    from gpt2tui.cli.output import byte_size, one_line, print_table, put
 
     processor, screen, rates = facts["processor"], facts["terminal"], facts["matrix_rate"]
     units = [name for name, key in (("AMX", "amx"), ("AVX512-BF16", "avx512_bf16")) if processor[key]]
@@ -110,8 +110,8 @@ def _print(facts: dict[str, Any]) -> None:
     colour = "no colour" if screen["no_color"] or not screen["colour"] else f"colour {screen['colour']}"
     rows.append(("terminal", f"{size}{colour}, {'UTF-8' if screen['unicode'] else 'no UTF-8'}"))
     print_table(("what", "found"), rows)
-    typer.echo("")
+    put()
     for problem in facts["problems"]:
-        typer.echo(f"wrong: {problem}")
+        put(f"wrong: {problem}")
     if not facts["problems"]:
-        typer.echo("nothing is wrong")
+        put("nothing is wrong")

@@ -20,7 +20,7 @@ def info(
     as_json: AsJson = False,
 ) -> None:
     """Show parameters, memory and FLOPs a token of the presets, and the recipes."""
-    from gpt2tui.cli.output import print_json, print_table
+    from gpt2tui.cli.output import print_json, print_table, put
     from gpt2tui.errors import UsageError
     from gpt2tui.runs.model_config import PRESETS
     from gpt2tui.runs.recipe import load_recipe, recipe_names, recipe_text
@@ -32,7 +32,7 @@ def info(
         if as_json:
             print_json(chosen)
         else:
-            typer.echo(recipe_text(recipe), nl=False)
+            put(recipe_text(recipe).rstrip())
         return
     recipes = [load_recipe(name) for name in recipe_names()]
     if preset is not None:
@@ -49,7 +49,7 @@ def info(
         return
     rows = [_row(facts) for facts in every]
     print_table(_HEAD, rows, right=_HEAD[1:], first_to_go=("positions", "heads", "checkpoint", "to sample"))
-    typer.echo("")
+    put()
     print_table(("recipe", "what it is"), [(one.name, one.summary) for one in recipes])
 
 
@@ -97,7 +97,7 @@ def _row(facts: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _print(facts: dict[str, Any]) -> None:
-    from gpt2tui.cli.output import byte_size, print_table
+    from gpt2tui.cli.output import byte_size, print_table, put
 
     shape = f"{facts['layers']} layers of {facts['heads']} heads, {facts['width']:,} wide"
     rows = [
@@ -113,4 +113,4 @@ def _print(facts: dict[str, Any]) -> None:
         ("FLOPs a training token", f"{facts['flops_per_token']:,} (context {facts['context']:,})"),
     ]
     print_table((facts["preset"], ""), rows)
-    typer.echo(f"\nmemory: {facts['formula']}\nFLOPs: 6 x parameters that multiply + 12 x layers x width x context")
+    put(f"\nmemory: {facts['formula']}\nFLOPs: 6 x parameters that multiply + 12 x layers x width x context")

@@ -10,8 +10,6 @@ import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
 
-import typer
-
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -56,11 +54,19 @@ def is_unicode(stream: TextIO) -> bool:
     return (getattr(stream, "encoding", None) or "ascii").lower().replace("-", "").startswith("utf")
 
 
+def put(text: str = "") -> None:
+    """A line on stdout. (typer.echo writes UTF-8 to a terminal that says it is ASCII.)"""
+    be_lenient(sys.stdout)
+    print(text)
+
+
 def print_json(value: Any) -> None:
-    """One object on stdout, numbers as they are."""
+    """One object on stdout, numbers as they are, in UTF-8 whatever the terminal says: that is JSON's encoding."""
     import msgspec
 
-    typer.echo(msgspec.json.format(msgspec.json.encode(value), indent=2).decode())
+    sys.stdout.flush()
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+    sys.stdout.buffer.flush()
 
 
 def print_table(
@@ -95,7 +101,7 @@ def print_table(
     with console.capture() as capture:
         console.print(table)
     for line in capture.get().splitlines():
-        typer.echo(line.rstrip(), color=True)
+        put(line.rstrip())
 
 
 def visible(text: str, *, keep: str = "\n") -> str:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from gpt2tui.cli.event_lines import event_line
-from gpt2tui.cli.output import be_lenient
+from gpt2tui.cli.output import put
 from gpt2tui.cli.run_argument import RunReference, find_run
 from gpt2tui.runs.events import AnyEvent, RunFinished
 from gpt2tui.runs.journal import event_reader
@@ -27,7 +27,6 @@ def follow(
     from_start: Annotated[bool, typer.Option("--from-start", help="Everything since the run began.")] = False,
 ) -> None:
     """Print a run's events as they come, until it ends or its trainer does."""
-    be_lenient(sys.stdout)
     found = find_run(run)
     reader = event_reader(found.events_file)
     last: AnyEvent | None = None
@@ -44,7 +43,7 @@ def follow(
                 sys.stdout.buffer.write(line + b"\n")
                 sys.stdout.buffer.flush()
             elif words := event_line(event):
-                typer.echo(words)
+                put(words)
         return is_news
 
     # Asked before reading: what the trainer writes between the two belongs to the next round, and there is one.

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from gpt2tui.cli.curves import COLUMNS, Curves, XAxis
-from gpt2tui.cli.output import is_unicode, one_line, stdout_console
+from gpt2tui.cli.output import is_unicode, one_line, put, stdout_console
 from gpt2tui.cli.run_argument import find_run
 from gpt2tui.errors import Gpt2TuiError, UsageError
 
@@ -131,7 +131,7 @@ def _draw(curves: Sequence[Curves], axis: XAxis, *, is_log: bool) -> None:
     picture = plotext.build()
     if console.no_color or not console.color_system:
         picture = plotext.uncolorize(picture)
-    typer.echo(picture if is_fancy else picture.translate(_ASCII), color=True)
+    put(picture if is_fancy else picture.translate(_ASCII))
 
 
 def _round_ticks(farthest: float) -> list[int]:

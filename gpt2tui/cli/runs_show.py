@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from gpt2tui.cli.output import byte_size, clock_time, duration, loss_text, one_line, print_json, print_table
+from gpt2tui.cli.output import byte_size, clock_time, duration, loss_text, one_line, print_json, print_table, put
 from gpt2tui.cli.run_argument import AsJson, RunReference, find_run
 from gpt2tui.cli.words import corpus_loss_words, running_loss_words, state_words
 from gpt2tui.errors import Gpt2TuiError
@@ -157,7 +157,7 @@ def _print(run: Run, view: RunView, checkpoints: list[CheckpointRow], now: float
         rows.append(("to the target", f"about {duration(found.seconds)} more of training"))
     print_table(("run", ""), rows)
     if checkpoints:
-        typer.echo("")
+        put()
         print_table(
             ("checkpoint", "step", "size", "pointed to by", "files"),
             [
@@ -172,6 +172,6 @@ def _print(run: Run, view: RunView, checkpoints: list[CheckpointRow], now: float
             ],
             right=("step", "size"),
         )
-    typer.echo("")
+    put()
     fields = flat(msgspec.to_builtins(view.config))
     print_table(("configuration", ""), [(name, field_text(value)) for name, value in fields.items()])

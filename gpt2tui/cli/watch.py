@@ -25,7 +25,7 @@ def watch(
     import time
 
     from gpt2tui.cli.frame import frame
-    from gpt2tui.cli.output import frame_width, stdout_console
+    from gpt2tui.cli.output import frame_width, put, stdout_console
     from gpt2tui.runs.view import RunView
 
     found = find_run(run)
@@ -39,4 +39,4 @@ def watch(
     with console.capture() as capture:
         console.print(picture, width=width)
     for line in capture.get().splitlines():
-        typer.echo(line.rstrip(), color=True)
+        put(line.rstrip())
