@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from gpt2tui import __version__
 from gpt2tui.cli.corpora import corpora_app
@@ -32,8 +32,26 @@ NO_APP = (
 )
 
 
+def _hide_variables(parameters: list[Any]) -> None:
+    """Keep help short: that each option has a variable is said once, not at each."""
+    for parameter in parameters:
+        parameter.show_envvar = False
+
+
+class _Command(TyperCommand):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _hide_variables(self.params)
+
+
 class _Root(TyperGroup):
     """Turns every error into one line and its exit code."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        _hide_variables(self.params)
+        for parameter in self.params:
+            parameter.allow_from_autoenv = parameter.name == "config"
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -67,6 +85,7 @@ app = typer.Typer(
     name="gpt2tui",
     cls=_Root,
     help="Train a GPT-2 on your own text, in your terminal, and talk to it.",
+    epilog="Every option can also be set as GPT2TUI_<COMMAND>_<OPTION> and in config.toml (see gpt2tui paths).",
     no_args_is_help=False,
     add_completion=True,
     pretty_exceptions_enable=False,
@@ -93,7 +112,7 @@ def root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
     config: Annotated[
-        Path | None, typer.Option("--config", help="TOML file with defaults.", show_default=False)
+        Path | None, typer.Option("--config", help="TOML file with defaults.", metavar="FILE", show_default=False)
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
@@ -101,7 +120,7 @@ def root(
     ctx.meta["debug"] = debug
     file = config or Paths.from_environment().config_file
     if config or file.is_file():
-        ctx.default_map = load_defaults(file, ctx)
+        ctx.default_map = load_defaults(file, ctx.command)
     if ctx.invoked_subcommand is None:
         if sys.stdin.isatty() and sys.stdout.isatty():
             raise UsageError(NO_APP)
@@ -109,13 +128,13 @@ def root(
         raise typer.Exit(2)
 
 
-app.command("train")(train)
-app.command("resume")(resume)
-app.command("watch")(watch)
-app.command("sample")(sample)
-app.command("eval")(evaluate)
+app.command("train", cls=_Command)(train)
+app.command("resume", cls=_Command)(resume)
+app.command("watch", cls=_Command)(watch)
+app.command("sample", cls=_Command)(sample)
+app.command("eval", cls=_Command)(evaluate)
 app.add_typer(runs_app, name="runs")
 app.add_typer(corpora_app, name="corpora")
-app.command("info")(info)
-app.command("doctor")(doctor)
-app.command("paths")(paths)
+app.command("info", cls=_Command)(info)
+app.command("doctor", cls=_Command)(doctor)
+app.command("paths", cls=_Command)(paths)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import math
 import platform
 import time
+from collections.abc import Callable
 from importlib.metadata import version
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
@@ -18,6 +19,8 @@ from gpt2tui.runs.recipe import Recipe, load_recipe
 
 if TYPE_CHECKING:
     from gpt2tui.corpus.tokens import Corpus
+
+T = TypeVar("T")
 
 _LIBRARIES = ("gpt2tui", "torch", "numpy", "tiktoken", "safetensors")
 
@@ -79,10 +82,10 @@ class Draft:
         Raises:
             CorpusError: the text is too small.
         """
+        import torch
+
         from gpt2tui.corpus.tokens import split
         from gpt2tui.training.device import choose_device, choose_dtype
-
-        import torch
 
         options = self._options
         device = choose_device(options.device)
@@ -137,7 +140,7 @@ class Draft:
         least = self._options.block_size or min(SMALLEST_BLOCK, wanted)
         if tokens <= least:
             raise CorpusError(
-                f"{name} is too small: {tokens:,} training tokens, and a block size of {least} needs at least {least + 1}"
+                f"{name} is too small: {tokens:,} training tokens, and a block size of {least} needs {least + 1} or more"
             )
         notices.append(f"{name} has only {tokens:,} training tokens: the block size is {tokens - 1}, not {wanted}")
         return tokens - 1
@@ -145,7 +148,7 @@ class Draft:
     def _every(self, option: str, text: str) -> Every:
         return self._read(lambda: parse_every(text), Every(), f"{option}: ")
 
-    def _read(self, read: Any, fallback: Any, where: str = "") -> Any:
+    def _read(self, read: Callable[[], T], fallback: T, where: str = "") -> T:
         try:
             return read()
         except Gpt2TuiError as error:

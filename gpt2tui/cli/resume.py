@@ -21,7 +21,9 @@ from gpt2tui.runs.view import RunView
 def resume(
     ctx: typer.Context,
     run: Annotated[str, typer.Argument(help="Id, name, unique prefix, latest, best or path.")] = "latest",
-    headless: Annotated[bool, typer.Option("--headless", help="Train here, in the foreground, without the app.")] = False,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Train here, in the foreground, without the app.")
+    ] = False,
     target_loss: Annotated[
         float | None, typer.Option("--target-loss", "--threshold", help="A new target; 0 is never.")
     ] = None,

@@ -6,18 +6,17 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-import typer
-
 from gpt2tui.errors import UsageError
 
 _NOT_COMMANDS = {"app", "keymap"}
 """Sections that belong to the app."""
 
 
-def load_defaults(path: Path, root: typer.Context) -> dict[str, Any]:
+def load_defaults(path: Path, commands: Any) -> dict[str, Any]:
     """What the file sets, by command and option, as the command line's defaults.
 
-    A section is a command (``[train]``, ``[runs.list]``), a key one of its options, with ``-`` or ``_``.
+    ``commands`` is the root of the command line. A section is a command (``[train]``, ``[runs.list]``), a key
+    one of its options, with ``-`` or ``_``.
 
     Raises:
         UsageError: the file is missing, no TOML, or names what does not exist.
@@ -29,7 +28,7 @@ def load_defaults(path: Path, root: typer.Context) -> dict[str, Any]:
     except (OSError, ValueError) as error:
         raise UsageError(f"the configuration file {path} cannot be used: {error}") from error
     content = {key: value for key, value in content.items() if key not in _NOT_COMMANDS}
-    return _checked(content, root.command, path, "")
+    return _checked(content, commands, path, "")
 
 
 def _checked(section: dict[str, Any], command: Any, path: Path, where: str) -> dict[str, Any]:

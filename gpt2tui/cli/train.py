@@ -26,7 +26,7 @@ def use_settings(ctx: typer.Context, file: Path | None) -> Path | None:
     if file is not None:
         from gpt2tui.cli.settings_file import load_defaults
 
-        ctx.default_map = load_defaults(file, ctx.find_root()).get(ctx.info_name or "", {})
+        ctx.default_map = load_defaults(file, ctx.find_root().command).get(ctx.info_name or "", {})
     return file
 
 
@@ -39,8 +39,12 @@ def train(
             show_default=False,
         ),
     ] = None,
-    headless: Annotated[bool, typer.Option("--headless", help="Train here, in the foreground, without the app.")] = False,
-    preset: Annotated[str | None, typer.Option(help="Shape of the model; see gpt2tui info. [default: gpt2]", show_default=False)] = None,
+    headless: Annotated[
+        bool, typer.Option("--headless", help="Train here, in the foreground, without the app.")
+    ] = False,
+    preset: Annotated[
+        str | None, typer.Option(help="Shape of the model; see gpt2tui info. [default: gpt2]", show_default=False)
+    ] = None,
     recipe: Annotated[str, typer.Option(help="How to train: fast or reference.")] = "fast",
     target_loss: Annotated[
         float, typer.Option("--target-loss", "--threshold", help="End when the corpus loss is below this; 0 is never.")
@@ -49,11 +53,19 @@ def train(
     max_steps: Annotated[int | None, typer.Option(help="End after so many steps.")] = None,
     max_time: Annotated[str | None, typer.Option(help="End after so long, such as 30m.")] = None,
     max_tokens: Annotated[int | None, typer.Option(help="End after so many tokens.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Sequences a step. [default: the recipe's]", show_default=False)] = None,
+    batch_size: Annotated[
+        int | None, typer.Option(help="Sequences a step. [default: the recipe's]", show_default=False)
+    ] = None,
     micro_batch: Annotated[str, typer.Option(help="Sequences at a time; auto is what fits.")] = "auto",
-    block_size: Annotated[int | None, typer.Option(help="Tokens a sequence. [default: the recipe's]", show_default=False)] = None,
-    lr: Annotated[float | None, typer.Option(help="Peak learning rate. [default: the recipe's]", show_default=False)] = None,
-    warmup: Annotated[int | None, typer.Option(help="Steps to the peak rate. [default: the recipe's]", show_default=False)] = None,
+    block_size: Annotated[
+        int | None, typer.Option(help="Tokens a sequence. [default: the recipe's]", show_default=False)
+    ] = None,
+    lr: Annotated[
+        float | None, typer.Option(help="Peak learning rate. [default: the recipe's]", show_default=False)
+    ] = None,
+    warmup: Annotated[
+        int | None, typer.Option(help="Steps to the peak rate. [default: the recipe's]", show_default=False)
+    ] = None,
     dropout: Annotated[float | None, typer.Option(help="[default: the recipe's]", show_default=False)] = None,
     seed: Annotated[int, typer.Option(help="Of the weights, the order and dropout.")] = 1337,
     device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
@@ -63,12 +75,16 @@ def train(
     val_fraction: Annotated[float, typer.Option(help="Share at the end kept for validation.")] = 0.0,
     eval_every: Annotated[str | None, typer.Option(help="Measure the corpus loss every 500 (steps) or 10m.")] = None,
     sample_every: Annotated[str, typer.Option(help="Draw a sample every so often; never for none.")] = "2m",
-    sample_prompt: Annotated[str | None, typer.Option(help="What samples continue. [default: the text's beginning]", show_default=False)] = None,
+    sample_prompt: Annotated[
+        str | None, typer.Option(help="What samples continue. [default: the text's beginning]", show_default=False)
+    ] = None,
     checkpoint_every: Annotated[str, typer.Option(help="Save every so often.")] = "5m",
     keep: Annotated[int, typer.Option(help="Checkpoints to keep beside best and last.")] = 1,
     name: Annotated[str | None, typer.Option(help="What to call the run.")] = None,
     encoding: Annotated[str | None, typer.Option(help="Of the text. [default: utf-8]", show_default=False)] = None,
-    split_on_eot: Annotated[bool, typer.Option("--split-on-eot", help="Take <|endoftext|> in the text as the token.")] = False,
+    split_on_eot: Annotated[
+        bool, typer.Option("--split-on-eot", help="Take <|endoftext|> in the text as the token.")
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what the run would take, and end.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Say only what goes wrong.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
@@ -76,7 +92,9 @@ def train(
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
     config: Annotated[
         Path | None,
-        typer.Option("--config", help="TOML file with defaults.", callback=use_settings, is_eager=True, show_default=False),
+        typer.Option(
+            "--config", help="TOML file with defaults.", callback=use_settings, is_eager=True, show_default=False
+        ),
     ] = None,
 ) -> None:
     """Train on TEXT until the corpus loss is below the target.
@@ -136,7 +154,7 @@ def _prepare(
 
     from gpt2tui.checkpoints.tensors import read_model
 
-    origin, checkpoint = first
+    _, checkpoint = first
     notices.append(f"the first weights are those of {checkpoint.folder}")
     return msgspec.structs.replace(config, init=str(checkpoint.folder)), corpus.path, read_model(checkpoint)
 

@@ -7,19 +7,22 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 import typer
 
-from gpt2tui.cli.frame import frame
 from gpt2tui.cli.event_lines import event_line
-from gpt2tui.cli.output import duration, print_json, stderr_console
+from gpt2tui.cli.frame import frame
+from gpt2tui.cli.output import duration, frame_width, is_unicode, print_json, stderr_console
 from gpt2tui.cli.summary import summary
 from gpt2tui.errors import UsageError
 from gpt2tui.runs.events import AnyEvent, Notice, RunFinished, Step
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
+
+if TYPE_CHECKING:
+    from rich.console import Console, RenderableType
 
 Form = Literal["live", "lines", "quiet", "json", "jsonl"]
 
@@ -74,6 +77,7 @@ class _TrainingConsole:
     def __init__(self, run: Run, style: Style) -> None:
         self.view = RunView(run.config())
         self._run = run
+        self._name = run.name()
         self._form = style.form
         self._lock = threading.Lock()
         self._stack = ExitStack()
@@ -85,13 +89,15 @@ class _TrainingConsole:
         if self._form == "live":
             from rich.live import Live
 
-            live = Live(
-                get_renderable=self._frame, console=stderr_console(), refresh_per_second=4, redirect_stdout=False
-            )
+            console = stderr_console()
+            live = Live(get_renderable=lambda: self._frame(console), console=console, transient=True)
             self._stack.enter_context(live)
 
     def __exit__(self, *error: Any) -> None:
-        self._stack.close()
+        try:
+            self._stack.close()
+        except OSError:
+            self._is_open = False
 
     def show(self, event: AnyEvent) -> None:
         with self._lock:
@@ -134,10 +140,17 @@ class _TrainingConsole:
             left = self.view.forecast() if isinstance(event, Step) else None
             typer.echo(f"{line}  target in about {duration(left.seconds)}" if left else line, err=True)
 
-    def _frame(self) -> Any:
+    def _frame(self, console: Console) -> RenderableType:
+        now = time.time()
         with self._lock:
-            now = time.time()
-            return frame(self.view, state=self.view.state(is_alive=True, now=now), now=now)
+            return frame(
+                self.view,
+                state=self.view.state(is_alive=True, now=now),
+                now=now,
+                width=frame_width(console),
+                name=self._name,
+                is_unicode=is_unicode(sys.stderr),
+            )
 
     def _result(self, finished: RunFinished) -> dict[str, Any]:
         view, step = self.view, self.view.step

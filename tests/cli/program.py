@@ -22,15 +22,17 @@ def gpt2tui_command() -> list[str]:
     return [sys.executable, "-m", "gpt2tui"]
 
 
-def gpt2tui(*arguments: str, home: Path, **changes: str) -> Result:
-    """Run the program without a terminal; ``changes`` are environment variables."""
+def gpt2tui(*arguments: str, home: Path | None = None, **changes: str) -> Result:
+    """Run the program without a terminal, in the test's home or another; ``changes`` are environment variables."""
+    if home is not None:
+        changes["GPT2TUI_HOME"] = str(home)
     environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "FORCE_COLOR")}
     done = subprocess.run(
         [*gpt2tui_command(), *arguments],
         stdin=subprocess.DEVNULL,
         capture_output=True,
         encoding="utf-8",
-        env=environment | {"GPT2TUI_HOME": str(home), "PYTHONIOENCODING": "utf-8"} | changes,
+        env=environment | {"PYTHONIOENCODING": "utf-8"} | changes,
         timeout=60,
         check=False,
     )

@@ -1,0 +1,155 @@
+"""The whole command line: help, configuration, and errors of one line."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import pexpect
+import pytest
+import typer
+
+from gpt2tui.cli import app
+from tests.cli.program import gpt2tui
+
+
+def commands(command, path=()):
+    yield path
+    for name, child in getattr(command, "commands", {}).items():
+        yield from commands(child, (*path, name))
+
+
+@pytest.mark.parametrize("path", list(commands(typer.main.get_command(app))), ids=" ".join)
+def test_h_is_help_everywhere(path, capsys):
+    with pytest.raises(SystemExit) as end:
+        app([*path, "-h"], prog_name="gpt2tui")
+    assert end.value.code == 0
+    shown = capsys.readouterr().out
+    assert shown.startswith(f"Usage: {' '.join(('gpt2tui', *path))}")
+    assert "--help" in shown
+
+
+def test_without_a_command_and_a_terminal_it_shows_help_and_exits_2():
+    done = gpt2tui()
+    assert done.code == 2
+    assert "Commands:" in done.out
+
+
+@pytest.mark.parametrize("arguments", [[], ["train"], ["resume"], ["watch"]], ids=str)
+def test_what_would_open_the_app_names_headless(arguments):
+    child = pexpect.spawn(sys.executable, ["-m", "gpt2tui", *arguments], encoding="utf-8", timeout=20)
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 2
+    assert "--headless" in child.before
+    assert len(child.before.strip().splitlines()) <= 2
+
+
+def test_a_wrong_command_option_or_value_exits_2_without_a_traceback():
+    for arguments in (["trian"], ["train", "--preste", "nano"], ["train", "--max-steps", "many"]):
+        done = gpt2tui(*arguments)
+        assert done.code == 2, arguments
+        assert "Traceback" not in done.err
+
+
+def test_all_problems_of_a_configuration_are_told_together():
+    done = gpt2tui(
+        "train", "--preset", "giant", "--recipe", "slow", "--lr", "-1", "--max-time", "soon",
+        "--checkpoint-every", "x", "--micro-batch", "0", "--keep", "-1", "--val-fraction", "2",
+    )  # fmt: skip
+    assert done.code == 2
+    assert len(done.err.strip().splitlines()) == 1
+    for word in ("giant", "slow", "soon", "checkpoint-every", "micro-batch", "keep", "val-fraction"):
+        assert word in done.err
+
+
+def dry_run(*arguments: str, **environment: str) -> dict[str, object]:
+    done = gpt2tui("train", "--dry-run", "--json", "--preset", "nano", *arguments, **environment)
+    assert done.code == 0, done.err
+    return json.loads(done.out)
+
+
+def test_underscores_and_hyphens_are_the_same_in_option_names():
+    assert dry_run("--batch_size", "3", "--block-size", "20")["batch_size"] == 3
+
+
+def test_typed_beats_environment_beats_file_beats_recipe(home: Path):
+    assert dry_run()["batch_size"] == 16
+    settings = home / "config" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("[train]\nbatch-size = 5\nblock_size = 20\n")
+    assert dry_run()["batch_size"] == 5
+    assert dry_run(GPT2TUI_TRAIN_BATCH_SIZE="6")["batch_size"] == 6
+    both = dry_run("--batch-size", "7", GPT2TUI_TRAIN_BATCH_SIZE="6")
+    assert (both["batch_size"], both["block_size"]) == (7, 20)
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_another_file_is_taken_wherever_config_stands(tmp_path: Path, before: bool):
+    other = tmp_path / "other.toml"
+    other.write_text("[train]\nbatch_size = 9\n")
+    words = ["train", "--dry-run", "--json", "--preset", "nano"]
+    words = ["--config", str(other), *words] if before else [*words, "--config", str(other)]
+    assert json.loads(gpt2tui(*words).out)["batch_size"] == 9
+
+
+@pytest.mark.parametrize(
+    ("content", "named"),
+    [("[train]\nbatch_sise = 1\n", "batch_sise"), ("[trian]\n", "trian"), ("train = 1\n", "train"), ("[", "config")],
+)
+def test_a_wrong_settings_file_is_named_with_what_is_wrong(home: Path, content: str, named: str):
+    settings = home / "config" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(content)
+    done = gpt2tui("paths")
+    assert done.code == 2
+    assert str(settings) in done.err
+    assert named in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
+def test_an_unexpected_error_is_one_line_and_a_traceback_only_with_debug(home: Path):
+    home.mkdir(parents=True)
+    (home / "data").write_text("not a folder")
+    words = ["train", "--headless", "--preset", "nano", "--max-steps", "1"]
+    done = gpt2tui(*words)
+    assert done.code == 1
+    assert "Traceback" not in done.err
+    assert done.err.strip().splitlines()[-1].startswith("gpt2tui: ")
+    assert "Traceback" in gpt2tui(*words, "--debug").err
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"", "empty"),
+        (b"ab\0cd" * 100, "binary"),
+        (b"Hello", "17"),
+        ("na\u00efve caf\u00e9 ".encode("latin-1") * 50, "--encoding"),
+    ],
+)
+def test_a_text_that_cannot_be_used_exits_3_with_one_line(tmp_path: Path, content: bytes, words: str):
+    text = tmp_path / "text.txt"
+    text.write_bytes(content)
+    done = gpt2tui("train", "--dry-run", "--preset", "nano", str(text))
+    assert done.code == 3
+    assert len(done.err.strip().splitlines()) == 1
+    assert words in done.err
+
+
+def test_a_default_block_size_shrinks_to_a_small_text_and_a_typed_one_does_not(tmp_path: Path):
+    text = tmp_path / "small.txt"
+    text.write_text("The quick brown fox jumps over the lazy dog and runs away from the old farm at dawn today.")
+    shrunk = dry_run(str(text))
+    assert 16 <= shrunk["block_size"] < 32
+    assert any("block size" in notice for notice in shrunk["notices"])
+    done = gpt2tui("train", "--dry-run", "--preset", "nano", "--block-size", "64", str(text))
+    assert done.code == 3
+    assert "65" in done.err
+
+
+def test_a_missing_text_and_an_unknown_corpus_exit_3():
+    done = gpt2tui("train", "--dry-run", "no-such-thing.txt")
+    assert done.code == 3
+    assert "no-such-thing.txt" in done.err
