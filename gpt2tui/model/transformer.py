@@ -98,8 +98,10 @@ class GPT2(nn.Module):
         self.config = config
         self.embedding_dropout = dropout.embedding
         # nn.Embedding(...) itself would draw weights, which on the meta device imports torch._dynamo: 1.4 s.
-        self.wte = nn.Embedding.from_pretrained(torch.empty(config.vocabulary_size, config.width), freeze=False)
-        self.wpe = nn.Embedding.from_pretrained(torch.empty(config.block_size, config.width), freeze=False)
+        words = torch.empty(config.vocabulary_size, config.width)
+        positions = torch.empty(config.block_size, config.width)
+        self.wte = nn.Embedding.from_pretrained(words, freeze=False)  # type: ignore[no-untyped-call]
+        self.wpe = nn.Embedding.from_pretrained(positions, freeze=False)  # type: ignore[no-untyped-call]
         self.h = nn.ModuleList(Block(config, dropout) for _ in range(config.layers))
         self.ln_f = nn.LayerNorm(config.width, eps=LAYER_NORM_EPSILON)
 
