@@ -14,7 +14,7 @@ import typer
 
 from gpt2tui.cli.event_lines import event_line
 from gpt2tui.cli.frame import frame
-from gpt2tui.cli.output import duration, frame_width, is_unicode, print_json, stderr_console
+from gpt2tui.cli.output import duration, print_json, stderr_console
 from gpt2tui.cli.summary import summary
 from gpt2tui.errors import UsageError
 from gpt2tui.runs.events import AnyEvent, Notice, RunFinished, Step
@@ -22,7 +22,7 @@ from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
 
 if TYPE_CHECKING:
-    from rich.console import Console, RenderableType
+    from rich.console import RenderableType
 
 Form = Literal["live", "lines", "quiet", "json", "jsonl"]
 
@@ -90,7 +90,7 @@ class _TrainingConsole:
             from rich.live import Live
 
             console = stderr_console()
-            live = Live(get_renderable=lambda: self._frame(console), console=console, transient=True)
+            live = Live(get_renderable=self._frame, console=console, transient=True)
             self._stack.enter_context(live)
 
     def __exit__(self, *error: Any) -> None:
@@ -140,16 +140,14 @@ class _TrainingConsole:
             left = self.view.forecast() if isinstance(event, Step) else None
             typer.echo(f"{line}  target in about {duration(left.seconds)}" if left else line, err=True)
 
-    def _frame(self, console: Console) -> RenderableType:
+    def _frame(self) -> RenderableType:
         now = time.time()
         with self._lock:
             return frame(
                 self.view,
                 state=self.view.state(is_alive=True, now=now),
                 now=now,
-                width=frame_width(console),
                 name=self._name,
-                is_unicode=is_unicode(sys.stderr),
             )
 
     def _result(self, finished: RunFinished) -> dict[str, Any]:

@@ -17,11 +17,12 @@ DropoutPlace = Literal["embedding", "attention", "projection", "mlp"]
 class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The learning rate, as a factor of its peak.
 
-    It rises from ``start_factor`` over ``warmup_steps``, holds until ``decay_from``, falls to
-    ``final_factor`` at ``decay_until``, and stays there. ``unit`` says what the last two count.
+    It rises from ``start_factor`` over ``warmup_steps``, holds until ``decay_from``, falls to ``final_factor``
+    at ``decay_until``, and stays there. ``unit`` says what the last two count: steps, passes, or the running loss,
+    which goes down: then the rate follows the loss, and nobody has to know beforehand how long a text takes.
     """
 
-    unit: Literal["steps", "passes"]
+    unit: Literal["steps", "passes", "loss"]
     shape: Literal["linear", "cosine"]
     warmup_steps: int
     start_factor: float
@@ -29,18 +30,13 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     decay_until: float
     final_factor: float
 
-    def factor(self, step: int, passes: float) -> float:
-        """The factor for the step that follows ``step`` finished steps and ``passes`` passes."""
+    def factor(self, step: int, passes: float, running_loss: float = math.inf) -> float:
+        """The factor for the step that follows ``step`` finished steps, ``passes`` passes and that running loss."""
         if step < self.warmup_steps:
             return self._between(self.start_factor, 1.0, step / self.warmup_steps)
-        now = step if self.unit == "steps" else passes
-        if now <= self.decay_from:
-            return 1.0
-        if now >= self.decay_until:
-            return self.final_factor
-        return self._between(
-            1.0, self.final_factor, (now - self.decay_from) / (self.decay_until - self.decay_from)
-        )
+        now = {"steps": step, "passes": passes, "loss": running_loss}[self.unit]
+        share = (now - self.decay_from) / (self.decay_until - self.decay_from)
+        return self._between(1.0, self.final_factor, min(1.0, max(0.0, share)))
 
     def _between(self, start: float, end: float, share: float) -> float:
         if self.shape == "cosine":
@@ -85,6 +81,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
             found.append(f"dropout must lie in [0, 1), not {self.dropout}")
         if self.schedule.warmup_steps < 0:
             found.append(f"warmup must not be negative: {self.schedule.warmup_steps}")
+        if self.schedule.decay_from == self.schedule.decay_until:
+            found.append("recipe.schedule.decay_from and decay_until must differ")
         if not all(0 <= beta < 1 for beta in self.betas):
             found.append(f"recipe.betas must lie in [0, 1), not {self.betas}")
         if not self.weight_decay >= 0:
