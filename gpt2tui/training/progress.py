@@ -60,8 +60,8 @@ class Progress:
 
     @property
     def running_loss(self) -> float:
-        """Mean loss of the last pass, at most of the last 200 steps."""
-        return math.fsum(self._losses) / len(self._losses)
+        """Mean loss of the last pass, at most of the last 200 steps; infinite before the first."""
+        return math.fsum(self._losses) / len(self._losses) if self._losses else math.inf
 
     @property
     def recent_loss(self) -> float:

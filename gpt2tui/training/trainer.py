@@ -36,6 +36,7 @@ from gpt2tui.training.telemetry import Telemetry
 from gpt2tui.training.update import TornUpdateError
 
 _POLL_SECONDS = 0.05
+_SAVING_BYTES = 16 << 20
 
 Events = Iterator[AnyEvent]
 
@@ -61,7 +62,7 @@ class Trainer:
     ) -> None:
         train = tokens[: config.corpus.train_tokens]
         self._config = config
-        self._learner = Learner(config, train)
+        self._train = train
         self._examiner = Examiner(config, tokens)
         self._sampler = Sampler(config, train)
         self._checkpoint = checkpoint
@@ -95,7 +96,7 @@ class Trainer:
         """
         try:
             yield from self._start()
-            yield from self._train()
+            yield from self._steps()
         except DivergedError as error:
             yield from self._fail("diverged", error)
         except (RuntimeError, MemoryError, OutOfMemoryError) as error:
@@ -137,6 +138,7 @@ class Trainer:
             pid=os.getpid(),
         )
         yield PhaseChanged(phase="starting")
+        self._learner = Learner(config, self._train)
         if checkpoint and state:
             self._go_to(checkpoint, state)
             self._progress.restore_clock(state.elapsed)
@@ -160,7 +162,7 @@ class Trainer:
         self._is_compiling = config.compile
         yield PhaseChanged(phase="compiling" if config.compile else "training")
 
-    def _train(self) -> Events:
+    def _steps(self) -> Events:
         """Step until there is a reason to end, and save; go back whenever a value is not finite."""
         while True:
             try:
@@ -177,7 +179,8 @@ class Trainer:
     def _advance(self) -> Events:
         """One step, and all that is due after it."""
         self._pending.begin()
-        factor = self._controls.factor * self._config.recipe.schedule.factor(self._step, self._passes)
+        schedule = self._config.recipe.schedule
+        factor = self._controls.factor * schedule.factor(self._step, self._passes, self._progress.running_loss)
         outcome, tokens = yield from fitting_update(self._learner, factor)
         if self._is_compiling:
             self._is_compiling = False
@@ -225,6 +228,8 @@ class Trainer:
         if not self._step:
             return
         try:
+            # safetensors aborts the process where it cannot have its buffer.
+            bytearray(_SAVING_BYTES)
             yield from self._save("end")
         except (RuntimeError, MemoryError, NotFiniteError) as error:
             yield Notice(level="error", text=f"step {self._step} could not be saved: {error}")

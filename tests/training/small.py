@@ -44,9 +44,7 @@ def small_config(*, tokens: int = 401, validation: int = 0, **changes: Any) -> R
         "sample_prompt": "!",
     }
     config = tiny_run_config(tokens=tokens, **settings | changes)
-    return msgspec.structs.replace(
-        config, corpus=msgspec.structs.replace(config.corpus, tokens=tokens + validation)
-    )
+    return msgspec.structs.replace(config, corpus=msgspec.structs.replace(config.corpus, tokens=tokens + validation))
 
 
 def small_run(folder: Path, config: RunConfig | None = None, ids: Sequence[int] | None = None) -> Run:
@@ -108,7 +106,9 @@ def seen(run: Run, kind: type[E], matching: Callable[[E], bool] = lambda event: 
 
 
 @contextmanager
-def training(run: Run, *options: str, python: Sequence[str] = (), **environment: str) -> Iterator[subprocess.Popen[str]]:
+def training(
+    run: Run, *options: str, python: Sequence[str] = (), **environment: str
+) -> Iterator[subprocess.Popen[str]]:
     """``gpt2tui resume --headless`` on a run, as a process of its own; killed at the end if it still lives."""
     command = [sys.executable, *python, "-m", "gpt2tui", "resume", "--headless", str(run.folder), *options]
     process = subprocess.Popen(

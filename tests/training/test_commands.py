@@ -148,8 +148,6 @@ def test_a_pause_does_not_count_as_training_time(tmp_path: Path) -> None:
     assert steps[5].elapsed - steps[4].elapsed < between - 0.8
 
 
-
-
 @pytest.mark.parametrize(
     "make",
     [
@@ -227,7 +225,13 @@ def test_a_paused_process_listens(tmp_path: Path) -> None:
     run = small_run(tmp_path, small_config())
     with training(run) as process:
         until(lambda: seen(run, Step), "a step")
-        for command in (commands.Pause(), commands.SaveCheckpoint(), commands.Resume(), commands.Pause(), commands.Stop()):
+        for command in (
+            commands.Pause(),
+            commands.SaveCheckpoint(),
+            commands.Resume(),
+            commands.Pause(),
+            commands.Stop(),
+        ):
             run.send(command)
             until(lambda: any(e.command == command.id for e in run.events()), f"an answer to {command}")  # noqa: B023
         code, out, _ = finished(process)

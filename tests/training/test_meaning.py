@@ -221,4 +221,3 @@ def test_best_is_the_lowest_whole_corpus_loss_and_exists_after_the_first(tmp_pat
     assert lowest.step < 12  # else this test says nothing
     assert folder.find("best").damage(hashes=True) is None
     assert naive_corpus_loss(loaded(run, lowest.step), ids_of(run), 16)[0] == pytest.approx(lowest.loss, abs=1e-6)
-

@@ -124,7 +124,10 @@ def test_the_run_goes_back_to_the_last_checkpoint_and_on_at_half_the_rate(tmp_pa
 def test_going_back_is_exact(tmp_path: Path) -> None:
     """What follows a rewind is what a run resumed from that checkpoint at that rate computes."""
     config = small_config(
-        recipe=RECIPES["reference"], limits=Limits(target_loss=None, max_steps=12), checkpoint_every=Every(steps=4), keep=9
+        recipe=RECIPES["reference"],
+        limits=Limits(target_loss=None, max_steps=12),
+        checkpoint_every=Every(steps=4),
+        keep=9,
     )
     run = small_run(tmp_path / "rewound", config)
     trainer, told, done = trainer_of(run), [], False
@@ -144,7 +147,9 @@ def test_going_back_is_exact(tmp_path: Path) -> None:
 
 
 def test_without_a_checkpoint_it_goes_back_to_the_beginning(tmp_path: Path) -> None:
-    run = small_run(tmp_path, small_config(limits=Limits(target_loss=None, max_steps=6), checkpoint_every=Every(steps=90)))
+    run = small_run(
+        tmp_path, small_config(limits=Limits(target_loss=None, max_steps=6), checkpoint_every=Every(steps=90))
+    )
     trainer, events = trainer_of(run), []
     for event in trainer.run():
         events.append(event)
@@ -171,7 +176,9 @@ def test_three_times_and_then_it_has_diverged(tmp_path: Path) -> None:
 
 
 def test_rewinds_that_helped_are_not_counted(tmp_path: Path) -> None:
-    run = small_run(tmp_path, small_config(limits=Limits(target_loss=None, max_steps=30), checkpoint_every=Every(steps=1)))
+    run = small_run(
+        tmp_path, small_config(limits=Limits(target_loss=None, max_steps=30), checkpoint_every=Every(steps=1))
+    )
     trainer, events, hit = trainer_of(run), [], set()
     for event in trainer.run():
         events.append(event)
@@ -226,7 +233,9 @@ def test_weights_that_no_loss_shows_to_be_poisoned_are_never_saved(tmp_path: Pat
 
 
 def test_a_rewind_does_not_take_a_checkpoint_whose_bytes_changed(tmp_path: Path) -> None:
-    run = small_run(tmp_path, small_config(limits=Limits(target_loss=None, max_steps=8), checkpoint_every=Every(steps=2)))
+    run = small_run(
+        tmp_path, small_config(limits=Limits(target_loss=None, max_steps=8), checkpoint_every=Every(steps=2))
+    )
     folder, trainer, events = CheckpointFolder(run.checkpoints), trainer_of(run), []
     for event in trainer.run():
         events.append(event)

@@ -1,0 +1,190 @@
+"""Disks that are really full: a file size limit, and a small disk in memory where this user may mount one."""
+
+from __future__ import annotations
+
+import os
+import resource
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gpt2tui.checkpoints.folder import CheckpointFolder
+from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.runs import commands
+from gpt2tui.runs.config import Every, Limits
+from gpt2tui.runs.events import AnyEvent, CheckpointSaved, Notice, PhaseChanged, RunFinished, Step
+from gpt2tui.runs.run import Run
+from gpt2tui.training.session import train
+from tests.tiny import tiny_model_config
+from tests.training.small import (
+    ending,
+    finished,
+    losses,
+    notices,
+    of_type,
+    only,
+    seen,
+    small_config,
+    small_run,
+    training,
+    until,
+)
+
+MODEL = tiny_model_config(vocabulary_size=300, width=64)  # a checkpoint of 1.4 MB
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 8 MiB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=8m", "tmpfs", str(place)], capture_output=True)
+    if mounted.returncode:
+        pytest.skip(f"no tmpfs can be mounted here: {mounted.stderr.decode().strip()}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "-l", str(place)], check=True)
+
+
+def fill(disk: Path, leaving: int = 0) -> Path:
+    """Take all room on a disk but so many bytes."""
+    ballast = disk / "ballast"
+    room = os.statvfs(disk)
+    with ballast.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, max(4096, room.f_bavail * room.f_frsize - leaving))
+    return ballast
+
+
+@contextmanager
+def file_size_limit(size: int) -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def assert_nothing_is_half_written(run: Run) -> None:
+    folder = CheckpointFolder(run.checkpoints)
+    assert all(checkpoint.damage(hashes=True) is None for checkpoint in folder.all())
+    assert not list(run.checkpoints.glob(".*"))
+    pointer = folder.pointer("last")
+    assert pointer is None or folder.path(pointer.step).is_dir()
+    assert all(msgspec.json.decode(line) for line in run.events_file.read_bytes().splitlines())
+
+
+def test_a_run_that_does_not_fit_is_refused_at_the_start(small_disk: Path) -> None:
+    run = small_run(small_disk, small_config(model=MODEL))
+    fill(small_disk, leaving=2_000_000)
+    with pytest.raises(Gpt2TuiError, match=r"too little space in .* two checkpoints take 0\.00 GB; make room") as told:
+        list(train(run))
+    assert "\n" not in str(told.value)
+    assert not run.events_file.exists()
+    assert not run.is_alive()
+
+
+@pytest.mark.parametrize("limit", [None, 12])
+def test_a_full_disk_pauses_the_run_until_there_is_room(small_disk: Path, limit: int | None) -> None:
+    """Also when the run is at its end and only the last checkpoint is wanting."""
+    every = Every(steps=5) if limit is None else Every(seconds=1000)
+    config = small_config(model=MODEL, checkpoint_every=every, limits=Limits(target_loss=None, max_steps=limit))
+    run = small_run(small_disk, config)
+    events: list[AnyEvent] = []
+    ballast = None
+    for event in train(run):
+        events.append(event)
+        if isinstance(event, Step) and event.step == 7:
+            ballast = fill(small_disk, leaving=600_000)  # enough for the journal
+        if isinstance(event, PhaseChanged) and event.phase == "paused":
+            assert ballast
+            assert not list(run.checkpoints.glob(".*"))
+            threading.Timer(0.3, ballast.unlink).start()
+        if isinstance(event, Step) and event.step == 14:
+            run.send(commands.Stop())
+    full = [event for event in of_type(events, Notice) if "no room for the checkpoint" in event.text]
+    assert len(full) == 1
+    assert "gpt2tui runs resume" in full[0].text
+    assert (full[0].level, len(of_type(events, PhaseChanged)) < 20) == ("error", True)
+    last = only(events, RunFinished)
+    assert (last.reason, last.step) == (("stopped", 14) if limit is None else ("limit", 12))
+    assert CheckpointFolder(run.checkpoints).find("last").state().step == last.step
+    assert_nothing_is_half_written(run)
+    assert losses(run.events()) == losses(events)
+
+
+def test_a_journal_that_cannot_be_written_loses_nothing(small_disk: Path) -> None:
+    run = small_run(small_disk, small_config(model=MODEL, limits=Limits(target_loss=None, max_steps=400)))
+    events: list[AnyEvent] = []
+    is_full = False
+    for event in train(run):
+        events.append(event)
+        if isinstance(event, Step) and event.step == 10:
+            ballast = fill(small_disk)
+            is_full = True
+        if is_full and isinstance(event, PhaseChanged) and event.phase == "paused":
+            is_full = False
+            threading.Timer(0.3, ballast.unlink).start()
+    assert not is_full
+    assert "the journal waits" in notices(events)
+    assert list(run.events()) == events
+    assert only(events, RunFinished).step == 400
+    assert list(run.series()["step"]) == list(range(1, 401))
+    assert list(run.series()["loss"]) == list(losses(events).values())
+    assert len([e for e in of_type(events, PhaseChanged) if e.phase == "paused"]) == 1
+
+
+def test_a_stop_ends_a_run_that_waits_for_room(small_disk: Path) -> None:
+    run = small_run(small_disk, small_config(model=MODEL, checkpoint_every=Every(steps=5)))
+    with training(run) as process:
+        until(lambda: seen(run, CheckpointSaved), "a checkpoint")
+        fill(small_disk, leaving=300_000)
+        until(lambda: seen(run, PhaseChanged, lambda event: event.phase == "paused"), "the pause")
+        run.send(commands.Stop())
+        code, _, _ = finished(process)
+    assert code == 4
+    assert ending(run).reason == "stopped"
+    assert_nothing_is_half_written(run)
+
+
+def test_a_signal_ends_a_run_that_waits_for_room_at_its_limit(small_disk: Path) -> None:
+    config = small_config(model=MODEL, limits=Limits(target_loss=None, max_steps=500))
+    run = small_run(small_disk, config)
+    with training(run) as process:
+        until(lambda: seen(run, Step), "a step")
+        fill(small_disk, leaving=1_200_000)
+        until(lambda: seen(run, PhaseChanged, lambda event: event.phase == "paused"), "the pause")
+        process.terminate()
+        code, _, _ = finished(process)
+    assert code == 143
+    assert (ending(run).reason, ending(run).signal) == ("interrupted", 15)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limits")
+def test_a_file_size_limit_pauses_until_the_resume_command(tmp_path: Path) -> None:
+    config = small_config(model=MODEL, checkpoint_every=Every(steps=5), limits=Limits(target_loss=None, max_steps=8))
+    run = small_run(tmp_path, config)
+    resume = commands.Resume()
+    events: list[AnyEvent] = []
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with file_size_limit(soft):
+        for event in train(run):
+            events.append(event)
+            if isinstance(event, Step) and event.step == 4:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+            if isinstance(event, PhaseChanged) and event.phase == "paused":
+                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+                run.send(resume)
+    assert "no room for the checkpoint of step 5" in notices(events)
+    answer = only([event for event in events if event.command == resume.id], PhaseChanged)
+    assert answer.phase == "training"
+    assert [event.step for event in of_type(events, CheckpointSaved)] == [5, 8]
+    assert only(events, RunFinished).step == 8
+    assert_nothing_is_half_written(run)
