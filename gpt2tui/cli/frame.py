@@ -207,7 +207,7 @@ class _Picture:
             return self._limits() or "no target and no limit: it trains until it is stopped"
         found = view.forecast()
         if not found:
-            return "no forecast: too few steps yet, or the loss does not fall fast enough"
+            return "no forecast: too early, or the loss does not fall fast enough"
         if found.seconds <= 0:
             return "about there; the corpus loss decides"
         if self._state not in _AT_WORK:

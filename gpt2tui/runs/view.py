@@ -139,10 +139,15 @@ class RunView:
         return self.step.running_loss
 
     def forecast(self) -> Forecast | None:
-        """The time left until the target, by the losses of about the last two passes."""
+        """The time left until the target, by the losses of the last two passes.
+
+        Not before there were as many: the loss falls fast at first, whatever comes of it.
+        """
         if not self.target_loss or not self.step:
             return None
         since = self.step.passes - 2
+        if since < 0 and len(self.steps) < RECENT:
+            return None
         return forecast([(s.elapsed, s.loss) for s in self.steps if s.passes >= since], self.target_loss)
 
     def _drop_after(self, step: int) -> None:

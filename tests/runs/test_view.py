@@ -114,3 +114,10 @@ def test_the_forecast_says_when_the_loss_crosses_the_target() -> None:
     assert found is not None
     assert loss_at(461) < 0.099999 < loss_at(460)
     assert found.seconds == pytest.approx(461 - 300, abs=1)
+
+
+def test_nothing_is_foretold_before_there_were_two_passes() -> None:
+    early = view_of(started(), *(step(number) for number in range(1, 20)))
+    assert early.step is not None
+    assert early.step.passes < 2
+    assert early.forecast() is None
