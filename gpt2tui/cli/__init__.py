@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 
 from gpt2tui import __version__
+from gpt2tui.cli.command import Command, Group
 from gpt2tui.cli.corpora import corpora_app
 from gpt2tui.cli.doctor import doctor
 from gpt2tui.cli.evaluate import evaluate
@@ -32,26 +32,8 @@ NO_APP = (
 )
 
 
-def _hide_variables(parameters: list[Any]) -> None:
-    """Keep help short: that each option has a variable is said once, not at each."""
-    for parameter in parameters:
-        parameter.show_envvar = False
-
-
-class _Command(TyperCommand):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _hide_variables(self.params)
-
-
-class _Root(TyperGroup):
+class _Root(Group):
     """Turns every error into one line and its exit code."""
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        _hide_variables(self.params)
-        for parameter in self.params:
-            parameter.allow_from_autoenv = parameter.name == "config"
 
     def invoke(self, ctx: Any) -> Any:
         try:
@@ -112,7 +94,10 @@ def root(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
     config: Annotated[
-        Path | None, typer.Option("--config", help="TOML file with defaults.", metavar="FILE", show_default=False)
+        Path | None,
+        typer.Option(
+            "--config", envvar="GPT2TUI_CONFIG", help="TOML file with defaults.", metavar="FILE", show_default=False
+        ),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
 ) -> None:
@@ -128,13 +113,17 @@ def root(
         raise typer.Exit(2)
 
 
-app.command("train", cls=_Command)(train)
-app.command("resume", cls=_Command)(resume)
-app.command("watch", cls=_Command)(watch)
-app.command("sample", cls=_Command)(sample)
-app.command("eval", cls=_Command)(evaluate)
+app.command("train")(train)
+app.command("resume")(resume)
+app.command("watch")(watch)
+app.command("sample")(sample)
+app.command("eval")(evaluate)
 app.add_typer(runs_app, name="runs")
 app.add_typer(corpora_app, name="corpora")
-app.command("info", cls=_Command)(info)
-app.command("doctor", cls=_Command)(doctor)
-app.command("paths", cls=_Command)(paths)
+app.command("info")(info)
+app.command("doctor")(doctor)
+app.command("paths")(paths)
+
+for group in (app, runs_app, corpora_app):
+    for command in group.registered_commands:
+        command.cls = Command

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from gpt2tui.cli.command import Group
 from gpt2tui.cli.run_argument import AsJson
 from gpt2tui.errors import CorpusError, UsageError
 from gpt2tui.runs.paths import Paths
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 _SHOWN_LINES = 8
 _SHOWN_TOKENS = 400
 
-corpora_app = typer.Typer(help="The corpora that have a name: list, show, fetch.")
+corpora_app = typer.Typer(cls=Group, help="The corpora that have a name: list, show, fetch.")
 
 
 @corpora_app.callback(invoke_without_command=True)

@@ -10,7 +10,7 @@ from gpt2tui.cli.run_argument import AsJson
 
 
 def info(
-    preset: Annotated[str | None, typer.Argument(metavar="[PRESET]", help="gpt2, nano, ...; all without it.")] = None,
+    preset: Annotated[str | None, typer.Argument(metavar="PRESET", help="gpt2, nano, ...; all without it.")] = None,
     recipe: Annotated[
         str | None, typer.Option("--recipe", help="Show a recipe; with a PRESET, estimate with it.")
     ] = None,

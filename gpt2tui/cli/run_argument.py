@@ -10,7 +10,7 @@ from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
 
 RunReference = Annotated[
-    str, typer.Argument(metavar="[RUN]", help="Id, name, prefix, latest, best or path.", show_default=True)
+    str, typer.Argument(metavar="RUN", help="Id, name, prefix, latest, best or path.", show_default=True)
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, numbers unformatted.")]
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from gpt2tui.cli.command import Group
 from gpt2tui.cli.output import byte_size, one_line
 from gpt2tui.cli.run_argument import AsJson, find_run, store
 from gpt2tui.cli.runs_compare import compare
@@ -17,7 +18,7 @@ from gpt2tui.cli.runs_plot import plot
 from gpt2tui.cli.runs_show import show
 from gpt2tui.errors import Gpt2TuiError, UsageError
 
-runs_app = typer.Typer(help="List, inspect, compare, plot, steer, rename and delete runs.")
+runs_app = typer.Typer(cls=Group, help="List, inspect, compare, plot, steer, rename and delete runs.")
 
 
 @runs_app.callback(invoke_without_command=True)
@@ -47,7 +48,7 @@ def rename(
 
 
 def delete(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN...", help="The runs to delete.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="The runs to delete.")],
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete runs with all their checkpoints."""

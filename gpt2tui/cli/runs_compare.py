@@ -21,7 +21,7 @@ _OF_THE_MOMENT = ("created", "host.", "versions.")
 
 
 def compare(
-    runs: Annotated[list[str], typer.Argument(metavar="RUN RUN...", help="Two runs or more.")],
+    runs: Annotated[list[str], typer.Argument(metavar="RUN", help="Two runs or more.")],
     everything: Annotated[bool, typer.Option("--all", help="Fields that are the same, too.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -22,7 +22,7 @@ _ASCII = str.maketrans("─│┌┐└┘├┤┬┴┼", "-|+++++++++")
 
 
 def plot(
-    runs: Annotated[list[str] | None, typer.Argument(metavar="[RUN...]", help="By default the latest.")] = None,
+    runs: Annotated[list[str] | None, typer.Argument(metavar="RUN", help="By default the latest.")] = None,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="FILE.png or FILE.svg; without it, drawn in the terminal."),

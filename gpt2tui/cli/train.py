@@ -56,7 +56,9 @@ def train(
     batch_size: Annotated[
         int | None, typer.Option(help="Sequences a step. [default: the recipe's]", show_default=False)
     ] = None,
-    micro_batch: Annotated[str, typer.Option(help="Sequences at a time; auto is what fits.")] = "auto",
+    micro_batch: Annotated[
+        str, typer.Option(help="Sequences at a time; auto halves a step's when memory runs out.")
+    ] = "auto",
     block_size: Annotated[
         int | None, typer.Option(help="Tokens a sequence. [default: the recipe's]", show_default=False)
     ] = None,
@@ -66,7 +68,9 @@ def train(
     warmup: Annotated[
         int | None, typer.Option(help="Steps to the peak rate. [default: the recipe's]", show_default=False)
     ] = None,
-    dropout: Annotated[float | None, typer.Option(help="[default: the recipe's]", show_default=False)] = None,
+    dropout: Annotated[
+        float | None, typer.Option(help="Share of values dropped. [default: the recipe's]", show_default=False)
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of the weights, the order and dropout.")] = 1337,
     device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
     dtype: Annotated[str, typer.Option(help="Of matrix products: auto, float32, bfloat16 or float16.")] = "auto",
@@ -100,7 +104,7 @@ def train(
     """Train on TEXT until the corpus loss is below the target.
 
     Exit codes: 0 the target (or, with --no-target, the limit) was reached, 4 a limit or a stop came before,
-    5 diverged, 6 out of memory, 128 + n on signal n; the run is saved in all of them.
+    5 diverged, 6 out of memory, 128 + n on signal n. In all of them the run can be resumed from its last checkpoint.
     """
     given = locals()
     ctx.meta["debug"] = debug or ctx.meta.get("debug", False)

@@ -160,7 +160,7 @@ class _TrainingConsole:
             "tokens": step.tokens if step else 0,
             "passes": step.passes if step else 0.0,
             "running_loss": step.running_loss if step else None,
-            "corpus_loss": view.corpus_loss.loss if view.corpus_loss else None,
+            "corpus_loss": view.corpus_loss.loss if view.corpus_loss and not view.corpus_loss.partial else None,
             "best_corpus_loss": view.best_corpus_loss,
             "target_loss": view.target_loss,
             "seconds": finished.seconds,

@@ -16,7 +16,7 @@ def watch(
     run: RunReference = "latest",
     once: Annotated[bool, typer.Option("--once", help="Print one frame and exit.")] = False,
 ) -> None:
-    """Open the app on a running or finished run; --once prints one frame."""
+    """Look at a running or finished run; --once prints one frame."""
     if not once:
         raise UsageError(
             "the app is not part of this version; see: gpt2tui watch --once, gpt2tui runs follow; "

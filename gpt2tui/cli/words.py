@@ -13,7 +13,6 @@ REASONS: dict[Reason, str] = {
     "out_of_memory": "out of memory",
     "interrupted": "interrupted",
     "failed": "failed",
-    "disk_full": "disk full",
 }
 
 _STYLES: dict[State, str] = {
@@ -41,7 +40,7 @@ def state_style(view: RunView, state: State) -> str:
     if state == "finished" and view.finished:
         if view.finished.reason == "target_reached":
             return "bold green"
-        if view.finished.reason in ("diverged", "out_of_memory", "failed", "disk_full"):
+        if view.finished.reason in ("diverged", "out_of_memory", "failed"):
             return "bold red"
     return _STYLES.get(state, "blue")
 

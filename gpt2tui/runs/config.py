@@ -50,7 +50,7 @@ class CorpusRecord(Frozen, frozen=True, kw_only=True):
         return self.tokens - self.train_tokens
 
 
-class Limits(Frozen, forbid_unknown_fields=True, frozen=True, kw_only=True):
+class Limits(Frozen, frozen=True, kw_only=True):
     """When a run ends: its target, and what may end it before. ``None`` means no such limit."""
 
     target_loss: float | None = TARGET_LOSS
@@ -84,7 +84,7 @@ class RunConfig(Frozen, frozen=True, kw_only=True):
     name: str | None = None
     seed: int = 1337
     micro_batch: int | None = None
-    """Sequences at a time; ``None`` lets the trainer find what fits."""
+    """Sequences at a time; ``None`` begins with all of a step, halved when memory runs out."""
     compile: bool = False
     init: str | None = None
     """Where the first weights came from, when they were not drawn."""
@@ -111,9 +111,7 @@ class RunConfig(Frozen, frozen=True, kw_only=True):
         """All that is wrong, field by field; empty when nothing is."""
         found = self.model.problems() + self.recipe.problems() + self.limits.problems()
         if not 1 <= self.block_size <= self.model.block_size:
-            found.append(
-                f"block size {self.block_size} must lie between 1 and {self.model.block_size}, the model's"
-            )
+            found.append(f"block size {self.block_size} must lie between 1 and {self.model.block_size}, the model's")
         if self.corpus.train_tokens <= self.block_size:
             found.append(
                 f"block size {self.block_size} needs {self.block_size + 1} training tokens; "

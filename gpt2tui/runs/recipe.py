@@ -14,7 +14,7 @@ from gpt2tui.errors import UsageError
 DropoutPlace = Literal["embedding", "attention", "projection", "mlp"]
 
 
-class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """The learning rate, as a factor of its peak.
 
     It rises from ``start_factor`` over ``warmup_steps``, holds until ``decay_from``, falls to ``final_factor``
@@ -44,7 +44,7 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
         return start + (end - start) * share
 
 
-class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """Optimiser, schedule, batch and order of windows.
 
     With ``muon``, ``hidden_learning_rate`` and ``momentum`` are those of the matrices inside the blocks; all
@@ -101,9 +101,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
 
 def recipe_names() -> list[str]:
     """The recipes in the package, sorted."""
-    return sorted(
-        entry.name.removesuffix(".toml") for entry in _folder().iterdir() if entry.name.endswith(".toml")
-    )
+    return sorted(entry.name.removesuffix(".toml") for entry in _folder().iterdir() if entry.name.endswith(".toml"))
 
 
 def load_recipe(name: str) -> Recipe:

@@ -31,9 +31,7 @@ class RunStore:
         Its folder appears under its final name only when both are in it.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
-        slug = (
-            re.sub(r"[^a-z0-9]+", "-", (config.name or config.corpus.name).lower()).strip("-")[:32] or "run"
-        )
+        slug = re.sub(r"[^a-z0-9]+", "-", (config.name or config.corpus.name).lower()).strip("-")[:32] or "run"
         stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(config.created or None))
         run = Run(self.folder / f"{stamp}-{slug}-{secrets.token_hex(2)}")
         building = Run(self.folder / f".{run.id}")
@@ -43,9 +41,7 @@ class RunStore:
                 os.link(tokens, building.tokens_file)
             except OSError:
                 shutil.copyfile(tokens, building.tokens_file)
-            write_whole(
-                building.config_file, msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n"
-            )
+            write_whole(building.config_file, msgspec.json.format(msgspec.json.encode(config), indent=2) + b"\n")
             building.folder.rename(run.folder)
         except BaseException:
             shutil.rmtree(building.folder, ignore_errors=True)
@@ -89,9 +85,7 @@ class RunStore:
         if len(fitting) == 1:
             return fitting[0]
         if fitting:
-            raise UsageError(
-                f"{reference!r} fits {len(fitting)} runs: {', '.join(run.id for run in fitting[:5])}"
-            )
+            raise UsageError(f"{reference!r} fits {len(fitting)} runs: {', '.join(run.id for run in fitting[:5])}")
         raise UsageError(f"no run {reference!r}; the runs there are: gpt2tui runs")
 
     def delete(self, run: Run) -> None:

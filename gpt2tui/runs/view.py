@@ -52,6 +52,7 @@ class RunView:
         self.corpus_loss: Evaluated | None = None
         self.validation_loss: Evaluated | None = None
         self.best_corpus_loss: float | None = None
+        self._evaluations: list[Evaluated] = []
         self.sample: Sampled | None = None
         self.checkpoint: CheckpointSaved | None = None
         self.device: DeviceReading | None = None
@@ -79,14 +80,8 @@ class RunView:
                     self._drop_after(event.from_step)
                 case PhaseChanged():
                     self.phase = event.phase
-                case Evaluated(split="train"):
-                    self.corpus_loss = event
-                    if not event.partial and (
-                        self.best_corpus_loss is None or event.loss < self.best_corpus_loss
-                    ):
-                        self.best_corpus_loss = event.loss
                 case Evaluated():
-                    self.validation_loss = event
+                    self._take_evaluations([*self._evaluations, event])
                 case Sampled():
                     self.sample = event
                 case CheckpointSaved():
@@ -154,3 +149,13 @@ class RunView:
         while self.steps and self.steps[-1].step > step:
             self.steps.pop()
         self.step = self.steps[-1] if self.steps else None
+        self._take_evaluations([event for event in self._evaluations if event.step <= step])
+        if self.sample and self.sample.step > step:
+            self.sample = None
+
+    def _take_evaluations(self, events: list[Evaluated]) -> None:
+        self._evaluations = events
+        train = [event for event in events if event.split == "train"]
+        self.corpus_loss = train[-1] if train else None
+        self.validation_loss = next((event for event in reversed(events) if event.split == "validation"), None)
+        self.best_corpus_loss = min((event.loss for event in train if not event.partial), default=None)

@@ -153,3 +153,9 @@ def test_a_missing_text_and_an_unknown_corpus_exit_3():
     done = gpt2tui("train", "--dry-run", "no-such-thing.txt")
     assert done.code == 3
     assert "no-such-thing.txt" in done.err
+
+
+def test_every_option_has_the_variable_that_help_promises():
+    assert json.loads(gpt2tui("paths", GPT2TUI_PATHS_JSON="1").out)
+    assert json.loads(gpt2tui("runs", "list", GPT2TUI_RUNS_LIST_JSON="1").out)["runs"] == []
+    assert gpt2tui("paths", GPT2TUI_VERSION="1").out.startswith("what")

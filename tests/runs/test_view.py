@@ -121,3 +121,10 @@ def test_nothing_is_foretold_before_there_were_two_passes() -> None:
     assert early.step is not None
     assert early.step.passes < 2
     assert early.forecast() is None
+
+
+def test_what_came_of_steps_that_are_void_is_void_too() -> None:
+    view = view_of(started(), *(step(number) for number in range(1, 6)), evaluated(3, 0.9), evaluated(5, 0.2))
+    view.fold([started(4)])
+    assert view.corpus_loss == evaluated(3, 0.9)
+    assert view.best_corpus_loss == 0.9
