@@ -28,7 +28,8 @@ class Group(TyperGroup):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         _hide_variables(self.params)
-        for parameter in self.params:
+        parameters: list[Any] = self.params
+        for parameter in parameters:
             parameter.allow_from_autoenv = False
 
 

@@ -140,7 +140,7 @@ class Draft:
         least = self._options.block_size or min(SMALLEST_BLOCK, wanted)
         if tokens <= least:
             raise CorpusError(
-                f"{name} is too small: {tokens:,} training tokens, and a block size of {least} needs {least + 1} or more"
+                f"{name} is too small: {tokens:,} training tokens, and a block size of {least} needs {least + 1}"
             )
         notices.append(f"{name} has only {tokens:,} training tokens: the block size is {tokens - 1}, not {wanted}")
         return tokens - 1
