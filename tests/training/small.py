@@ -90,7 +90,7 @@ def corpus_losses(events: Iterable[AnyEvent]) -> list[Evaluated]:
     return [event for event in of_type(events, Evaluated) if event.split == "train"]
 
 
-def until(condition: Callable[[], E | None | bool], what: str) -> E:
+def until(condition: Callable[[], E | bool | None], what: str) -> E:
     """Wait for something to become true and return it."""
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:

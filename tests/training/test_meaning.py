@@ -88,7 +88,8 @@ def test_the_corpus_loss_predicts_each_token_but_the_first_once(tmp_path: Path, 
     naive, seen = naive_corpus_loss(loaded(run, 3), ids_of(run), 16)
     assert event.tokens == seen == tokens - 1
     assert event.loss == pytest.approx(naive, abs=1e-6)
-    assert not (event.partial or event.estimate)
+    assert not event.partial
+    assert not event.estimate
 
 
 @pytest.mark.parametrize("batch_size", [1, 3, 100])

@@ -133,7 +133,7 @@ def test_signal_handlers_are_as_before_afterwards(tmp_path: Path) -> None:
 def test_an_unexpected_error_is_told_once_and_frees_the_run(tmp_path: Path) -> None:
     run = small_run(tmp_path, small_config())
     told = []
-    with pytest.raises(Gpt2TuiError, match="checkpoint of step 3 cannot be written"):
+    with pytest.raises(Gpt2TuiError, match="checkpoint of step 3 cannot be written"):  # noqa: PT012
         for event in train(run):
             told.append(event)
             if isinstance(event, Step) and event.step == 3:
