@@ -169,10 +169,10 @@ def test_commands_are_obeyed_during_an_evaluation(tmp_path: Path, make: Callable
     events: list[AnyEvent] = []
     for event in train(run):
         events.append(event)
-        if isinstance(event, PhaseChanged) and event.phase == "evaluating" and event.command is None:
-            if not answers(events, command):
-                run.send(command)
-                run.send(resume)
+        is_looking = isinstance(event, PhaseChanged) and event.phase == "evaluating" and event.command is None
+        if is_looking and not answers(events, command):
+            run.send(command)
+            run.send(resume)
     (answer,) = answers(events, command)
     at = events.index(answer)
     assert not of_type(events[:at], Evaluated)
