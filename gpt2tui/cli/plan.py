@@ -95,7 +95,7 @@ class Draft:
         block_size = self._block_size(corpus.name, len(train), notices)
         config = RunConfig(
             model=self.model,
-            preset=options.preset if options.preset in PRESETS else None,
+            preset=next((name for name, shape in PRESETS.items() if shape == self.model), None),
             corpus=CorpusRecord(
                 name=corpus.name,
                 sources=corpus.sources,

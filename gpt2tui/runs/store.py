@@ -86,7 +86,7 @@ class RunStore:
             return fitting[0]
         if fitting:
             raise UsageError(f"{reference!r} fits {len(fitting)} runs: {', '.join(run.id for run in fitting[:5])}")
-        raise UsageError(f"no run {reference!r}; the runs there are: gpt2tui runs")
+        raise UsageError(f"no run {reference!r}; list them with: gpt2tui runs")
 
     def delete(self, run: Run) -> None:
         """Remove a run and all it holds.

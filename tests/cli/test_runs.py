@@ -83,7 +83,7 @@ def test_an_unknown_run_is_one_line_and_exit_2(store: RunStore) -> None:
     make_run(store, name="hamlet")
     found = call(store, "runs", "show", "lear")
     assert (found.code, found.out) == (2, "")
-    assert found.err == "gpt2tui: no run 'lear'; the runs there are: gpt2tui runs\n"
+    assert found.err == "gpt2tui: no run 'lear'; list them with: gpt2tui runs\n"
 
 
 def test_of_two_runs_of_a_name_the_choice_is_told_on_stderr(store: RunStore) -> None:

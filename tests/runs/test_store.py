@@ -70,7 +70,7 @@ def test_what_is_not_there_is_said_in_one_line(store: RunStore) -> None:
         store.find()
     make_run(store, name="hamlet", created=START)
     make_run(store, name="hamburg", created=START + 1)
-    with pytest.raises(UsageError, match=r"^no run 'lear'; the runs there are: gpt2tui runs$"):
+    with pytest.raises(UsageError, match=r"^no run 'lear'; list them with: gpt2tui runs$"):
         store.find("lear")
     with pytest.raises(UsageError, match=r"^'ham' fits 2 runs: "):
         store.find("ham")
