@@ -60,8 +60,8 @@ class Draft:
     def __init__(self, options: TrainOptions, *, first_model: ModelConfig | None) -> None:
         self.problems: list[str] = []
         self._options = options
-        self.recipe = self._read(lambda: _recipe(options), load_recipe("fast"))
         self.model = self._read(lambda: _model(options.preset, first_model), PRESETS["gpt2"])
+        self.recipe = self._read(lambda: _recipe(options, self.model.width), load_recipe("fast"))
         self.micro_batch = self._read(lambda: _micro_batch(options.micro_batch), None)
         self.limits = self._read(lambda: _limits(options), Limits())
         self.checkpoint_every = self._every("checkpoint-every", options.checkpoint_every)
@@ -156,8 +156,8 @@ class Draft:
             return fallback
 
 
-def _recipe(options: TrainOptions) -> Recipe:
-    recipe = load_recipe(options.recipe)
+def _recipe(options: TrainOptions, width: int) -> Recipe:
+    recipe = load_recipe(options.recipe).for_width(width)
     if options.lr is not None and options.lr > 0:
         recipe = recipe.with_learning_rate(options.lr)
     elif options.lr is not None:

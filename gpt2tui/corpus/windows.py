@@ -32,8 +32,8 @@ class Place(NamedTuple):
 class WindowOrder:
     """Which windows make the next batch. All state is in the ``Place`` that the caller keeps.
 
-    ``shuffled``: each pass cuts the text into windows of ``block_size``, from a phase of its own, and shuffles
-    them. What is before the first and after the last whole window makes short ones, so that each of the
+    ``shuffled``: each pass cuts the text into windows of ``block_size``, from a random phase, and shuffles them.
+ is before the first and after the last whole window makes short ones, so that each of the
     ``tokens - 1`` targets is seen exactly once a pass. Every batch has ``batch_size`` windows: the last one of a
     pass takes its missing windows from the next pass.
 
@@ -50,9 +50,9 @@ class WindowOrder:
         *,
         order: Order = "shuffled",
         seed: int = 0,
-        random_phase: bool = True,
+        aligned_share: float = 0.0,
     ) -> None:
-        """Describe the order.
+        """Describe the order. ``aligned_share`` is the chance of a shuffled pass to have the phase 0.
 
         Raises:
             ValueError: a size is not positive, or the text is too short for a single window.
@@ -66,7 +66,7 @@ class WindowOrder:
         self.batch_size = batch_size
         self.order = order
         self.seed = seed
-        self.random_phase = random_phase
+        self.aligned_share = aligned_share
         self._pass: tuple[int, Integers, Integers] | None = None
 
     def next_batch(self, place: Place) -> tuple[list[Window], Place]:
@@ -103,7 +103,8 @@ class WindowOrder:
             # Raw words, sorted: unlike Generator.permutation, numpy keeps this stream the same for ever, so a
             # run resumed under another numpy goes on exactly.
             words = np.random.Philox(key=np.array([self.seed % _WORD, pass_index], dtype=np.uint64))
-            phase = int(words.random_raw()) % self.block_size if self.random_phase else 0
+            is_aligned = int(words.random_raw()) < self.aligned_share * _WORD
+            phase = 0 if is_aligned else int(words.random_raw()) % self.block_size
             inner = np.arange(phase, self.tokens - 1, self.block_size, dtype=np.int64)
             edges = np.unique(np.concatenate(([0], inner, [self.tokens - 1])))
             order = np.argsort(words.random_raw(len(edges) - 1), kind="stable")

@@ -67,6 +67,12 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     dropout: float = 0.0
     dropout_places: tuple[DropoutPlace, ...] = ("embedding", "attention", "projection", "mlp")
     residual_scaling: bool = True
+    aligned_share: float = 0.0
+    """Of shuffled passes, the share whose windows start where those of the corpus loss do; the others start at a
+    random phase.
+    """
+    width: int | None = None
+    """The model width that the learning rates are for; they go with the inverse root of it. None fits all."""
 
     def problems(self) -> list[str]:
         """What is wrong with this recipe, a line a field; empty when nothing is."""
@@ -77,6 +83,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
             found.append("recipe.hidden_learning_rate must be above 0 for muon")
         if self.batch_size < 1:
             found.append(f"batch size must be at least 1, not {self.batch_size}")
+        if not 0 <= self.aligned_share <= 1:
+            found.append(f"recipe.aligned_share must lie in [0, 1], not {self.aligned_share}")
         if not 0 <= self.dropout < 1:
             found.append(f"dropout must lie in [0, 1), not {self.dropout}")
         if self.schedule.warmup_steps < 0:
@@ -90,6 +98,13 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         if not self.clip_norm > 0:
             found.append(f"recipe.clip_norm must be above 0, not {self.clip_norm}")
         return found
+
+    def for_width(self, width: int) -> Recipe:
+        """The same recipe with the learning rates for a model of that width."""
+        if self.width is None:
+            return self
+        scaled = self.with_learning_rate(self.learning_rate * math.sqrt(self.width / width))
+        return msgspec.structs.replace(scaled, width=width)
 
     def with_learning_rate(self, learning_rate: float) -> Recipe:
         """The same recipe at another peak; the rate of the hidden matrices keeps its proportion."""

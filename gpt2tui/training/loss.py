@@ -17,12 +17,15 @@ IGNORED = -1
 """A target of this value belongs to padding: it adds nothing to the loss nor to the gradient."""
 
 
-def _chunk_losses(logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Losses (rows,), the log normaliser (rows, 1) and the mask of real targets, for float32 logits."""
-    real = targets != IGNORED
-    normaliser = logits.logsumexp(dim=1, keepdim=True)  # (rows, 1)
-    picked = logits.gather(1, targets.clamp(min=0)[:, None])  # (rows, 1)
-    return torch.where(real, (normaliser - picked)[:, 0], 0.0), normaliser, real
+def _log_probabilities(inputs: Tensor, head: Tensor) -> Tensor:
+    """Log-probabilities (rows, vocabulary) in float32 for hidden states (rows, width)."""
+    return torch.log_softmax((inputs @ head.T).float(), dim=1)
+
+
+def _sum_of_losses(log_probabilities: Tensor, targets: Tensor) -> Tensor:
+    """The summed losses of rows whose targets (rows,) are not ignored."""
+    picked = log_probabilities.gather(1, targets.clamp(min=0)[:, None])[:, 0]  # (rows,)
+    return -torch.where(targets != IGNORED, picked, 0.0).sum()
 
 
 class _HeadCrossEntropy(torch.autograd.Function):
@@ -35,14 +38,14 @@ class _HeadCrossEntropy(torch.autograd.Function):
         for start in range(0, hidden.shape[0], CHUNK_ROWS):
             rows = slice(start, start + CHUNK_ROWS)
             inputs, wanted = hidden[rows].to(dtype), targets[rows]
-            logits = (inputs @ head.T).float()  # (rows, vocabulary)
-            losses, normaliser, real = _chunk_losses(logits, wanted)
-            total += losses.sum()
-            slope = logits.sub_(normaliser).exp_()  # softmax
-            slope.scatter_add_(1, wanted.clamp(min=0)[:, None], -torch.ones_like(normaliser))
-            slope = slope.mul_(real[:, None]).to(dtype)
-            grad_hidden[rows] = slope @ head
-            grad_weight += slope.T @ inputs
+            is_real = (wanted != IGNORED)[:, None]  # (rows, 1)
+            log_probabilities = _log_probabilities(inputs, head)
+            total += _sum_of_losses(log_probabilities, wanted)
+            slope = log_probabilities.exp_()  # softmax, then minus one at the target
+            slope.scatter_add_(1, wanted.clamp(min=0)[:, None], slope.new_full(is_real.shape, -1.0))
+            slope = slope.to(dtype)
+            grad_hidden[rows] = (slope @ head) * is_real
+            grad_weight += slope.T @ (inputs * is_real)
         ctx.save_for_backward(grad_hidden, grad_weight)
         return total
 
@@ -66,6 +69,5 @@ def summed_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, dtype:
     total = torch.zeros((), device=hidden.device, dtype=torch.float32)
     for start in range(0, hidden.shape[0], CHUNK_ROWS):
         rows = slice(start, start + CHUNK_ROWS)
-        logits = (hidden[rows].to(dtype) @ head.T).float()
-        total += _chunk_losses(logits, targets[rows])[0].sum()
+        total += _sum_of_losses(_log_probabilities(hidden[rows].to(dtype), head), targets[rows])
     return total

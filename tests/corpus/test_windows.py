@@ -22,9 +22,9 @@ def batches(order: WindowOrder, count: int, place: Place = Place()) -> list[tupl
 @pytest.mark.parametrize(
     ("tokens", "block", "batch"), [(1000, 16, 4), (17, 16, 3), (2, 8, 2), (97, 1, 5), (65, 16, 64)]
 )
-@pytest.mark.parametrize("random_phase", [True, False])
-def test_shuffled_sees_every_target_once_a_pass(tokens: int, block: int, batch: int, random_phase: bool) -> None:
-    order = WindowOrder(tokens, block, batch, seed=7, random_phase=random_phase)
+@pytest.mark.parametrize("aligned_share", [0.0, 0.5, 1.0])
+def test_shuffled_sees_every_target_once_a_pass(tokens: int, block: int, batch: int, aligned_share: float) -> None:
+    order = WindowOrder(tokens, block, batch, seed=7, aligned_share=aligned_share)
     passes = 6
     windows: list[Window] = []
     place = Place()
@@ -53,7 +53,7 @@ def test_shuffled_differs_by_pass_and_by_seed_and_repeats_for_the_same() -> None
 
 def test_the_shuffled_order_is_the_same_in_every_version() -> None:
     windows, place = WindowOrder(100, 16, 4, seed=1234).next_batch(Place(3, 1))
-    assert (windows, place) == ([(57, 73), (73, 89), (41, 57), (89, 99)], (3, 5))
+    assert (windows, place) == ([(41, 57), (57, 73), (25, 41), (89, 99)], (3, 5))
 
 
 @pytest.mark.parametrize("kind", ["shuffled", "sequential"])
@@ -111,3 +111,13 @@ def test_arrays_hold_inputs_and_the_tokens_after_them() -> None:
 def test_passes_are_tokens_over_the_targets_there_are() -> None:
     assert WindowOrder(101, 16, 2).passes(250) == 2.5
     assert all(a <= b for a, b in pairwise(WindowOrder(101, 16, 2).passes(n) for n in range(9)))
+
+
+def test_the_share_of_aligned_passes_is_what_was_asked_and_the_other_phases_are_spread() -> None:
+    order = WindowOrder(1000, 100, 1, seed=3, aligned_share=0.5)
+    phases = []
+    for pass_index in range(400):
+        windows = [order.next_batch(Place(pass_index, position))[0][0] for position in range(10)]
+        phases.append(next(window.end for window in windows if window.start == 0) % 100)
+    assert 160 < phases.count(0) < 245
+    assert len(set(phases)) > 80
