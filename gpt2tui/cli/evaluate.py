@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gpt2tui.cli.allocator import tune_allocator
 from gpt2tui.cli.output import print_json
+from gpt2tui.cli.process import tune_process
 from gpt2tui.errors import CorpusError, UsageError
 from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.store import RunStore
@@ -33,7 +33,7 @@ def evaluate(
     """Measure the loss of RUN's checkpoint over its own text, or over TEXT."""
     if split not in ("train", "validation"):
         raise UsageError(f"split must be train or validation, not {split!r}")
-    tune_allocator()
+    tune_process()
     chosen = RunStore(Paths.from_environment().runs).find(run, notice=lambda line: typer.echo(line, err=True))
     config = chosen.config()
 

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from gpt2tui.cli.allocator import tune_allocator
 from gpt2tui.cli.parsing import parse_seconds
+from gpt2tui.cli.process import tune_process
 from gpt2tui.cli.train import HEADLESS_ONLY
 from gpt2tui.cli.training_console import Style, follow_training
 from gpt2tui.errors import Gpt2TuiError, UsageError
@@ -61,7 +61,7 @@ def resume(
     view = RunView.of(found)
     if view.finished and view.finished.reason == "target_reached" and not (no_target or target_loss is not None):
         raise UsageError(f"run {found.id} has reached its target; to go on past it, add --target-loss or --no-target")
-    tune_allocator()
+    tune_process()
 
     from gpt2tui.training.session import train
 

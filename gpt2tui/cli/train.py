@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from gpt2tui.cli.allocator import tune_allocator
 from gpt2tui.cli.output import print_json
 from gpt2tui.cli.plan import Draft, TrainOptions
+from gpt2tui.cli.process import tune_process
 from gpt2tui.cli.training_console import Style, follow_training
 from gpt2tui.errors import UsageError
 from gpt2tui.runs.config import TARGET_LOSS, RunConfig
@@ -111,7 +111,7 @@ def train(
     if not (headless or dry_run) and sys.stdin.isatty() and sys.stdout.isatty():
         raise UsageError(HEADLESS_ONLY)
     options = TrainOptions(**{field: given[field] for field in TrainOptions.__struct_fields__})
-    tune_allocator()
+    tune_process()
     style = Style.of(quiet=quiet, as_json=as_json, as_jsonl=as_jsonl)
     notices: list[str] = []
     drafted, path, weights = _prepare(options, text or [], init, encoding, split_on_eot, notices, quiet=quiet)

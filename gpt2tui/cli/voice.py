@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 import sys
 import time
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gpt2tui.cli.output import stderr_console
+from gpt2tui.cli.process import wait_passively
 from gpt2tui.cli.run_argument import find_run
 from gpt2tui.errors import OutOfMemoryError
 from gpt2tui.runs.sampling import SamplingSettings
@@ -118,9 +118,7 @@ def load_voice(
     found = CheckpointFolder(chosen.checkpoints).find(checkpoint)
     step = found.state().step
 
-    # Read when torch is loaded. Threads that spin while they wait make this 5 to 10 times slower where
-    # something else, such as a training run, has the cores.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    wait_passively()
     import torch
 
     from gpt2tui.corpus.bpe import Tokenizer

@@ -32,14 +32,14 @@ class Place(NamedTuple):
 class WindowOrder:
     """Which windows make the next batch. All state is in the ``Place`` that the caller keeps.
 
-    ``shuffled``: each pass cuts the text into windows of ``block_size``, from a random phase, and shuffles them.
- is before the first and after the last whole window makes short ones, so that each of the
-    ``tokens - 1`` targets is seen exactly once a pass. Every batch has ``batch_size`` windows: the last one of a
-    pass takes its missing windows from the next pass.
+       ``shuffled``: each pass cuts the text into windows of ``block_size``, from a random phase, and shuffles them.
+    is before the first and after the last whole window makes short ones, so that each of the
+       ``tokens - 1`` targets is seen exactly once a pass. Every batch has ``batch_size`` windows: the last one of a
+       pass takes its missing windows from the next pass.
 
-    ``sequential``: whole windows front to back, ``batch_size`` a batch; where a whole batch (and the target
-    after its last token) no longer fits, the next pass starts at 0. A text smaller than a batch gives batches of
-    as many whole windows as it has.
+       ``sequential``: whole windows front to back, ``batch_size`` a batch; where a whole batch (and the target
+       after its last token) no longer fits, the next pass starts at 0. A text smaller than a batch gives batches of
+       as many whole windows as it has.
     """
 
     def __init__(

@@ -114,10 +114,10 @@ def test_passes_are_tokens_over_the_targets_there_are() -> None:
 
 
 def test_the_share_of_aligned_passes_is_what_was_asked_and_the_other_phases_are_spread() -> None:
-    order = WindowOrder(1000, 100, 1, seed=3, aligned_share=0.5)
+    order = WindowOrder(1000, 100, 10, seed=3, aligned_share=0.5)
     phases = []
     for pass_index in range(400):
-        windows = [order.next_batch(Place(pass_index, position))[0][0] for position in range(10)]
-        phases.append(next(window.end for window in windows if window.start == 0) % 100)
+        windows = order.next_batch(Place(pass_index, 0))[0] + order.next_batch(Place(pass_index, 1))[0]
+        phases.append(min(window.end for window in windows) % 100)
     assert 160 < phases.count(0) < 245
     assert len(set(phases)) > 80
