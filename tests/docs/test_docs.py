@@ -149,7 +149,9 @@ def test_variables_that_are_named_exist():
     known = {"GPT2TUI_HOME"}
     for words, command in command_tree().items():
         prefix = words.upper().replace(" ", "_")
-        known |= {f"{prefix}_{parameter.name.upper()}" for parameter in command.params}
+        for parameter in command.params:
+            longest = max(parameter.opts, key=len).lstrip("-")
+            known.add(f"{prefix}_{longest.replace('-', '_').upper()}")
     named = set(re.findall(r"\bGPT2TUI_[A-Z_]*[A-Z]\b", COMMANDS))
     assert "GPT2TUI_TRAIN_PRESET" in named
     assert named <= known
