@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -16,18 +17,7 @@ from gpt2tui.checkpoints.folder import CheckpointFolder
 from gpt2tui.runs.run import Run
 from tests.cli.program import gpt2tui, gpt2tui_command
 
-SMALL = [
-    "train",
-    "--headless",
-    "--preset",
-    "nano",
-    "--block-size",
-    "16",
-    "--batch-size",
-    "2",
-    "--sample-every",
-    "never",
-]
+SMALL = "train --headless --preset nano --block-size 16 --batch-size 2 --sample-every never".split()
 STEPS = ["--max-steps", "3"]
 SHOW_CURSOR, HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
 
@@ -92,9 +82,10 @@ def test_the_live_display_draws_and_leaves_the_terminal_as_it_was(home: Path, te
         encoding="utf-8",
         timeout=60,
         dimensions=(30, 100),
+        env=os.environ | {"TERM": "xterm-256color"},
     )
     child.logfile_read = io.StringIO()
-    child.expect("on a log scale")
+    child.expect("tokens/s")
     child.expect(pexpect.EOF)
     child.close()
     shown = child.logfile_read.getvalue()
