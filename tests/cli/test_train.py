@@ -17,7 +17,18 @@ from gpt2tui.checkpoints.folder import CheckpointFolder
 from gpt2tui.runs.run import Run
 from tests.cli.program import gpt2tui, gpt2tui_command
 
-SMALL = "train --headless --preset nano --block-size 16 --batch-size 2 --sample-every never".split()
+SMALL = [
+    "train",
+    "--headless",
+    "--preset",
+    "nano",
+    "--block-size",
+    "16",
+    "--batch-size",
+    "2",
+    "--sample-every",
+    "never",
+]
 STEPS = ["--max-steps", "3"]
 SHOW_CURSOR, HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
 
