@@ -25,7 +25,9 @@ def prepared_corpus(
     from gpt2tui.corpus.tokens import prepare
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=stderr_console(), transient=True, disable=quiet) as progress:
+    console = stderr_console()
+    # Where it cannot draw, the bar would still end with an empty line.
+    with Progress(*columns, console=console, transient=True, disable=quiet or not console.is_terminal) as progress:
         tasks: dict[str, int] = {}
 
         def show(what: str, done: int, total: int | None) -> None:

@@ -134,7 +134,7 @@ def test_a_text_that_cannot_be_used_exits_3_with_one_line(tmp_path: Path, conten
     text.write_bytes(content)
     done = gpt2tui("train", "--dry-run", "--preset", "nano", str(text))
     assert done.code == 3
-    assert len(done.err.strip().splitlines()) == 1
+    assert len(done.err.splitlines()) == 1
     assert words in done.err
 
 

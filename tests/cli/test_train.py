@@ -18,16 +18,8 @@ from gpt2tui.runs.run import Run
 from tests.cli.program import gpt2tui, gpt2tui_command
 
 SMALL = [
-    "train",
-    "--headless",
-    "--preset",
-    "nano",
-    "--block-size",
-    "16",
-    "--batch-size",
-    "2",
-    "--sample-every",
-    "never",
+    *("train", "--headless", "--preset", "nano", "--sample-every", "never"),
+    *("--block-size", "16", "--batch-size", "2"),
 ]
 STEPS = ["--max-steps", "3"]
 SHOW_CURSOR, HIDE_CURSOR = "\x1b[?25h", "\x1b[?25l"
