@@ -10,6 +10,7 @@ import pytest
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 """Tiny Shakespeare and the original's log, where a checkout has them beside it."""
 
+_CALLERS = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "GLIBC_TUNABLES", "PYTHONUNBUFFERED")
 _NOWHERE = "http://127.0.0.1:9"
 
 
@@ -17,7 +18,7 @@ _NOWHERE = "http://127.0.0.1:9"
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """``GPT2TUI_HOME``, with the XDG folders beside it, and nothing of the caller's settings."""
     for name in list(os.environ):
-        if name.startswith("GPT2TUI_") or name in ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "GLIBC_TUNABLES"):
+        if name.startswith("GPT2TUI_") or name in _CALLERS:
             monkeypatch.delenv(name)
     place = tmp_path / "home"
     monkeypatch.setenv("GPT2TUI_HOME", str(place))

@@ -40,6 +40,7 @@ class TrainerState(msgspec.Struct, frozen=True, kw_only=True):
     dtype: str
     elapsed: float
     rewinds: int = 0
+    failed_step: int = 0
     judged_passes: float | None = None
     judged_loss: float | None = None
     scaler: dict[str, float | int] = {}

@@ -16,6 +16,7 @@ from gpt2tui.cli.corpora import corpora_app
 from gpt2tui.cli.doctor import doctor
 from gpt2tui.cli.evaluate import evaluate
 from gpt2tui.cli.info import info
+from gpt2tui.cli.output import abandon, narrate
 from gpt2tui.cli.paths import paths
 from gpt2tui.cli.resume import resume
 from gpt2tui.cli.runs import runs_app
@@ -36,16 +37,18 @@ class _Root(Group):
     """Turns every error into one line and its exit code."""
 
     def invoke(self, ctx: Any) -> Any:
+        for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+            if getattr(sys, name) is None:  # closed by whoever started us
+                setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
         try:
             return super().invoke(ctx)
         except Gpt2TuiError as error:
             _tell(ctx, error, str(error))
             raise typer.Exit(error.exit_code) from error
         except BrokenPipeError:
-            # Nobody reads stdout any more; the interpreter must not trip over it when it flushes at exit.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            abandon(sys.stdout)
             raise typer.Exit(0) from None
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, typer.Abort):
             raise typer.Exit(130) from None
         except OSError as error:
             _tell(ctx, error, str(error))
@@ -60,7 +63,7 @@ class _Root(Group):
 def _tell(ctx: Any, error: BaseException, message: str) -> None:
     if ctx.meta.get("debug"):
         traceback.print_exception(error)
-    typer.echo(f"gpt2tui: {' '.join(message.split())}", err=True)
+    narrate(message)
 
 
 app = typer.Typer(

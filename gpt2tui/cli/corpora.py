@@ -139,12 +139,13 @@ def _facts(entry: NamedCorpus) -> dict[str, Any]:
 
 
 def _contents(text: str, encoding: str | None, split_on_eot: bool) -> dict[str, Any]:
+    from gpt2tui.cli.output import narrate
     from gpt2tui.cli.preparing import prepared_corpus
     from gpt2tui.corpus.bpe import Tokenizer
 
     corpus = prepared_corpus([text], encoding=encoding, split_on_eot=split_on_eot)
     for notice in corpus.notices:
-        typer.echo(notice, err=True)
+        narrate(notice)
     start = Tokenizer().decode_bytes(corpus.tokens[:_SHOWN_TOKENS].tolist()).decode("utf-8", "ignore")
     facts: dict[str, Any] = {
         "name": corpus.name,

@@ -7,15 +7,14 @@ from typing import Annotated
 
 import typer
 
-from gpt2tui.cli.output import print_json
+from gpt2tui.cli.output import print_json, put
 from gpt2tui.cli.process import tune_process
+from gpt2tui.cli.run_argument import AsJson, RunReference, find_run
 from gpt2tui.errors import CorpusError, UsageError
-from gpt2tui.runs.paths import Paths
-from gpt2tui.runs.store import RunStore
 
 
 def evaluate(
-    run: Annotated[str, typer.Argument(help="Id, name, unique prefix, latest, best or path.")] = "latest",
+    run: RunReference = "latest",
     text: Annotated[
         list[str] | None, typer.Argument(help="Another text than the run's own.", show_default=False)
     ] = None,
@@ -28,13 +27,13 @@ def evaluate(
     dtype: Annotated[
         str, typer.Option(help="auto (the run's own, on its device), float32, bfloat16 or float16.")
     ] = "auto",
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Measure the loss of RUN's checkpoint over its own text, or over TEXT."""
     if split not in ("train", "validation"):
         raise UsageError(f"split must be train or validation, not {split!r}")
     tune_process()
-    chosen = RunStore(Paths.from_environment().runs).find(run, notice=lambda line: typer.echo(line, err=True))
+    chosen = find_run(run)
     config = chosen.config()
 
     import torch
@@ -86,6 +85,4 @@ def evaluate(
         return
     kind = "estimated " if result.is_estimate else ""
     typer.echo(f"run {chosen.id}, step {state.step:,}, {where} {format_name}", err=True)
-    typer.echo(
-        f"{kind}{split} loss {result.loss:.6f}   perplexity {math.exp(result.loss):.4f}   {result.tokens:,} tokens"
-    )
+    put(f"{kind}{split} loss {result.loss:.6f}   perplexity {math.exp(result.loss):.4f}   {result.tokens:,} tokens")

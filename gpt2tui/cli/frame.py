@@ -222,7 +222,7 @@ class _Picture:
         return f"below the target at about {clock_time(reached, now=self._now)}, in {left} ({between})"
 
     def _limits(self) -> str:
-        limits = self._view.config.limits
+        limits = self._view.limits
         parts = []
         if limits.max_steps is not None:
             parts.append(f"{limits.max_steps:,} steps")

@@ -57,7 +57,18 @@ def is_unicode(stream: TextIO) -> bool:
 def put(text: str = "") -> None:
     """A line on stdout. (typer.echo writes UTF-8 to a terminal that says it is ASCII.)"""
     be_lenient(sys.stdout)
-    print(text)
+    print(text, flush=True)
+
+
+def narrate(text: str) -> None:
+    """A line of the program's own on stderr; whatever text of others is in it cannot steer the terminal."""
+    be_lenient(sys.stderr)
+    print(f"gpt2tui: {one_line(text)}", file=sys.stderr, flush=True)
+
+
+def abandon(stream: TextIO) -> None:
+    """Nobody reads a stream any more: let the interpreter not trip over it when it flushes at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def print_json(value: Any) -> None:

@@ -18,7 +18,7 @@ def parse_seconds(text: str) -> float:
     Raises:
         UsageError: it is not one.
     """
-    if text.replace(".", "", 1).isdigit():
+    if text.replace(".", "", 1).isdecimal():
         return float(text)
     if not _TIME.fullmatch(text):
         raise UsageError(f"{text!r} is not a time; say for example 90s, 30m or 1h30m")
@@ -33,7 +33,7 @@ def parse_every(text: str) -> Every:
     """
     if text in ("never", "0"):
         return Every()
-    if text.isdigit():
+    if text.isdecimal():
         return Every(steps=int(text))
     if not _TIME.fullmatch(text):
         raise UsageError(f"{text!r} is no rhythm; say for example 500 (steps), 10m (time) or never")

@@ -73,6 +73,8 @@ class Draft:
                 self.problems.append(f"{name} must be at least {least}, not {value}")
         if options.block_size is not None and options.block_size > self.model.block_size:
             self.problems.append(f"block-size {options.block_size} is more than the model's {self.model.block_size}")
+        if options.name is not None and not (options.name.strip() and options.name.isprintable()):
+            self.problems.append("name must be text without control characters")
         if not 0 <= options.val_fraction < 1:
             self.problems.append(f"val-fraction must be from 0 (no validation) to below 1, not {options.val_fraction}")
 
@@ -164,6 +166,8 @@ def _recipe(options: TrainOptions, width: int) -> Recipe:
         raise UsageError(f"lr must be above 0, not {options.lr}")
     if options.warmup is not None:
         schedule = msgspec.structs.replace(recipe.schedule, warmup_steps=options.warmup)
+        if schedule.unit == "steps" and schedule.decay_from < options.warmup < schedule.decay_until:
+            schedule = msgspec.structs.replace(schedule, decay_from=options.warmup)
         recipe = msgspec.structs.replace(recipe, schedule=schedule)
     for field in ("batch_size", "dropout"):
         if (value := getattr(options, field)) is not None:
@@ -184,7 +188,7 @@ def _model(preset: str | None, first: ModelConfig | None) -> ModelConfig:
 def _micro_batch(text: str) -> int | None:
     if text == "auto":
         return None
-    if text.isdigit() and int(text) > 0:
+    if text.isdecimal() and int(text) > 0:
         return int(text)
     raise UsageError(f"micro-batch must be auto or at least 1, not {text!r}")
 

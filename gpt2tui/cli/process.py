@@ -17,8 +17,6 @@ TUNABLES = (
 )
 """Memory that is given back to the system comes again as page faults, so glibc is told to keep and reuse it."""
 
-_ENTRY_POINTS = {"gpt2tui", "__main__.py"}
-
 
 def wait_passively() -> None:
     """Let threads that wait sleep instead of spin: as fast alone, and several times faster on a machine that also
@@ -34,7 +32,9 @@ def tune_process() -> None:
     Only the first on other systems, and where ``GLIBC_TUNABLES`` says something about malloc already.
     """
     wait_passively()
-    if not sys.platform.startswith("linux") or Path(sys.argv[0]).name not in _ENTRY_POINTS:
+    script = Path(sys.argv[0])
+    is_ours = script.name == "gpt2tui" or (script.name == "__main__.py" and script.parent.name == "gpt2tui")
+    if not (is_ours and sys.platform.startswith("linux")):
         return
     if "CS_GNU_LIBC_VERSION" not in os.confstr_names or "glibc.malloc" in os.environ.get(ALLOCATOR, ""):
         return

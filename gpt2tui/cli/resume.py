@@ -9,18 +9,17 @@ import typer
 
 from gpt2tui.cli.parsing import parse_seconds
 from gpt2tui.cli.process import tune_process
-from gpt2tui.cli.train import HEADLESS_ONLY
+from gpt2tui.cli.run_argument import RunReference, find_run
+from gpt2tui.cli.train import HEADLESS_ONLY, wants_no_target
 from gpt2tui.cli.training_console import Style, follow_training
 from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.runs.commands import Set
-from gpt2tui.runs.paths import Paths
-from gpt2tui.runs.store import RunStore
 from gpt2tui.runs.view import RunView
 
 
 def resume(
     ctx: typer.Context,
-    run: Annotated[str, typer.Argument(help="Id, name, unique prefix, latest, best or path.")] = "latest",
+    run: RunReference = "latest",
     headless: Annotated[
         bool, typer.Option("--headless", help="Train here, in the foreground, without the app.")
     ] = False,
@@ -41,8 +40,9 @@ def resume(
     ctx.meta["debug"] = debug or ctx.meta.get("debug", False)
     if not headless and sys.stdin.isatty() and sys.stdout.isatty():
         raise UsageError(HEADLESS_ONLY)
+    no_target = wants_no_target(ctx)
     given = {
-        "target_loss": target_loss,
+        "target_loss": None if no_target else target_loss,
         "max_steps": max_steps,
         "max_seconds": parse_seconds(max_time) if max_time is not None else None,
         "max_tokens": max_tokens,
@@ -55,7 +55,7 @@ def resume(
     changes = [Set(name=name, value=value) for name, value in given.items() if value is not None]  # type: ignore[arg-type]
     if no_target:
         changes.append(Set(name="target_loss", value=None))
-    found = RunStore(Paths.from_environment().runs).find(run, notice=lambda line: typer.echo(line, err=True))
+    found = find_run(run)
     if found.is_alive():
         raise Gpt2TuiError(f"run {found.id} is being trained already; see it with: gpt2tui watch {found.id}")
     view = RunView.of(found)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from gpt2tui.cli.output import narrate
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
 
@@ -28,4 +29,4 @@ def find_run(reference: str) -> Run:
     Raises:
         UsageError: there is no such run.
     """
-    return store().find(reference, notice=lambda text: typer.echo(f"gpt2tui: {text}", err=True))
+    return store().find(reference, notice=narrate)

@@ -123,7 +123,7 @@ def _draw(curves: Sequence[Curves], axis: XAxis, *, is_log: bool) -> None:
         levels = _log_ticks(min(everything), max(everything))
         plotext.yticks([math.log10(level) for level in levels], [f"{level:g}" for level in levels])
     if axis != "passes":
-        farthest = max(one.raw[0][-1] for one in curves if one.raw[0])
+        farthest = max((one.raw[0][-1] for one in curves if one.raw[0]), default=1)
         plotext.xticks(ticks := _round_ticks(farthest), [f"{tick:,}" for tick in ticks])
     plotext.xlabel("seconds in training" if axis == "time" else axis)
     targets = ", ".join(f"{target:g}" for target in _targets(curves)) or "none"

@@ -32,13 +32,15 @@ def load_defaults(path: Path, commands: Any) -> dict[str, Any]:
 
 
 def _checked(section: dict[str, Any], command: Any, path: Path, where: str) -> dict[str, Any]:
-    options = {parameter.name for parameter in command.params}
+    commands = getattr(command, "commands", {})
+    # A group's own options are for the terminal: here they would be taken for those of its commands.
+    parameters = [] if commands else command.params
+    options = {parameter.name for parameter in parameters}
     spellings = {
         spelling.lstrip("-").replace("-", "_"): parameter.name
-        for parameter in command.params
+        for parameter in parameters
         for spelling in parameter.opts
     }
-    commands = getattr(command, "commands", {})
     found = {}
     for key, value in section.items():
         name = key.replace("-", "_")

@@ -9,9 +9,10 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from gpt2tui.cli.output import print_json
+from gpt2tui.cli.output import narrate, one_line, print_json, put
 from gpt2tui.cli.plan import Draft, TrainOptions
 from gpt2tui.cli.process import tune_process
+from gpt2tui.cli.run_argument import find_run
 from gpt2tui.cli.training_console import Style, follow_training
 from gpt2tui.errors import UsageError
 from gpt2tui.runs.config import TARGET_LOSS, RunConfig
@@ -28,6 +29,22 @@ def use_settings(ctx: typer.Context, file: Path | None) -> Path | None:
 
         ctx.default_map = load_defaults(file, ctx.find_root().command).get(ctx.info_name or "", {})
     return file
+
+
+def wants_no_target(ctx: typer.Context) -> bool:
+    """Whether there is to be no target: of --target-loss and --no-target the one that was given nearer counts.
+
+    Raises:
+        UsageError: both were typed.
+    """
+    nearness = ["DEFAULT", "DEFAULT_MAP", "ENVIRONMENT", "COMMANDLINE"]
+    near = {}
+    for name in ("target_loss", "no_target"):
+        source = ctx.get_parameter_source(name)
+        near[name] = nearness.index(source.name) if source and source.name in nearness else 0
+    if near["target_loss"] == near["no_target"] == nearness.index("COMMANDLINE") and ctx.params["no_target"]:
+        raise UsageError("--target-loss and --no-target exclude each other")
+    return bool(ctx.params["no_target"]) and near["no_target"] >= near["target_loss"]
 
 
 def train(
@@ -106,7 +123,7 @@ def train(
     Exit codes: 0 the target (or, with --no-target, the limit) was reached, 4 a limit or a stop came before,
     5 diverged, 6 out of memory, 128 + n on signal n. In all of them the run can be resumed from its last checkpoint.
     """
-    given = locals()
+    given = locals() | {"no_target": wants_no_target(ctx)}
     ctx.meta["debug"] = debug or ctx.meta.get("debug", False)
     if not (headless or dry_run) and sys.stdin.isatty() and sys.stdout.isatty():
         raise UsageError(HEADLESS_ONLY)
@@ -167,14 +184,13 @@ def _first_run(init: str) -> tuple[RunConfig, Any]:
     """The configuration and the checkpoint that ``--init`` names."""
     from gpt2tui.checkpoints.folder import Checkpoint, CheckpointFolder
     from gpt2tui.runs.run import Run
-    from gpt2tui.runs.store import RunStore
 
     if init.startswith("hf:"):
         raise UsageError("--init hf:… is not part of this version; name a run or a checkpoint's folder")
     folder = Path(init).absolute()
     if (folder / "trainer.json").is_file():
         return Run(folder.parent.parent).config(), Checkpoint(folder)
-    run = RunStore(Paths.from_environment().runs).find(init)
+    run = find_run(init)
     return run.config(), CheckpointFolder(run.checkpoints).find()
 
 
@@ -201,7 +217,7 @@ def _print_estimate(config: RunConfig, notices: list[str], *, as_json: bool) -> 
         )
         return
     for line in notices:
-        typer.echo(line, err=True)
+        narrate(line)
     rows = [
         ("corpus", f"{config.corpus.name}, {taken.tokens:,} tokens"),
         ("model", f"{taken.parameters:,} parameters"),
@@ -211,4 +227,4 @@ def _print_estimate(config: RunConfig, notices: list[str], *, as_json: bool) -> 
         ("disk", f"up to {taken.disk / 1e9:.1f} GB, {taken.checkpoint / 1e9:.2f} GB a checkpoint"),
     ]
     for name, value in rows:
-        typer.echo(f"{name:8} {value}")
+        put(f"{name:8} {one_line(value)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -14,8 +14,9 @@ import typer
 
 from gpt2tui.cli.event_lines import event_line
 from gpt2tui.cli.frame import frame
-from gpt2tui.cli.output import duration, print_json, stderr_console
+from gpt2tui.cli.output import abandon, duration, narrate, print_json, put, stderr_console
 from gpt2tui.cli.summary import summary
+from gpt2tui.cli.words import REASONS
 from gpt2tui.errors import UsageError
 from gpt2tui.runs.events import AnyEvent, Notice, RunFinished, Step
 from gpt2tui.runs.run import Run
@@ -52,7 +53,8 @@ class Style:
         if quiet:
             return cls("quiet")
         console = stderr_console()
-        return cls("live" if console.is_terminal and not console.is_dumb_terminal else "lines")
+        can_draw = sys.stderr.isatty() and console.is_terminal and not console.is_dumb_terminal
+        return cls("live" if can_draw else "lines")
 
 
 def follow_training(run: Run, events: Iterator[AnyEvent], style: Style) -> int:
@@ -77,7 +79,6 @@ class _TrainingConsole:
     def __init__(self, run: Run, style: Style) -> None:
         self.view = RunView(run.config())
         self._run = run
-        self._name = run.name()
         self._form = style.form
         self._lock = threading.Lock()
         self._stack = ExitStack()
@@ -102,33 +103,39 @@ class _TrainingConsole:
     def show(self, event: AnyEvent) -> None:
         with self._lock:
             self.view.fold([event])
-        try:
-            self._print(event)
-        except OSError:
-            # The terminal or the pipe is gone. The run is a directory: it needs neither.
-            self._is_open = False
+        self._try(lambda: self._print(event))
 
     def finish(self, finished: RunFinished) -> None:
         """The summary that remains."""
+        self._try(lambda: self._print_end(finished))
+
+    def _try(self, show: Callable[[], None]) -> None:
         if not self._is_open:
             return
+        try:
+            show()
+        except OSError:
+            # The terminal or the pipe is gone. The run is a directory: it needs neither.
+            self._is_open = False
+            for stream in (sys.stdout, sys.stderr):
+                abandon(stream)
+
+    def _print_end(self, finished: RunFinished) -> None:
         if self._form == "json":
             print_json(self._result(finished))
         elif self._form in ("live", "lines"):
-            typer.echo(summary(self.view, self._run, finished))
+            put(summary(self.view, self._run, finished))
         elif self._form == "quiet" and finished.reason not in ("target_reached", "limit"):
-            typer.echo(f"gpt2tui: run {self._run.id} ended: {finished.reason.replace('_', ' ')}", err=True)
+            narrate(f"run {self._run.id} ended: {REASONS[finished.reason]}")
 
     def _print(self, event: AnyEvent) -> None:
-        if not self._is_open:
-            return
         if self._form == "jsonl":
             sys.stdout.buffer.write(self._encoder.encode(event) + b"\n")
             sys.stdout.buffer.flush()
         elif self._form == "lines":
             self._print_line(event)
         elif self._form in ("quiet", "json") and isinstance(event, Notice) and event.level != "info":
-            typer.echo(f"gpt2tui: {event.text}", err=True)
+            narrate(event.text)
 
     def _print_line(self, event: AnyEvent) -> None:
         if isinstance(event, Step):
@@ -147,7 +154,7 @@ class _TrainingConsole:
                 self.view,
                 state=self.view.state(is_alive=True, now=now),
                 now=now,
-                name=self._name,
+                name=self._run.id,
             )
 
     def _result(self, finished: RunFinished) -> dict[str, Any]:

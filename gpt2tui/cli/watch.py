@@ -35,7 +35,7 @@ def watch(
     log = found.log_file.read_text(errors="replace") if found.log_file.is_file() else ""
     console = stdout_console()
     width = frame_width(console)
-    picture = frame(view, state=state, now=now, width=width, name=found.name(), log_tail=log.splitlines()[-_LOG_LINES:])
+    picture = frame(view, state=state, now=now, width=width, name=found.id, log_tail=log.splitlines()[-_LOG_LINES:])
     with console.capture() as capture:
         console.print(picture, width=width)
     for line in capture.get().splitlines():

@@ -32,14 +32,14 @@ class Place(NamedTuple):
 class WindowOrder:
     """Which windows make the next batch. All state is in the ``Place`` that the caller keeps.
 
-       ``shuffled``: each pass cuts the text into windows of ``block_size``, from a random phase, and shuffles them.
-    is before the first and after the last whole window makes short ones, so that each of the
-       ``tokens - 1`` targets is seen exactly once a pass. Every batch has ``batch_size`` windows: the last one of a
-       pass takes its missing windows from the next pass.
+    ``shuffled``: each pass cuts the text into windows of ``block_size``, from a random phase, and shuffles them.
+    What is before the first and after the last whole window makes short ones, so that each of the ``tokens - 1``
+    targets is seen exactly once a pass. Every batch has ``batch_size`` windows: the last one of a pass takes its
+    missing windows from the next pass.
 
-       ``sequential``: whole windows front to back, ``batch_size`` a batch; where a whole batch (and the target
-       after its last token) no longer fits, the next pass starts at 0. A text smaller than a batch gives batches of
-       as many whole windows as it has.
+    ``sequential``: whole windows front to back, ``batch_size`` a batch; where a whole batch (and the target after
+    its last token) no longer fits, the next pass starts at 0. A text smaller than a batch gives batches of as many
+    whole windows as it has.
     """
 
     def __init__(
@@ -72,10 +72,6 @@ class WindowOrder:
     def next_batch(self, place: Place) -> tuple[list[Window], Place]:
         """The windows at ``place``, and the place after them."""
         return self._sequential(place) if self.order == "sequential" else self._shuffled(place)
-
-    def passes(self, tokens_seen: int) -> float:
-        """How many passes through the text so many trained tokens are."""
-        return tokens_seen / (self.tokens - 1)
 
     def _sequential(self, place: Place) -> tuple[list[Window], Place]:
         whole = (self.tokens - 1) // self.block_size

@@ -64,7 +64,7 @@ class RunStore:
         Raises:
             UsageError: there is no such run, or a prefix fits several.
         """
-        if (Path(reference) / "run.json").is_file():
+        if _is_run(Path(reference)):
             return Run(Path(reference).absolute())
         runs = self.all()
         if not runs:
@@ -114,9 +114,17 @@ class RunStore:
         return min((run for run in runs if run.id in losses), key=lambda run: losses[run.id])
 
 
-def _made(run: Run) -> tuple[str, int] | None:
-    # An id tells the second; run.json, never rewritten, orders those made within one.
-    try:
-        return run.id[:15], run.config_file.stat().st_mtime_ns
-    except OSError:
+def _made(run: Run) -> tuple[float, int] | None:
+    if not run.config_file.is_file():
         return None
+    try:
+        return run.config().created, run.config_file.stat().st_mtime_ns
+    except (Gpt2TuiError, OSError):
+        return 0.0, 0
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        return (folder / "run.json").is_file()
+    except OSError:  # a name that no file system takes
+        return False

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Literal
 
+import msgspec
+
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.events import (
     AnyEvent,
@@ -41,7 +43,7 @@ class RunView:
 
     def __init__(self, config: RunConfig) -> None:
         self.config = config
-        self.target_loss = config.limits.target_loss
+        self.limits = config.limits
         self.started: RunStarted | None = None
         self.finished: RunFinished | None = None
         self.phase: Phase = "starting"
@@ -90,12 +92,19 @@ class RunView:
                     self.device = event
                 case Notice():
                     self.notices.append(event)
-                case SettingChanged(name="target_loss"):
-                    self.target_loss = event.value
+                case SettingChanged(name="learning_rate"):
+                    pass
+                case SettingChanged():
+                    self.limits = msgspec.structs.replace(self.limits, **{event.name: event.value})
                 case Rewound():
                     self._drop_after(event.to_step)
                 case RunFinished():
                     self.finished = event
+
+    @property
+    def target_loss(self) -> float | None:
+        """The target as it is now."""
+        return self.limits.target_loss
 
     def state(self, *, is_alive: bool, now: float) -> State:
         """What the run does, given whether its lock is held and the time (seconds since the epoch)."""
@@ -152,6 +161,8 @@ class RunView:
         self._take_evaluations([event for event in self._evaluations if event.step <= step])
         if self.sample and self.sample.step > step:
             self.sample = None
+        if self.checkpoint and self.checkpoint.step > step:
+            self.checkpoint = None
 
     def _take_evaluations(self, events: list[Evaluated]) -> None:
         self._evaluations = events

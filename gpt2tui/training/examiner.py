@@ -13,7 +13,7 @@ from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.events import Evaluated
 from gpt2tui.training.device import DTYPES
-from gpt2tui.training.evaluation import Evaluation
+from gpt2tui.training.evaluation import ESTIMATE_ABOVE, Evaluation
 from gpt2tui.training.judge import Judge
 
 
@@ -31,7 +31,8 @@ class Examiner:
         self._config = config
         boundary = config.corpus.train_tokens
         self._train, self._validation = tokens[:boundary], tokens[boundary:]
-        self._judge = Judge()
+        self._share = min(1.0, ESTIMATE_ABOVE / config.tokens_per_pass)
+        self._judge = Judge(self._share)
         self._last: Evaluated | None = None
 
     def wants(self, recent_loss: float, target: float | None, passes: float) -> bool:
@@ -50,7 +51,7 @@ class Examiner:
 
     def forget(self) -> None:
         """Let earlier looks count for nothing, since the target is another or the weights went back."""
-        self._judge, self._last = Judge(), None
+        self._judge, self._last = Judge(self._share), None
 
     def examine(
         self,
@@ -103,4 +104,4 @@ class Examiner:
 
     def restore(self, state: TrainerState) -> None:
         """Take over what was kept."""
-        self._judge = Judge(last_passes=state.judged_passes, last_loss=state.judged_loss)
+        self._judge = Judge(self._share, last_passes=state.judged_passes, last_loss=state.judged_loss)

@@ -24,10 +24,14 @@ class Result(NamedTuple):
 
 
 class Pending:
-    """Outcomes in the order of their updates. On all devices but CUDA each is read at once."""
+    """Outcomes in the order of their updates.
 
-    def __init__(self, device: str) -> None:
-        self._most = MOST_UNREAD if device == "cuda" else 1
+    Each is read at once on all devices but CUDA, and where the learning rate depends on the losses: when they
+    are read must not matter.
+    """
+
+    def __init__(self, device: str, *, is_rate_by_loss: bool) -> None:
+        self._most = MOST_UNREAD if device == "cuda" and not is_rate_by_loss else 1
         self._unread: list[tuple[Outcome, int, float]] = []
         self._since = 0.0
 

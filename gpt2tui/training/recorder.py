@@ -25,6 +25,7 @@ class Recorder:
         self._is_series_behind = False
         self._waiting: list[AnyEvent] = []
         self._written_at = 0.0
+        self._has_room = True
 
     def record(self, event: AnyEvent) -> bool:
         """Take an event; False when the disk is full.
@@ -34,8 +35,8 @@ class Recorder:
         """
         self._waiting.append(event)
         if isinstance(event, Step) and time.monotonic() - self._written_at < BUNCH_SECONDS:
-            return True
-        is_written = self._write()
+            return self._has_room
+        self._has_room = is_written = self._write()
         if is_written and isinstance(event, CheckpointSaved | RunFinished):
             self._journal.sync()
         return is_written

@@ -145,12 +145,12 @@ def check_space(config: RunConfig, folder: Path, *, held: int = 0) -> None:
     Raises:
         Gpt2TuiError: there is no room for two, the least that a safe change from one to the next needs.
     """
-    size = estimate(config).checkpoint
+    needed = estimate(config).checkpoint * (2 - min(held, 1))
     free = shutil.disk_usage(folder).free
-    if free < size * (2 - min(held, 1)):
+    if free < needed:
         raise Gpt2TuiError(
-            f"too little space in {folder}: {free / 1e9:.2f} GB are free, and two checkpoints take "
-            f"{2 * size / 1e9:.2f} GB; make room, or set GPT2TUI_HOME to a place on another disk"
+            f"too little space in {folder}: {free / 1e9:.2f} GB are free, and checkpoints take {needed / 1e9:.2f} GB; "
+            "make room, or set GPT2TUI_HOME to a place on another disk"
         )
 
 

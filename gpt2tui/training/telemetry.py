@@ -45,5 +45,5 @@ def _read_cuda() -> DeviceReading:
     memory = torch.cuda.memory_reserved()
     try:
         return DeviceReading(load=torch.cuda.utilization(), memory=memory, temperature=float(torch.cuda.temperature()))
-    except (ModuleNotFoundError, RuntimeError):  # NVML's Python package is not there
+    except Exception:  # noqa: BLE001 - NVML may be absent, refuse, or raise errors of its own: no reason to end a run
         return DeviceReading(load=None, memory=memory)

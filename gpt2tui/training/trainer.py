@@ -71,7 +71,7 @@ class Trainer:
         self._changes = list(changes)
         self._progress = Progress(config)
         self._controls = Controls(config.limits, peak=config.recipe.learning_rate)
-        self._pending = Pending(config.device)
+        self._pending = Pending(config.device, is_rate_by_loss=config.recipe.schedule.unit == "loss")
         self._saver = Saver(checkpoints, keep=config.keep, needed_bytes=estimate(config).checkpoint)
         self._telemetry = Telemetry(config.device)
         self._rewinds = Rewinds()
@@ -98,12 +98,15 @@ class Trainer:
             yield from self._start()
             yield from self._steps()
         except DivergedError as error:
+            self._pending.drop()
             yield from self._fail("diverged", error)
         except (RuntimeError, MemoryError, OutOfMemoryError) as error:
             if not (isinstance(error, OutOfMemoryError) or is_out_of_memory(error)):
                 raise
             yield from self._fail("out_of_memory", error)
-            if not isinstance(error, TornUpdateError):
+            if isinstance(error, TornUpdateError):
+                self._pending.drop()
+            else:
                 yield from self._save_if_possible()
         assert self._ending is not None
         yield self.ended(self._ending)
@@ -144,7 +147,7 @@ class Trainer:
             self._progress.restore_clock(state.elapsed)
             self._examiner.restore(state)
             self._controls = Controls(state.limits, peak=config.recipe.learning_rate, factor=state.learning_rate_factor)
-            self._rewinds.count = state.rewinds
+            self._rewinds.count, self._rewinds.failed_step = state.rewinds, state.failed_step
         else:
             self._learner.reset(self._first_weights)
         for change in self._changes:
@@ -219,7 +222,6 @@ class Trainer:
 
     def _fail(self, reason: events.Reason, error: BaseException) -> Events:
         self._ending = reason
-        self._pending.drop()
         text = str(error) if isinstance(error, DivergedError | OutOfMemoryError) else f"out of memory: {error}"
         yield Notice(level="error", text=text)
 
@@ -305,7 +307,7 @@ class Trainer:
 
     def _save(self, reason: str, command: str | None = None) -> Events:
         """Write a checkpoint, unless this step has one and none was asked for; with no room for it, pause until
-        there is, or give up when the run is to end.
+        there is, or give up when a signal or a stop asks for the end.
 
         Raises:
             NotFiniteError: the weights are not worth it.
@@ -402,6 +404,7 @@ class Trainer:
             dtype=self._config.dtype,
             elapsed=self._progress.elapsed,
             rewinds=self._rewinds.count,
+            failed_step=self._rewinds.failed_step,
             scaler=updater.scaler.state_dict(),
             **self._examiner.state(),
         )

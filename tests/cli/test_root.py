@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -159,3 +160,32 @@ def test_every_option_has_the_variable_that_help_promises():
     assert json.loads(gpt2tui("paths", GPT2TUI_PATHS_JSON="1").out)
     assert json.loads(gpt2tui("runs", "list", GPT2TUI_RUNS_LIST_JSON="1").out)["runs"] == []
     assert gpt2tui("paths", GPT2TUI_VERSION="1").out.startswith("what")
+
+
+def test_what_a_person_types_cannot_steer_the_terminal():
+    done = gpt2tui("train", "--dry-run", "a\x1b[31mb.txt")
+    assert "\x1b" not in done.err
+    assert "^[[31mb.txt" in done.err
+
+
+def test_a_closed_pipe_ends_a_listing_without_a_word():
+    command = f"{sys.executable} -m gpt2tui paths | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) in ((0, ""), (0, "GPT2TUI_HOME=FOLDER keeps all of them in one folder\n"))
+
+
+def test_closed_streams_are_no_reason_to_fail():
+    done = subprocess.run(["bash", "-c", f"{sys.executable} -m gpt2tui info <&- >&-"], capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_nearer_of_target_and_no_target_counts(home: Path):
+    settings = home / "config" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text("[train]\nno-target = true\n")
+    words = ["train", "--headless", "--preset", "nano", "--block-size", "16", "--batch-size", "1", "--max-steps", "1"]
+    assert json.loads(gpt2tui(*words, "--json").out)["target_loss"] is None
+    assert json.loads(gpt2tui(*words, "--json", "--target-loss", "0.05").out)["target_loss"] == 0.05
+    both = gpt2tui(*words, "--target-loss", "1", "--no-target")
+    assert both.code == 2
+    assert "exclude each other" in both.err

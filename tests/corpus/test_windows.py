@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -106,11 +105,6 @@ def test_arrays_hold_inputs_and_the_tokens_after_them() -> None:
     assert inputs.tolist() == [[100, 101, 102, 103], [147, 148, 0, 0]]
     assert targets.tolist() == [[101, 102, 103, 104], [148, 149, PADDING_TARGET, PADDING_TARGET]]
     assert inputs.dtype == targets.dtype == np.int64
-
-
-def test_passes_are_tokens_over_the_targets_there_are() -> None:
-    assert WindowOrder(101, 16, 2).passes(250) == 2.5
-    assert all(a <= b for a, b in pairwise(WindowOrder(101, 16, 2).passes(n) for n in range(9)))
 
 
 def test_the_share_of_aligned_passes_is_what_was_asked_and_the_other_phases_are_spread() -> None:
