@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -142,3 +143,10 @@ def test_a_run_counts_a_file_of_two_names_once(store: RunStore) -> None:
     (run.folder / "same").hardlink_to(run.tokens_file)
     assert run.bytes() == before
     assert Run(run.folder).bytes() > 2 * TOKENS
+
+
+def test_a_copy_of_an_old_run_is_not_the_latest(store: RunStore) -> None:
+    old = make_run(store, name="old", created=1_700_000_000.0)
+    new = make_run(store, name="new", created=1_700_000_100.0)
+    shutil.copytree(old.folder, store.folder / "zz-backup-of-old")
+    assert store.find().id == new.id
