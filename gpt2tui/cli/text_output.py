@@ -20,7 +20,7 @@ class TextOutput:
         self._is_line_open = False
 
     def write(self, text: str) -> None:
-        """Write ``text`` as it is.
+        """Write ``text``: on a terminal made safe to look at, elsewhere as it is.
 
         Raises:
             BrokenPipeError: nobody reads any more.

@@ -44,11 +44,6 @@ class CorpusRecord(Frozen, frozen=True, kw_only=True):
     documents: int = 1
     licence: str | None = None
 
-    @property
-    def validation_tokens(self) -> int:
-        """Tokens that are never trained on."""
-        return self.tokens - self.train_tokens
-
 
 class Limits(Frozen, frozen=True, kw_only=True):
     """When a run ends: its target, and what may end it before. ``None`` means no such limit."""

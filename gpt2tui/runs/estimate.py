@@ -31,9 +31,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
 
     parameters: int
     flops_per_token: int
-    weights: int
     training_memory: int
-    sampling_memory: int
     checkpoint: int
     disk: int
     tokens: int
@@ -49,9 +47,7 @@ def estimate(config: RunConfig) -> Estimate:
     return Estimate(
         parameters=model.parameters,
         flops_per_token=model.flops_per_token(config.block_size),
-        weights=4 * model.parameters,
         training_memory=training_bytes(model, config.recipe, sequences * config.block_size, config.dtype),
-        sampling_memory=sampling_bytes(model, config.block_size, config.dtype),
         checkpoint=checkpoint,
         disk=(config.keep + 3) * checkpoint + 2 * config.corpus.tokens,
         tokens=config.corpus.tokens,

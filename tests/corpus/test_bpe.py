@@ -11,8 +11,6 @@ import tiktoken
 
 from gpt2tui.corpus.bpe import END_OF_TEXT, Tokenizer
 
-TINY_SHAKESPEARE = Path(__file__).resolve().parents[2].parent / "shared/data/tinyshakespeare.txt"
-
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
@@ -26,10 +24,10 @@ def test_ids_are_those_of_the_published_gpt2(tokenizer: Tokenizer) -> None:
     assert tokenizer.encode(" Don't you'LL") == [2094, 470, 345, 6, 3069]
 
 
-def test_tiny_shakespeare_has_its_338025_tokens_and_decodes_to_the_same_bytes(tokenizer: Tokenizer) -> None:
-    if not TINY_SHAKESPEARE.is_file():
-        pytest.skip(f"no {TINY_SHAKESPEARE}")
-    data = TINY_SHAKESPEARE.read_bytes()
+def test_tiny_shakespeare_has_its_338025_tokens_and_decodes_to_the_same_bytes(
+    tokenizer: Tokenizer, tiny_shakespeare: Path
+) -> None:
+    data = tiny_shakespeare.read_bytes()
     ids = tokenizer.encode(data.decode())
     assert len(ids) == 338_025
     assert tokenizer.decode_bytes(ids) == data

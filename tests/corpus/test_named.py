@@ -15,8 +15,6 @@ from gpt2tui.corpus.tokens import prepare
 from gpt2tui.errors import CorpusError
 from gpt2tui.runs.paths import Paths
 
-TINY_SHAKESPEARE = Path(__file__).resolve().parents[2].parent / "shared/data/tinyshakespeare.txt"
-
 
 @pytest.fixture
 def paths(tmp_path: Path) -> Paths:
@@ -37,13 +35,11 @@ def test_the_bundled_corpus_is_a_play_of_6000_to_10000_tokens(paths: Paths) -> N
     assert 6_000 <= len(Tokenizer().encode(text)) <= 10_000
 
 
-def test_a_file_placed_by_hand_is_used(paths: Paths) -> None:
-    if not TINY_SHAKESPEARE.is_file():
-        pytest.skip(f"no {TINY_SHAKESPEARE}")
+def test_a_file_placed_by_hand_is_used(paths: Paths, tiny_shakespeare: Path) -> None:
     entry = entry_of("tiny-shakespeare", paths)
     assert not entry.is_present()
     entry.path.parent.mkdir(parents=True)
-    shutil.copyfile(TINY_SHAKESPEARE, entry.path)
+    shutil.copyfile(tiny_shakespeare, entry.path)
     entry.fetch()
     corpus = prepare(["tiny-shakespeare"], paths=paths)
     assert (corpus.name, corpus.licence, corpus.sha256) == ("tiny-shakespeare", "public domain", entry.sha256)
