@@ -16,7 +16,6 @@ from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.events import CheckpointSaved, Evaluated
 from gpt2tui.training.learner import Learner
 
-_WORTH = 20.0
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
 
@@ -42,8 +41,6 @@ class Saver:
         self._keep = keep
         self.needed_bytes = needed_bytes
         self.saved_step: int | None = None
-        self._seconds = 0.0
-        self._saved_at = 0.0
 
     def save(
         self, learner: Learner, state: TrainerState, *, reason: str, command: str | None = None
@@ -67,12 +64,11 @@ class Saver:
             self._folder.point("last", Pointer(checkpoint=path.name, step=state.step))
             self._folder.prune(self._keep)
         self.saved_step, self.needed_bytes = state.step, size
-        self._seconds, self._saved_at = time.monotonic() - began, state.elapsed
         return CheckpointSaved(
             step=state.step,
             path=f"{self._folder.folder.name}/{path.name}",
             bytes=size,
-            seconds=self._seconds,
+            seconds=time.monotonic() - began,
             reason=reason,
             command=command,
         )
@@ -110,10 +106,6 @@ class Saver:
         """The run is as the checkpoint of ``step``; later ones count no more."""
         self._folder.discard_after(step)
         self.saved_step = step if self._folder.path(step).is_dir() else None
-
-    def is_worth_saving(self, step: int, elapsed: float) -> bool:
-        """Whether what was learnt since the last checkpoint is worth the time that writing one takes."""
-        return step != self.saved_step and elapsed - self._saved_at > _WORTH * self._seconds
 
     def has_room(self) -> bool:
         """Whether the disk that holds the run has room for the next checkpoint."""

@@ -381,10 +381,8 @@ class Trainer:
     def _sample(
         self, prompt: str | None = None, settings: SamplingSettings = SAMPLE, command: str | None = None
     ) -> Events:
-        """Draw text from the weights as they are."""
-        yield from self._read()
-        if self._saver.is_worth_saving(self._step, self._progress.elapsed):
-            yield from self._save("before sampling")
+        """Draw text from the weights as they are, which are saved first."""
+        yield from self._save("before sampling")
         yield self._sampler.draw(self._learner.model, self._step, prompt, settings, command)
         self._samples_due.happened(self._progress.elapsed)
 
