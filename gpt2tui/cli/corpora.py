@@ -68,8 +68,9 @@ def show(
     """Show what a text holds: its size, tokens, hash and first lines. Fetches no named corpus."""
     from pathlib import Path
 
-    from gpt2tui.cli.output import one_line, print_json, print_table, visible
+    from gpt2tui.cli.output import print_json, print_table
     from gpt2tui.corpus.named import find_named
+    from gpt2tui.text import one_line, visible
 
     entry = None if Path(text).expanduser().exists() else find_named(text, Paths.from_environment())
     facts: dict[str, Any] = _facts(entry) if entry else {"name": text}

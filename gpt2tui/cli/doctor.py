@@ -57,8 +57,8 @@ def _facts(device_name: str) -> dict[str, Any]:
 def problems(facts: dict[str, Any]) -> list[str]:
     """What is wrong, and the way out, a line each."""
     from gpt2tui.cli.machine import missing_packages
-    from gpt2tui.cli.output import byte_size
     from gpt2tui.runs.paths import HOME_VARIABLE
+    from gpt2tui.text import byte_size
 
     found = []
     rates, processor = facts["matrix_rate"], facts["processor"]
@@ -88,7 +88,8 @@ def problems(facts: dict[str, Any]) -> list[str]:
 
 
 def _print(facts: dict[str, Any]) -> None:
-    from gpt2tui.cli.output import byte_size, one_line, print_table, put
+    from gpt2tui.cli.output import print_table, put
+    from gpt2tui.text import byte_size, one_line
 
     processor, screen, rates = facts["processor"], facts["terminal"], facts["matrix_rate"]
     units = [name for name, key in (("AMX", "amx"), ("AVX512-BF16", "avx512_bf16")) if processor[key]]

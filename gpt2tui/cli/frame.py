@@ -11,9 +11,8 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from gpt2tui.cli.output import clock_time, count, duration, loss_text, one_line, visible
-from gpt2tui.cli.sparkline import bar, sparkline
-from gpt2tui.cli.words import corpus_loss_words, running_loss_words, state_style, state_words
+from gpt2tui.runs.words import corpus_loss_words, running_loss_words, state_style, state_words
+from gpt2tui.text import bar, clock_time, count, duration, loss_text, one_line, sparkline, visible
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType

@@ -87,7 +87,7 @@ def _facts(name: str, recipe: Any, context: int | None) -> dict[str, Any]:
 
 
 def _row(facts: dict[str, Any]) -> tuple[str, ...]:
-    from gpt2tui.cli.output import byte_size
+    from gpt2tui.text import byte_size
 
     return (
         facts["preset"],
@@ -97,7 +97,8 @@ def _row(facts: dict[str, Any]) -> tuple[str, ...]:
 
 
 def _print(facts: dict[str, Any]) -> None:
-    from gpt2tui.cli.output import byte_size, print_table, put
+    from gpt2tui.cli.output import print_table, put
+    from gpt2tui.text import byte_size
 
     shape = f"{facts['layers']} layers of {facts['heads']} heads, {facts['width']:,} wide"
     rows = [

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
 import os
 import sys
-import time
-import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, TextIO
+
+from gpt2tui.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -113,81 +112,3 @@ def print_table(
         console.print(table)
     for line in capture.get().splitlines():
         put(line.rstrip())
-
-
-def visible(text: str, *, keep: str = "\n") -> str:
-    """Text from a model, a file or another program with all that a terminal might obey or hide shown instead.
-
-    Control characters become ``^[``, everything else without a glyph of its own (bidirectional overrides,
-    zero-width characters, surrogates, private use) ``\\u202e``. Characters in ``keep`` stay; a tab is a space.
-    """
-    return "".join(character if character in keep else _shown(character) for character in text)
-
-
-def one_line(text: str) -> str:
-    """The same on one line."""
-    return visible(" ".join(text.split()), keep="")
-
-
-def _shown(character: str) -> str:
-    if character.isprintable() and not unicodedata.category(character).startswith("C"):
-        return character
-    if character == "\t":
-        return " "
-    code = ord(character)
-    if code < 32 or code == 127:
-        return f"^{chr(code ^ 64)}"
-    return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
-
-
-def duration(seconds: float) -> str:
-    """``45 s``, ``3 min 20 s``, ``1 h 12 min``, ``2 d 3 h``."""
-    if not math.isfinite(seconds):
-        return "unknown"
-    if 0 < seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    whole = round(seconds)
-    for unit, size, smaller, parts in (
-        ("d", 86_400, "h", 3_600),
-        ("h", 3_600, "min", 60),
-        ("min", 60, "s", 1),
-    ):
-        if whole >= size:
-            rest = whole % size // parts
-            return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
-    return f"{whole} s"
-
-
-def clock_time(at: float, *, now: float) -> str:
-    """``14:32`` today, ``Tue 14:32`` within a week, else the date as well; in local time."""
-    then, today = time.localtime(at), time.localtime(now)
-    if then[:3] == today[:3]:
-        return time.strftime("%H:%M", then)
-    if abs(at - now) < 6 * 86_400:
-        return time.strftime("%a %H:%M", then)
-    return time.strftime("%Y-%m-%d %H:%M", then)
-
-
-def byte_size(size: float) -> str:
-    """``512 B``, ``1.5 MB``: decimal units, three digits."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 999.5:
-            return f"{size:.0f} {unit}" if unit == "B" or size >= 99.95 else f"{size:.1f} {unit}"
-        size /= 1000
-    return f"{size:,.1f} TB"
-
-
-def count(number: float) -> str:
-    """``124.4M``: a large number in short."""
-    for unit in ("", "k", "M", "G"):
-        if number < 999.95:
-            return f"{number:.0f}" if not unit else f"{number:.1f}{unit}"
-        number /= 1000
-    return f"{number:,.1f}T"
-
-
-def loss_text(loss: float | None, *, none: str = "-") -> str:
-    """A loss with four digits; more where it is below a thousandth."""
-    if loss is None:
-        return none
-    return f"{loss:.4f}" if loss >= 0.001 or loss == 0 else f"{loss:.2e}"

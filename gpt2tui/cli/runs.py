@@ -8,7 +8,6 @@ from typing import Annotated
 import typer
 
 from gpt2tui.cli.command import Group
-from gpt2tui.cli.output import byte_size, one_line
 from gpt2tui.cli.run_argument import AsJson, find_run, store
 from gpt2tui.cli.runs_compare import compare
 from gpt2tui.cli.runs_control import checkpoint, pause, resume, stop
@@ -17,6 +16,7 @@ from gpt2tui.cli.runs_list import list_runs
 from gpt2tui.cli.runs_plot import plot
 from gpt2tui.cli.runs_show import show
 from gpt2tui.errors import Gpt2TuiError, UsageError
+from gpt2tui.text import byte_size, one_line
 
 runs_app = typer.Typer(cls=Group, help="List, inspect, compare, plot, steer, rename and delete runs.")
 

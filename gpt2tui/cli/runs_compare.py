@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from gpt2tui.cli.output import duration, loss_text, one_line, print_json, print_table
+from gpt2tui.cli.output import print_json, print_table
 from gpt2tui.cli.run_argument import AsJson, find_run
 from gpt2tui.cli.runs_show import field_text, flat
-from gpt2tui.cli.words import state_words
 from gpt2tui.errors import UsageError
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
+from gpt2tui.runs.words import state_words
+from gpt2tui.text import duration, loss_text, one_line
 
 _OF_THE_MOMENT = ("created", "host.", "versions.")
 """Fields that differ between any two runs and decide nothing; shown with --all."""

@@ -7,10 +7,10 @@ from typing import Annotated
 
 import typer
 
-from gpt2tui.cli.event_lines import event_line
 from gpt2tui.cli.run_argument import RunReference, find_run
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs import commands
+from gpt2tui.runs.event_lines import event_line
 from gpt2tui.runs.events import AnyEvent, RunFinished
 from gpt2tui.runs.journal import event_reader
 from gpt2tui.runs.run import Run

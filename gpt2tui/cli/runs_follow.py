@@ -10,9 +10,9 @@ from typing import Annotated
 
 import typer
 
-from gpt2tui.cli.event_lines import event_line
 from gpt2tui.cli.output import put
 from gpt2tui.cli.run_argument import RunReference, find_run
+from gpt2tui.runs.event_lines import event_line
 from gpt2tui.runs.events import AnyEvent, RunFinished
 from gpt2tui.runs.journal import event_reader
 

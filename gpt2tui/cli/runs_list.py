@@ -7,11 +7,12 @@ import time
 import msgspec
 import typer
 
-from gpt2tui.cli.output import byte_size, duration, loss_text, one_line, print_json, print_table
+from gpt2tui.cli.output import print_json, print_table
 from gpt2tui.cli.run_argument import AsJson, store
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
+from gpt2tui.text import byte_size, duration, loss_text, one_line
 
 _HEAD = ("state", "name", "preset", "corpus", "step", "loss", "corpus loss", "target", "age", "size", "id")
 _RIGHT = ("step", "loss", "corpus loss", "target", "age", "size")

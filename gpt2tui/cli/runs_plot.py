@@ -11,9 +11,10 @@ from typing import Annotated
 import typer
 
 from gpt2tui.cli.curves import COLUMNS, Curves, XAxis
-from gpt2tui.cli.output import is_unicode, one_line, put, stdout_console
+from gpt2tui.cli.output import is_unicode, put, stdout_console
 from gpt2tui.cli.run_argument import find_run
 from gpt2tui.errors import Gpt2TuiError, UsageError
+from gpt2tui.text import one_line
 
 _KINDS = (".png", ".svg")
 _PICTURE_POINTS, _TERMINAL_POINTS = 20_000, 1_000

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from gpt2tui.cli.output import byte_size, clock_time, duration, loss_text, one_line, print_json, print_table, put
+from gpt2tui.cli.output import print_json, print_table, put
 from gpt2tui.cli.run_argument import AsJson, RunReference, find_run
-from gpt2tui.cli.words import corpus_loss_words, running_loss_words, state_words
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.files import tree_bytes
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
+from gpt2tui.runs.words import corpus_loss_words, running_loss_words, state_words
+from gpt2tui.text import byte_size, clock_time, duration, loss_text, one_line
 
 
 class CheckpointRow(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from gpt2tui.cli.output import duration, loss_text
-from gpt2tui.cli.words import REASONS, corpus_loss_words, running_loss_words
 from gpt2tui.runs.events import RunFinished
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
+from gpt2tui.runs.words import REASONS, corpus_loss_words, running_loss_words
+from gpt2tui.text import duration, loss_text
 
 
 def summary(view: RunView, run: Run, finished: RunFinished) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TextIO
 
-from gpt2tui.cli.output import visible
+from gpt2tui.text import visible
 
 
 class TextOutput:

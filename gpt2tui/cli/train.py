@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import msgspec
 import typer
 
-from gpt2tui.cli.output import narrate, one_line, print_json, put
+from gpt2tui.cli.output import narrate, print_json, put
 from gpt2tui.cli.plan import Draft, TrainOptions
 from gpt2tui.cli.process import tune_process
 from gpt2tui.cli.run_argument import find_run
@@ -18,6 +18,7 @@ from gpt2tui.errors import UsageError
 from gpt2tui.runs.config import TARGET_LOSS, RunConfig
 from gpt2tui.runs.estimate import estimate
 from gpt2tui.runs.paths import Paths
+from gpt2tui.text import one_line
 
 HEADLESS_ONLY = "the app is not part of this version; add --headless"
 

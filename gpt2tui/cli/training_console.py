@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import msgspec
 import typer
 
-from gpt2tui.cli.event_lines import event_line
 from gpt2tui.cli.frame import frame
-from gpt2tui.cli.output import abandon, duration, narrate, print_json, put, stderr_console
+from gpt2tui.cli.output import abandon, narrate, print_json, put, stderr_console
 from gpt2tui.cli.summary import summary
-from gpt2tui.cli.words import REASONS
 from gpt2tui.errors import UsageError
+from gpt2tui.runs.event_lines import event_line
 from gpt2tui.runs.events import AnyEvent, Notice, RunFinished, Step
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
+from gpt2tui.runs.words import REASONS
+from gpt2tui.text import duration
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

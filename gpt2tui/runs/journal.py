@@ -106,14 +106,14 @@ class JournalReader(Generic[T]):
         return item
 
 
-def skim_events(path: Path, *, recent: int) -> Iterator[AnyEvent]:
+def skim_events(path: Path, *, recent: int, reader: JournalReader[AnyEvent] | None = None) -> Iterator[AnyEvent]:
     """The events of a journal, but of the steps only the first, and the ``recent`` last ones that count.
 
     Most lines of a long run are steps that nobody asks for; not decoding them is what makes a list of many
     runs quick. Steps come after the other events of their stretch, each stretch ending where a resume or a
-    rewind may make some of its steps void.
+    rewind may make some of its steps void. A ``reader`` that was given goes on where this ends.
     """
-    reader = event_reader(path)
+    reader = reader or event_reader(path)
     waiting: deque[bytes] = deque(maxlen=recent)
     is_first = True
     for line in reader.lines():

@@ -36,6 +36,7 @@ RECENT = 400
 """Steps kept for forecasts and medians; the whole history is in the series."""
 
 _KEPT_NOTICES = 50
+_KEPT_NEWS = 300
 
 
 class RunView:
@@ -54,11 +55,14 @@ class RunView:
         self.corpus_loss: Evaluated | None = None
         self.validation_loss: Evaluated | None = None
         self.best_corpus_loss: float | None = None
-        self._evaluations: list[Evaluated] = []
+        self.evaluations: list[Evaluated] = []
         self.sample: Sampled | None = None
         self.checkpoint: CheckpointSaved | None = None
         self.device: DeviceReading | None = None
         self.notices: deque[Notice] = deque(maxlen=_KEPT_NOTICES)
+        self.readings: deque[DeviceReading] = deque(maxlen=RECENT)
+        self.news: deque[AnyEvent] = deque(maxlen=_KEPT_NEWS)
+        """Everything but steps and readings, the newest last."""
 
     @classmethod
     def of(cls, run: Run) -> RunView:
@@ -71,6 +75,8 @@ class RunView:
         """Take events in, oldest first."""
         for event in events:
             self.last_event = max(self.last_event, event.time)
+            if not isinstance(event, Step | DeviceReading):
+                self.news.append(event)
             match event:
                 case Step():
                     self.step = event
@@ -83,13 +89,14 @@ class RunView:
                 case PhaseChanged():
                     self.phase = event.phase
                 case Evaluated():
-                    self._take_evaluations([*self._evaluations, event])
+                    self._take_evaluations([*self.evaluations, event])
                 case Sampled():
                     self.sample = event
                 case CheckpointSaved():
                     self.checkpoint = event
                 case DeviceReading():
                     self.device = event
+                    self.readings.append(event)
                 case Notice():
                     self.notices.append(event)
                 case SettingChanged(name="learning_rate"):
@@ -158,14 +165,14 @@ class RunView:
         while self.steps and self.steps[-1].step > step:
             self.steps.pop()
         self.step = self.steps[-1] if self.steps else None
-        self._take_evaluations([event for event in self._evaluations if event.step <= step])
+        self._take_evaluations([event for event in self.evaluations if event.step <= step])
         if self.sample and self.sample.step > step:
             self.sample = None
         if self.checkpoint and self.checkpoint.step > step:
             self.checkpoint = None
 
     def _take_evaluations(self, events: list[Evaluated]) -> None:
-        self._evaluations = events
+        self.evaluations = events
         train = [event for event in events if event.split == "train"]
         self.corpus_loss = train[-1] if train else None
         self.validation_loss = next((event for event in reversed(events) if event.split == "validation"), None)

@@ -21,11 +21,11 @@ from typer.testing import CliRunner
 
 from gpt2tui.checkpoints.folder import CheckpointFolder
 from gpt2tui.cli import app
-from gpt2tui.cli.output import visible
 from gpt2tui.corpus.bpe import Tokenizer
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.run import Run
+from gpt2tui.text import visible
 from tests.tiny import add_checkpoint, tiny_run, tiny_run_config
 
 COMMAND = [sys.executable, "-m", "gpt2tui", "sample"]

@@ -8,11 +8,10 @@ from rich.cells import cell_len
 from rich.console import Console
 
 from gpt2tui.cli.frame import frame
-from gpt2tui.cli.output import byte_size, duration, visible
-from gpt2tui.cli.sparkline import bar, sparkline
 from gpt2tui.runs.events import AnyEvent, Notice
 from gpt2tui.runs.store import RunStore
 from gpt2tui.runs.view import RunView, State
+from gpt2tui.text import bar, byte_size, duration, sparkline, visible
 from tests.cli.program import gpt2tui
 from tests.runs.synthetic import START, configuration, evaluated, make_run, started, step, whole_story
 

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import time
 
-from gpt2tui.cli.output import byte_size, duration, loss_text, one_line
-from gpt2tui.cli.words import REASONS
 from gpt2tui.runs.events import (
     AnyEvent,
     CheckpointSaved,
@@ -20,6 +18,8 @@ from gpt2tui.runs.events import (
     SettingChanged,
     Step,
 )
+from gpt2tui.runs.words import REASONS
+from gpt2tui.text import byte_size, duration, loss_text, one_line
 
 
 def event_line(event: AnyEvent) -> str | None:

@@ -1,0 +1,31 @@
+"""How the app was asked to open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import msgspec
+
+from gpt2tui.runs.paths import Paths
+
+ScreenName = Literal["train", "generate", "runs"]
+
+
+class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """What the command line decided.
+
+    ``run`` is the folder of the run to show. ``start`` are the words of a ``train`` or ``resume`` command that a
+    training process is to be started with at once. ``defaults`` are the user's own for the options of ``train``.
+    """
+
+    paths: Paths
+    run: Path | None = None
+    start: tuple[str, ...] = ()
+    screen: ScreenName = "train"
+    defaults: dict[str, Any] = {}
+    theme: str | None = None
+    config_file: Path | None = None
+    is_ascii: bool = False
+    has_mouse: bool = True
+    has_animation: bool = True
