@@ -32,8 +32,8 @@ def _facts(device_name: str) -> dict[str, Any]:
     import platform
 
     from gpt2tui.cli import machine
+    from gpt2tui.model.device import choose_device, choose_dtype
     from gpt2tui.runs.paths import Paths
-    from gpt2tui.training.device import choose_device, choose_dtype
 
     device = choose_device(device_name)
     dtype, reason = choose_dtype("auto", device)

@@ -40,7 +40,7 @@ def evaluate(
 
     from gpt2tui.checkpoints.folder import CheckpointFolder
     from gpt2tui.generation.loading import load_model
-    from gpt2tui.training.device import DTYPES, choose_device, choose_dtype
+    from gpt2tui.model.device import DTYPES, choose_device, choose_dtype
     from gpt2tui.training.evaluation import corpus_loss
     from gpt2tui.training.session import run_tokens
 

@@ -87,7 +87,7 @@ class Draft:
         import torch
 
         from gpt2tui.corpus.tokens import split
-        from gpt2tui.training.device import choose_device, choose_dtype
+        from gpt2tui.model.device import choose_device, choose_dtype
 
         options = self._options
         device = choose_device(options.device)

@@ -58,7 +58,7 @@ class Voice:
             Gpt2TuiError: the model's scores are not finite.
         """
         from gpt2tui.generation.text import generate_text
-        from gpt2tui.training.device import is_out_of_memory
+        from gpt2tui.model.device import is_out_of_memory
 
         seed = secrets.randbits(32) if self._settings.seed is None else self._settings.seed
         settings = msgspec.structs.replace(self._settings, seed=seed)
@@ -123,7 +123,7 @@ def load_voice(
 
     from gpt2tui.corpus.bpe import Tokenizer
     from gpt2tui.generation.loading import load_model
-    from gpt2tui.training.device import DTYPES, choose_device, choose_dtype
+    from gpt2tui.model.device import DTYPES, choose_device, choose_dtype
 
     torch.set_num_threads(min(torch.get_num_threads(), _MOST_THREADS))
     place = choose_device(device)

@@ -9,10 +9,10 @@ from typing import Literal, TypedDict
 import numpy as np
 
 from gpt2tui.checkpoints.state import TrainerState
+from gpt2tui.model.device import DTYPES
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.events import Evaluated
-from gpt2tui.training.device import DTYPES
 from gpt2tui.training.evaluation import ESTIMATE_ABOVE, Evaluation
 from gpt2tui.training.judge import Judge
 

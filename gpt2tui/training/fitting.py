@@ -9,8 +9,8 @@ from collections.abc import Generator
 import torch
 
 from gpt2tui.errors import OutOfMemoryError
+from gpt2tui.model.device import is_out_of_memory
 from gpt2tui.runs.events import Notice
-from gpt2tui.training.device import is_out_of_memory
 from gpt2tui.training.learner import Learner
 from gpt2tui.training.sampler import first_line
 from gpt2tui.training.update import Outcome, TornUpdateError

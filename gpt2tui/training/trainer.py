@@ -16,6 +16,7 @@ from gpt2tui.checkpoints.folder import Checkpoint, CheckpointFolder
 from gpt2tui.checkpoints.state import TrainerState
 from gpt2tui.checkpoints.tensors import NotFiniteError
 from gpt2tui.errors import DivergedError, OutOfMemoryError
+from gpt2tui.model.device import is_out_of_memory
 from gpt2tui.runs import commands, events
 from gpt2tui.runs.commands import AnyCommand
 from gpt2tui.runs.config import RunConfig
@@ -23,7 +24,6 @@ from gpt2tui.runs.estimate import estimate
 from gpt2tui.runs.events import AnyEvent, Notice, Phase, PhaseChanged
 from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.training.controls import Controls, Rhythm
-from gpt2tui.training.device import is_out_of_memory
 from gpt2tui.training.examiner import Examiner
 from gpt2tui.training.fitting import fitting_update
 from gpt2tui.training.learner import Learner, first_micro_batch

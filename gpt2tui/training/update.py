@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from gpt2tui.errors import OutOfMemoryError
+from gpt2tui.model.device import is_out_of_memory
 from gpt2tui.model.transformer import GPT2
-from gpt2tui.training.device import is_out_of_memory
 from gpt2tui.training.loss import IGNORED, summed_cross_entropy
 from gpt2tui.training.optimizers import Optimizers
 

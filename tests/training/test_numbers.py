@@ -11,10 +11,10 @@ import torch
 
 from gpt2tui.checkpoints.folder import CheckpointFolder
 from gpt2tui.errors import UsageError
+from gpt2tui.model.device import choose_device, choose_dtype
 from gpt2tui.runs.commands import Set
 from gpt2tui.runs.config import Every, Limits
 from gpt2tui.runs.events import PhaseChanged, RunFinished, RunStarted, Step
-from gpt2tui.training.device import choose_device, choose_dtype
 from gpt2tui.training.session import train
 from tests.training.small import (
     VOCABULARY,
