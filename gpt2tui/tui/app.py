@@ -1,0 +1,136 @@
+"""The app: three screens, the run that is followed, and what holds on all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import work
+from textual.app import App, SystemCommand
+from textual.binding import Binding
+from textual.screen import Screen
+
+from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.runs.follower import Follower
+from gpt2tui.runs.run import Run
+from gpt2tui.runs.store import RunStore
+from gpt2tui.tui.glyphs import ASCII, UNICODE
+from gpt2tui.tui.options import AppOptions
+
+if TYPE_CHECKING:
+    from textual.driver import Driver
+
+POLL_SECONDS = 0.03
+"""How often the journal of the followed run is looked at: events are on the screen within 100 ms."""
+
+_LOOK_SECONDS = 0.5
+
+
+def _train_screen() -> Screen[None]:
+    from gpt2tui.tui.screens.train import TrainScreen
+
+    return TrainScreen()
+
+
+def _generate_screen() -> Screen[None]:
+    from gpt2tui.tui.screens.generate import GenerateScreen
+
+    return GenerateScreen()
+
+
+def _runs_screen() -> Screen[None]:
+    from gpt2tui.tui.screens.runs import RunsScreen
+
+    return RunsScreen()
+
+
+class Gpt2TuiApp(App[None]):
+    """Shows and steers what other processes do.
+
+    ``follower`` is the run on the Train screen; screens that show it have a method ``take_events``, called with
+    the new events (none where only the run's being alive changed), and ``change_run``, called when another run
+    is followed.
+    """
+
+    TITLE = "gpt2tui"
+    CSS_PATH: ClassVar[list[str]] = ["styles/app.tcss"]
+    MODES: ClassVar[dict[str, Callable[[], Screen[None]]]] = {
+        "train": _train_screen,
+        "generate": _generate_screen,
+        "runs": _runs_screen,
+    }
+    BINDINGS: ClassVar = [
+        Binding("1,f1", "switch_mode('train')", "Train", id="app.train", tooltip="Start and watch a training"),
+        Binding("2,f2", "switch_mode('generate')", "Generate", id="app.generate", tooltip="Talk to a model"),
+        Binding("3,f3", "switch_mode('runs')", "Runs", id="app.runs", tooltip="All runs: compare, rename, delete"),
+        Binding("question_mark", "help", "Help", id="app.help", key_display="?", tooltip="The keys of this screen"),
+        Binding("q", "leave", "Leave", id="app.leave", tooltip="Leave the app; trainings go on"),
+    ]
+
+    def __init__(self, options: AppOptions, driver_class: type[Driver] | None = None) -> None:
+        super().__init__(driver_class=driver_class)
+        self.options = options
+        self.store = RunStore(options.paths.runs)
+        self.glyphs = ASCII if options.is_ascii else UNICODE
+        self.follower: Follower | None = None
+        self.set_class(options.is_ascii, "-ascii")
+        if not options.has_animation:
+            self.animation_level = "none"
+
+    def on_mount(self) -> None:
+        self.switch_mode(self.options.screen)
+        self.set_interval(POLL_SECONDS, self._poll)
+        self.set_interval(_LOOK_SECONDS, self._look)
+        if self.options.run:
+            self.follow(Run(self.options.run))
+        elif runs := self.store.all():
+            self.follow(next((run for run in runs if run.is_alive()), runs[0]))
+
+    # The followed run
+
+    def follow(self, run: Run) -> None:
+        """Show another run on the Train screen."""
+        try:
+            follower = Follower(run)
+        except Gpt2TuiError as error:
+            self.notify(str(error), severity="error", markup=False)
+            return
+        follower.open()
+        self.follower = follower
+        self._tell("change_run")
+        if not follower.is_caught_up:
+            self._catch_up(follower)
+
+    @work(thread=True)
+    def _catch_up(self, follower: Follower) -> None:
+        follower.catch_up()
+        self.call_from_thread(self._tell, "change_run")
+
+    def _poll(self) -> None:
+        if self.follower and (events := self.follower.poll()):
+            self._tell("take_events", events)
+
+    def _look(self) -> None:
+        if self.follower and self.follower.look():
+            self._tell("take_events", [])
+
+    def _tell(self, method: str, *arguments: object) -> None:
+        for stack in self._screen_stacks.values():
+            for screen in stack:
+                if told := getattr(screen, method, None):
+                    told(*arguments)
+
+    # On all screens
+
+    def action_leave(self) -> None:
+        """Leave; trainings are processes of their own and go on."""
+        self.exit()
+
+    def now(self) -> float:
+        """The time, in seconds since the epoch; tests fix it."""
+        return time.time()
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """None of Textual's own: the palette's entries come from the live bindings."""
+        return ()

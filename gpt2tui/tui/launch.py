@@ -1,0 +1,20 @@
+"""Opens the app on this terminal and says, when it is left, what goes on without it."""
+
+from __future__ import annotations
+
+import os
+
+from gpt2tui.tui.options import AppOptions
+
+
+def open_app(options: AppOptions) -> int:
+    """Run the app to its end; the exit code."""
+    # Textual reads both when it is imported: frames a second, and how long a lone esc may be the start of a sequence.
+    os.environ.setdefault("TEXTUAL_FPS", "120")
+    os.environ.setdefault("ESCDELAY", "25")
+
+    from gpt2tui.tui.app import Gpt2TuiApp
+
+    app = Gpt2TuiApp(options)
+    app.run(mouse=options.has_mouse)
+    return app.return_code or 0
