@@ -21,9 +21,6 @@ if TYPE_CHECKING:
     from gpt2tui.generation.text import Piece
     from gpt2tui.model.transformer import GPT2
 
-_MOST_THREADS = 8
-"""One token at a time is a matter of memory bandwidth, to which more cores than these do not add."""
-
 
 class Voice:
     """A loaded model and how it is to speak.
@@ -122,13 +119,11 @@ def load_voice(
     import torch
 
     from gpt2tui.corpus.bpe import Tokenizer
-    from gpt2tui.generation.loading import load_model
-    from gpt2tui.model.device import DTYPES, choose_device, choose_dtype
+    from gpt2tui.generation.loading import MOST_THREADS, choose_place, load_model
+    from gpt2tui.model.device import DTYPES
 
-    torch.set_num_threads(min(torch.get_num_threads(), _MOST_THREADS))
-    place = choose_device(device)
-    # On a CPU the weights are used as they lie in the file, without a copy.
-    format_name = "float32" if dtype == "auto" and place == "cpu" else choose_dtype(dtype, place)[0]
+    torch.set_num_threads(min(torch.get_num_threads(), MOST_THREADS))
+    place, format_name = choose_place(device, dtype)
     narrate(f"run {chosen.id}, checkpoint {found.name}, {place} {format_name}")
     model = load_model(config, found, device=place, dtype=DTYPES[format_name])
     return Voice(

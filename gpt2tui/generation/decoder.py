@@ -12,13 +12,15 @@ class TextDecoder:
     """Decodes the tokens of one sample as they come.
 
     A token may end inside a character, and a text inside a stop string: both are held back until they are
-    decided. The stop string that is complete first ends the text; it is not part of it.
+    decided. The stop string that is complete first ends the text; it is not part of it. A character that the
+    tokens ``after`` which the sample comes have begun is whole when it comes.
     """
 
-    def __init__(self, tokenizer: Tokenizer, stop: Sequence[str] = ()) -> None:
+    def __init__(self, tokenizer: Tokenizer, stop: Sequence[str] = (), *, after: Sequence[int] = ()) -> None:
         self._tokenizer = tokenizer
         self._stop = stop
         self._characters = codecs.getincrementaldecoder("utf-8")(errors="replace")
+        self._characters.decode(tokenizer.decode_bytes(after))
         self._held = ""
         self.has_stopped = False
 

@@ -19,8 +19,11 @@ class Drawing:
     """Draws for several samples, each from a generator of its own.
 
     Sample ``i`` under seed ``s`` is what sample 0 is under seed ``s + i``, whatever is drawn beside it. The
-    generators are the CPU's, so that a seed means the same numbers on every device.
+    generators are the CPU's, so that a seed means the same numbers on every device. ``last`` is what the last
+    draw was from: float64 probabilities and ids, both (rows, candidates) on the CPU.
     """
+
+    last: tuple[Tensor, Tensor]
 
     def __init__(self, settings: SamplingSettings, prompt_ids: Sequence[int], *, samples: int) -> None:
         self._settings = settings
@@ -43,8 +46,9 @@ class Drawing:
         scores = penalised(logits.float(), self._seen_rows(logits, samples), self._settings.repetition_penalty)
         if self._settings.temperature == 0:
             drawn = scores.argmax(dim=1).cpu()  # (rows,)
+            self.last = torch.ones(len(drawn), 1, dtype=torch.float64), drawn[:, None]
         else:
-            probabilities, ids = candidates(scores, self._settings)
+            probabilities, ids = self.last = candidates(scores, self._settings)
             drawn = ids.gather(1, self._choices(probabilities, samples))[:, 0]  # (rows,)
         if self._seen is not None:
             self._seen[list(samples), drawn.to(self._seen.device)] = True

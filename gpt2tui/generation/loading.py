@@ -7,8 +7,22 @@ import torch
 from gpt2tui.checkpoints.folder import Checkpoint
 from gpt2tui.checkpoints.tensors import read_model
 from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.model.device import choose_device, choose_dtype
 from gpt2tui.model.transformer import GPT2
-from gpt2tui.runs.config import RunConfig
+from gpt2tui.runs.config import Device, Dtype, RunConfig
+
+MOST_THREADS = 8
+"""One token at a time is a matter of memory bandwidth, to which more cores than these do not add."""
+
+
+def choose_place(device: str, dtype: str) -> tuple[Device, Dtype]:
+    """Where to generate and in which number format. On a CPU ``auto`` is that of the file, which needs no copy.
+
+    Raises:
+        UsageError: no such device or dtype here.
+    """
+    place = choose_device(device)
+    return place, "float32" if dtype == "auto" and place == "cpu" else choose_dtype(dtype, place)[0]
 
 
 def load_model(config: RunConfig, checkpoint: Checkpoint, *, device: str, dtype: torch.dtype) -> GPT2:

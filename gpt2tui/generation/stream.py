@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
+from torch import Tensor
 
 from gpt2tui.corpus.bpe import END_OF_TEXT
 from gpt2tui.generation.drawing import Drawing
@@ -26,6 +27,18 @@ class Draw(NamedTuple):
     log_probability: float
 
 
+class Odds(NamedTuple):
+    """Both distributions of one sample's next token, on the CPU.
+
+    ``plain`` (vocabulary,) holds natural logarithms of what the model itself gave. ``probabilities`` and ``ids``
+    (candidates,) are what was drawn from; 0 excludes.
+    """
+
+    plain: Tensor
+    probabilities: Tensor
+    ids: Tensor
+
+
 def stream(
     model: GPT2,
     prompt_ids: Sequence[int],
@@ -35,13 +48,14 @@ def stream(
     samples: int = 1,
     use_cache: bool = True,
     has_ended: Callable[[int], bool] = lambda sample: False,
+    look: Callable[[int, Odds], None] | None = None,
 ) -> Iterator[Draw]:
     """Tokens that follow the prompt, as they are drawn: one of each sample, then the next of each.
 
     ``context`` is how many tokens the model looks at (the block size it was trained with); an empty prompt
     begins with ``<|endoftext|>``. A sample ends with ``<|endoftext|>``, at ``max_new_tokens``, or when
-    ``has_ended`` says so of it after its token was taken. The model should be in eval mode; torch's global
-    generators are left alone.
+    ``has_ended`` says so of it after its token was taken. ``look`` is shown what each token is drawn from, right
+    before the token comes. The model should be in eval mode; torch's global generators are left alone.
 
     Raises:
         Gpt2TuiError: the model's scores are not finite.
@@ -56,10 +70,14 @@ def stream(
             window.append(following)
         logits = window.logits()[living].float()  # (living, vocabulary)
         drawn = drawing.draw(logits, living)  # (living,)
-        plain = logits.log_softmax(dim=1).cpu().gather(1, drawn[:, None])[:, 0]  # (living,)
+        plain = logits.log_softmax(dim=1).cpu()  # (living, vocabulary)
+        own = plain.gather(1, drawn[:, None])[:, 0]  # (living,)
         following = torch.full((samples,), END_OF_TEXT)
         following[living] = drawn
-        yield from map(Draw, living, drawn.tolist(), plain.tolist())
+        for row, draw in enumerate(map(Draw, living, drawn.tolist(), own.tolist())):
+            if look is not None:
+                look(draw.sample, Odds(plain[row], *(part[row] for part in drawing.last)))
+            yield draw
         living = [
             sample
             for sample, token in zip(living, drawn.tolist(), strict=True)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 from gpt2tui.corpus.bpe import END_OF_TEXT, Tokenizer
 from gpt2tui.generation.decoder import TextDecoder
-from gpt2tui.generation.stream import stream
+from gpt2tui.generation.stream import Odds, stream
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.sampling import SamplingSettings
 
@@ -44,15 +44,36 @@ def generate_text(
     Raises:
         Gpt2TuiError: the model's scores are not finite.
     """
-    decoders = [TextDecoder(tokenizer, settings.stop) for _ in range(samples)]
+    return continue_tokens(model, tokenizer, tokenizer.encode(prompt), settings, context=context, samples=samples)
+
+
+def continue_tokens(
+    model: GPT2,
+    tokenizer: Tokenizer,
+    prompt_ids: Sequence[int],
+    settings: SamplingSettings,
+    *,
+    context: int,
+    samples: int = 1,
+    look: Callable[[int, Odds], None] | None = None,
+) -> Iterator[Piece]:
+    """What follows these tokens, as :func:`generate_text`; a character that they begin is in the text.
+
+    ``look`` is shown what each token is drawn from, right before its piece comes.
+
+    Raises:
+        Gpt2TuiError: the model's scores are not finite.
+    """
+    decoders = [TextDecoder(tokenizer, settings.stop, after=prompt_ids) for _ in range(samples)]
     lengths = [0] * samples
     draws = stream(
         model,
-        tokenizer.encode(prompt),
+        prompt_ids,
         settings,
         context=context,
         samples=samples,
         has_ended=lambda sample: decoders[sample].has_stopped,
+        look=look,
     )
     for draw in draws:
         decoder = decoders[draw.sample]
