@@ -16,6 +16,7 @@ from gpt2tui.cli.corpora import corpora_app
 from gpt2tui.cli.doctor import doctor
 from gpt2tui.cli.evaluate import evaluate
 from gpt2tui.cli.info import info
+from gpt2tui.cli.opening import Appearance, Ascii, NoAnimation, NoMouse, Plain, Theme, has_terminal, open_app_and_exit
 from gpt2tui.cli.output import abandon, narrate
 from gpt2tui.cli.paths import paths
 from gpt2tui.cli.resume import resume
@@ -24,13 +25,8 @@ from gpt2tui.cli.sample import sample
 from gpt2tui.cli.settings_file import load_defaults
 from gpt2tui.cli.train import train
 from gpt2tui.cli.watch import watch
-from gpt2tui.errors import Gpt2TuiError, UsageError
+from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.paths import Paths
-
-NO_APP = (
-    "the app is not part of this version; train with: gpt2tui train --headless, "
-    "look with: gpt2tui watch --once, talk with: gpt2tui sample"
-)
 
 
 class _Root(Group):
@@ -103,15 +99,24 @@ def root(
         ),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    theme: Theme = None,
+    ascii: Ascii = False,
+    no_mouse: NoMouse = False,
+    no_animation: NoAnimation = False,
+    plain: Plain = False,
 ) -> None:
-    """Train a GPT-2 on your own text, in your terminal, and talk to it."""
+    """Train a GPT-2 on your own text, in your terminal, and talk to it. Without a command: the app."""
     ctx.meta["debug"] = debug
+    ctx.meta["config"] = config
+    ctx.meta["appearance"] = Appearance(
+        theme=theme, ascii=ascii, no_mouse=no_mouse, no_animation=no_animation, plain=plain
+    )
     file = config or Paths.from_environment().config_file
     if config or file.is_file():
         ctx.default_map = load_defaults(file, ctx.command)
     if ctx.invoked_subcommand is None:
-        if sys.stdin.isatty() and sys.stdout.isatty():
-            raise UsageError(NO_APP)
+        if has_terminal() or plain:
+            open_app_and_exit(ctx)
         typer.echo(ctx.get_help())
         raise typer.Exit(2)
 

@@ -19,6 +19,7 @@ class Command(TyperCommand):
             if parameter.param_type_name == "option":
                 longest = max(parameter.opts, key=len)
                 parameter.envvar = f"{ctx.auto_envvar_prefix}{longest.replace('-', '_').removeprefix('_').upper()}"
+        ctx.meta["arguments"] = tuple(args)
         return super().parse_args(ctx, args)
 
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, TypeVar
 
 import msgspec
 
-from gpt2tui.cli.parsing import parse_every, parse_seconds
 from gpt2tui.errors import CorpusError, Gpt2TuiError, UsageError
 from gpt2tui.runs.config import SMALLEST_BLOCK, CorpusRecord, Every, Limits, RunConfig
 from gpt2tui.runs.model_config import PRESETS, ModelConfig
 from gpt2tui.runs.recipe import Recipe, load_recipe
+from gpt2tui.runs.spans import parse_every, parse_seconds
 
 if TYPE_CHECKING:
     from gpt2tui.corpus.tokens import Corpus

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated
 
 import typer
 
-from gpt2tui.cli.parsing import parse_seconds
+from gpt2tui.cli.opening import has_terminal, open_app_and_exit
 from gpt2tui.cli.process import tune_process
 from gpt2tui.cli.run_argument import RunReference, find_run
-from gpt2tui.cli.train import HEADLESS_ONLY, wants_no_target
+from gpt2tui.cli.train import Worker, wants_no_target
 from gpt2tui.cli.training_console import Style, follow_training
+from gpt2tui.cli.worker import moving_in
 from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.runs.commands import Set
+from gpt2tui.runs.spans import parse_seconds
 from gpt2tui.runs.view import RunView
 
 
@@ -35,11 +36,12 @@ def resume(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Print every event as a JSON line.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    worker: Worker = False,
 ) -> None:
     """Go on with RUN from its last good checkpoint, exactly as if it had not been interrupted."""
-    ctx.meta["debug"] = debug or ctx.meta.get("debug", False)
-    if not headless and sys.stdin.isatty() and sys.stdout.isatty():
-        raise UsageError(HEADLESS_ONLY)
+    ctx.meta["debug"] = debug or worker or ctx.meta.get("debug", False)
+    if not (headless or as_json or as_jsonl) and has_terminal():
+        open_app_and_exit(ctx, start=("resume", *ctx.meta["arguments"]))
     no_target = wants_no_target(ctx)
     given = {
         "target_loss": None if no_target else target_loss,
@@ -66,4 +68,5 @@ def resume(
     from gpt2tui.training.session import train
 
     style = Style.of(quiet=quiet, as_json=as_json, as_jsonl=as_jsonl)
-    raise typer.Exit(follow_training(found, train(found, resume=True, changes=changes), style))
+    events = train(found, resume=True, changes=changes)
+    raise typer.Exit(follow_training(found, moving_in(found, events) if worker else events, style))

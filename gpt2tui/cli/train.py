@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Annotated, Any
 
 import msgspec
 import typer
 
+from gpt2tui.cli.opening import has_terminal, open_app_and_exit
 from gpt2tui.cli.output import narrate, print_json, put
 from gpt2tui.cli.plan import Draft, TrainOptions
 from gpt2tui.cli.process import tune_process
 from gpt2tui.cli.run_argument import find_run
 from gpt2tui.cli.training_console import Style, follow_training
+from gpt2tui.cli.worker import moving_in
 from gpt2tui.errors import UsageError
 from gpt2tui.runs.config import TARGET_LOSS, RunConfig
 from gpt2tui.runs.estimate import estimate
 from gpt2tui.runs.paths import Paths
 from gpt2tui.text import one_line
 
-HEADLESS_ONLY = "the app is not part of this version; add --headless"
+Worker = Annotated[
+    bool, typer.Option("--worker", hidden=True, help="Announce the run on stdout, then write to its worker.log.")
+]
 
 
 def use_settings(ctx: typer.Context, file: Path | None) -> Path | None:
@@ -112,6 +115,7 @@ def train(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object at the end.")] = False,
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="Print every event as a JSON line.")] = False,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks.")] = False,
+    worker: Worker = False,
     config: Annotated[
         Path | None,
         typer.Option(
@@ -125,9 +129,9 @@ def train(
     5 diverged, 6 out of memory, 128 + n on signal n. In all of them the run can be resumed from its last checkpoint.
     """
     given = locals() | {"no_target": wants_no_target(ctx)}
-    ctx.meta["debug"] = debug or ctx.meta.get("debug", False)
-    if not (headless or dry_run) and sys.stdin.isatty() and sys.stdout.isatty():
-        raise UsageError(HEADLESS_ONLY)
+    ctx.meta["debug"] = debug or worker or ctx.meta.get("debug", False)
+    if not (headless or dry_run or as_json or as_jsonl) and has_terminal():
+        open_app_and_exit(ctx, start=("train", *ctx.meta["arguments"]))
     options = TrainOptions(**{field: given[field] for field in TrainOptions.__struct_fields__})
     tune_process()
     style = Style.of(quiet=quiet, as_json=as_json, as_jsonl=as_jsonl)
@@ -147,7 +151,7 @@ def train(
     run = RunStore(runs).create(drafted, path)
     said = [Notice(level="info", text=line) for line in notices]
     events = train(run, first_weights=weights, notices=said)
-    raise typer.Exit(follow_training(run, events, style))
+    raise typer.Exit(follow_training(run, moving_in(run, events) if worker else events, style))
 
 
 def _prepare(

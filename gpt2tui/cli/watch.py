@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from gpt2tui.cli.opening import Appearance, Ascii, NoAnimation, NoMouse, Plain, Theme, has_terminal, open_app_and_exit
 from gpt2tui.cli.run_argument import RunReference, find_run
 from gpt2tui.errors import UsageError
 
@@ -13,15 +14,22 @@ _LOG_LINES = 8
 
 
 def watch(
+    ctx: typer.Context,
     run: RunReference = "latest",
     once: Annotated[bool, typer.Option("--once", help="Print one frame and exit.")] = False,
+    theme: Theme = None,
+    ascii: Ascii = False,
+    no_mouse: NoMouse = False,
+    no_animation: NoAnimation = False,
+    plain: Plain = False,
 ) -> None:
-    """Look at a running or finished run; --once prints one frame."""
+    """Open the app on a running or finished run; --once prints one frame."""
     if not once:
-        raise UsageError(
-            "the app is not part of this version; see: gpt2tui watch --once, gpt2tui runs follow; "
-            "train with: gpt2tui train --headless"
-        )
+        if not (has_terminal() or plain):
+            raise UsageError("watch needs a terminal; without one: gpt2tui watch --once, or gpt2tui runs follow")
+        typed = Appearance(theme=theme, ascii=ascii, no_mouse=no_mouse, no_animation=no_animation, plain=plain)
+        ctx.meta["appearance"] = typed.over(ctx.meta.get("appearance", Appearance()))
+        open_app_and_exit(ctx, run=find_run(run))
     import time
 
     from gpt2tui.cli.frame import frame

@@ -26,11 +26,12 @@ def event_line(event: AnyEvent) -> str | None:
     """What happened, on one line of ASCII but for what a text or a name holds, with the time of day; None for
     readings of the device, which are not news.
     """
-    words = _words(event)
+    words = event_words(event)
     return words and f"{time.strftime('%H:%M:%S', time.localtime(event.time))} {words}"
 
 
-def _words(event: AnyEvent) -> str | None:
+def event_words(event: AnyEvent) -> str | None:
+    """The same without the time."""
     match event:
         case Step():
             return (

@@ -45,6 +45,7 @@ class RunView:
     def __init__(self, config: RunConfig) -> None:
         self.config = config
         self.limits = config.limits
+        self.peak_learning_rate = config.recipe.learning_rate
         self.started: RunStarted | None = None
         self.finished: RunFinished | None = None
         self.phase: Phase = "starting"
@@ -100,7 +101,7 @@ class RunView:
                 case Notice():
                     self.notices.append(event)
                 case SettingChanged(name="learning_rate"):
-                    pass
+                    self.peak_learning_rate = event.value or self.config.recipe.learning_rate
                 case SettingChanged():
                     self.limits = msgspec.structs.replace(self.limits, **{event.name: event.value})
                 case Rewound():

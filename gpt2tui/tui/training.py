@@ -6,7 +6,9 @@ import asyncio
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,19 +23,41 @@ _US = (sys.executable, "-m", "gpt2tui")
 class Announcement(msgspec.Struct, frozen=True):
     """The one line that a training process writes before its output goes to ``worker.log``."""
 
-    run: Path
+    run: str
 
 
 async def start_training(words: Sequence[str], environment: dict[str, str] | None = None) -> Run:
     """Start ``gpt2tui train …`` or ``resume …`` as a process of its own session, and return its run.
 
-    It needs neither this process nor its terminal. Cancelling the wait leaves it alone.
+    It needs neither this process nor its terminal. Cancelling the wait leaves it alone, and so does the end of this
+    process, which need not wait for it.
 
     Raises:
         Gpt2TuiError: it ended before it had a run; the message is its own last line.
     """
     process = _start(words, environment)
-    return await asyncio.to_thread(_announced, process)
+    loop = asyncio.get_running_loop()
+    announced: asyncio.Future[Run] = loop.create_future()
+
+    def tell(run: Run | None, error: Gpt2TuiError | None) -> None:
+        if announced.done():
+            return
+        if error:
+            announced.set_exception(error)
+        elif run:
+            announced.set_result(run)
+
+    def wait() -> None:
+        run, error = None, None
+        try:
+            run = _announced(process)
+        except Gpt2TuiError as found:
+            error = found
+        with suppress(RuntimeError):  # the app was left meanwhile
+            loop.call_soon_threadsafe(tell, run, error)
+
+    threading.Thread(target=wait, daemon=True).start()
+    return await announced
 
 
 def _start(words: Sequence[str], environment: dict[str, str] | None) -> subprocess.Popen[bytes]:
@@ -56,7 +80,7 @@ def _announced(process: subprocess.Popen[bytes]) -> Run:
         said = b"" if line else process.stderr.read()
     if line:
         _trainings.append(process)
-        return Run(msgspec.json.decode(line, type=Announcement).run)
+        return Run(Path(msgspec.json.decode(line, type=Announcement).run))
     code = process.wait()
     raise Gpt2TuiError(_last_line(said) or f"the training process ended with code {code} and said nothing")
 

@@ -1,4 +1,4 @@
-"""Words of the command line that stand for times and rhythms."""
+"""Times and rhythms as people type them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,109 @@
+"""The layer on which target, limits and learning rate of a living run are changed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import ClassVar, NamedTuple
+
+from textual import on
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Horizontal, Vertical
+from textual.screen import ModalScreen
+from textual.widgets import Input, Label, Static
+
+from gpt2tui.errors import UsageError
+from gpt2tui.runs.commands import Set, Setting
+from gpt2tui.runs.spans import parse_seconds
+from gpt2tui.runs.view import RunView
+
+
+class _Field(NamedTuple):
+    name: Setting
+    label: str
+    hint: str
+    read: Callable[[str], float]
+    is_whole: bool = False
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text.replace(",", ""))
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise UsageError("a number that is not negative")
+    return value
+
+
+def _rate(text: str) -> float:
+    if (value := _number(text)) <= 0:
+        raise UsageError("a number above 0")
+    return value
+
+
+_FIELDS = (
+    _Field("target_loss", "target loss", "the run ends when the corpus loss is below it; empty is none", _number),
+    _Field("learning_rate", "learning rate", "the peak that the schedule is scaled to", _rate),
+    _Field("max_steps", "steps at most", "in all; empty is no limit", _number, is_whole=True),
+    _Field("max_seconds", "time at most", "such as 30m or 2h, since the session began; empty is no limit", parse_seconds),
+    _Field("max_tokens", "tokens at most", "in all; empty is no limit", _number, is_whole=True),
+)
+
+
+class ChangeSettings(ModalScreen[list[Set] | None]):
+    """Returns the changes, one command each; None where the layer was closed."""
+
+    BINDINGS: ClassVar = [
+        Binding("escape", "dismiss(None)", "Close", id="settings.close"),
+        Binding("ctrl+s", "apply", "Apply", id="settings.apply"),
+    ]
+
+    def __init__(self, view: RunView) -> None:
+        super().__init__(classes="question")
+        limits = view.limits
+        rate = view.peak_learning_rate
+        self._before = {
+            "target_loss": "" if limits.target_loss is None else f"{limits.target_loss:g}",
+            "learning_rate": f"{rate:g}",
+            "max_steps": "" if limits.max_steps is None else str(limits.max_steps),
+            "max_seconds": "" if limits.max_seconds is None else f"{limits.max_seconds:g}s",
+            "max_tokens": "" if limits.max_tokens is None else str(limits.max_tokens),
+        }
+
+    def compose(self) -> ComposeResult:
+        with Vertical():
+            yield Label("Change the run while it goes on", classes="title")
+            for field in _FIELDS:
+                with Horizontal(classes="field"):
+                    yield Label(field.label)
+                    entry = Input(self._before[field.name], id=field.name, compact=True, select_on_focus=False)
+                    entry.tooltip = field.hint
+                    yield entry
+                yield Static("", id=f"problem-{field.name}", classes="problem", markup=False)
+            yield Static("enter applies, esc goes back", classes="hint")
+
+    @on(Input.Submitted)
+    def action_apply(self) -> None:
+        """Return what was changed, unless a field is wrong."""
+        changes: list[Set] = []
+        is_right = True
+        for field in _FIELDS:
+            text = self.query_one(f"#{field.name}", Input).value.strip()
+            problem = ""
+            if text != self._before[field.name]:
+                try:
+                    changes.append(Set(name=field.name, value=_value(field, text)))
+                except UsageError as error:
+                    problem, is_right = f"{field.label}: {error}", False
+            self.query_one(f"#problem-{field.name}", Static).update(problem)
+        if is_right:
+            self.dismiss(changes)
+
+
+def _value(field: _Field, text: str) -> float | None:
+    if not text and field.name != "learning_rate":
+        return None
+    value = field.read(text)
+    return int(value) if field.is_whole else value
