@@ -9,7 +9,7 @@ child leaves when its stdin is closed.
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
 import msgspec
 
@@ -20,6 +20,8 @@ Finish = Literal["length", "end_of_text", "stop", "stopped"]
 
 Stage = Literal["libraries", "device", "weights", "tokenizer", "first_token"]
 """What loading is at, in this order."""
+
+_SHARES: dict[Stage, float] = {"libraries": 0.0, "device": 0.5, "weights": 0.55, "tokenizer": 0.6, "first_token": 0.7}
 
 FailureKind = Literal["usage", "failed", "out_of_memory", "stopped", "unexpected"]
 """``stopped`` is a loading that a :class:`Stop` ended; after ``unexpected`` the log has the details."""
@@ -77,6 +79,11 @@ class Loading(Reply, tag="loading", frozen=True):
 
     stage: Stage
     share: float
+
+    @classmethod
+    def at(cls, request: int, stage: Stage) -> Self:
+        """A loading that has come to this stage."""
+        return cls(id=request, stage=stage, share=_SHARES[stage])
 
 
 class Loaded(Reply, tag="loaded", frozen=True):
