@@ -16,6 +16,7 @@ from gpt2tui.cli.runs_list import list_runs
 from gpt2tui.cli.runs_plot import plot
 from gpt2tui.cli.runs_show import show
 from gpt2tui.errors import Gpt2TuiError, UsageError
+from gpt2tui.runs.naming import called, checked_name
 from gpt2tui.text import byte_size, one_line
 
 runs_app = typer.Typer(cls=Group, help="List, inspect, compare, plot, steer, rename and delete runs.")
@@ -38,13 +39,10 @@ def rename(
     import msgspec
 
     found = find_run(run)
-    if not name.strip():
-        raise UsageError("a name must not be empty")
-    if any(not character.isprintable() for character in name):
-        raise UsageError(f"a name must not hold control characters: {one_line(name)}")
+    after = checked_name(name)
     before = found.name()
-    found.set_label(msgspec.structs.replace(found.label(), name=name.strip()))
-    typer.echo(f"{one_line(before)} is now called {name.strip()}", err=True)
+    found.set_label(msgspec.structs.replace(found.label(), name=after))
+    typer.echo(f"{one_line(before)} is now called {after}", err=True)
 
 
 def delete(
@@ -58,15 +56,15 @@ def delete(
             raise Gpt2TuiError(f"run {run.id} is being trained; stop it first: gpt2tui runs stop {run.id}")
     for run in found:
         size = byte_size(run.bytes())
-        called = run.id if run.name() == run.id else f"{one_line(run.name())} ({run.id})"
+        words = called(run.id, run.name())
         if not yes:
             if not (sys.stdin.isatty() and sys.stderr.isatty()):
-                raise UsageError(f"deleting {called}, {size}, needs --yes where nobody can be asked")
-            if not typer.confirm(f"Delete {called}, {size}?", err=True):
-                typer.echo(f"{called} is kept", err=True)
+                raise UsageError(f"deleting {words}, {size}, needs --yes where nobody can be asked")
+            if not typer.confirm(f"Delete {words}, {size}?", err=True):
+                typer.echo(f"{words} is kept", err=True)
                 continue
         store().delete(run)
-        typer.echo(f"deleted {called}, {size}", err=True)
+        typer.echo(f"deleted {words}, {size}", err=True)
 
 
 runs_app.command("list")(list_runs)

@@ -5,20 +5,16 @@ from __future__ import annotations
 import time
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from gpt2tui.cli.output import print_json, print_table
 from gpt2tui.cli.run_argument import AsJson, find_run
-from gpt2tui.cli.runs_show import field_text, flat
 from gpt2tui.errors import UsageError
+from gpt2tui.runs.comparison import compared, field_text, result_cells
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
 from gpt2tui.runs.words import state_words
-from gpt2tui.text import duration, loss_text, one_line
-
-_OF_THE_MOMENT = ("created", "host.", "versions.")
-"""Fields that differ between any two runs and decide nothing; shown with --all."""
+from gpt2tui.text import one_line
 
 
 def compare(
@@ -31,9 +27,7 @@ def compare(
     if len({run.folder for run in found}) < 2:
         raise UsageError("compare needs two different runs: gpt2tui runs compare RUN RUN")
     views = [RunView.of(run) for run in found]
-    configurations = [flat(msgspec.to_builtins(view.config)) for view in views]
-    names = list(dict.fromkeys(name for fields in configurations for name in fields))
-    shown = [name for name in names if everything or _is_different(name, configurations)]
+    shown = [field for field in compared([view.config for view in views]) if everything or field.is_different]
     if as_json:
         print_json(
             {
@@ -41,27 +35,20 @@ def compare(
                     {
                         "id": run.id,
                         "name": run.name(),
-                        "config": {name: fields.get(name) for name in shown},
+                        "config": {field.name: field.values[index] for field in shown},
                         "results": _results(run, view),
                     }
-                    for run, view, fields in zip(found, views, configurations, strict=True)
+                    for index, (run, view) in enumerate(zip(found, views, strict=True))
                 ]
             }
         )
         return
-    rows = [(name, *(field_text(fields.get(name)) for fields in configurations)) for name in shown]
+    rows = [(field.name, *map(field_text, field.values)) for field in shown]
     results = [_result_cells(run, view) for run, view in zip(found, views, strict=True)]
     rows += [(name, *(cells[name] for cells in results)) for name in results[0]]
     print_table(("", *(one_line(run.name()) for run in found)), rows)
     if not shown:
         typer.echo("the configurations are the same", err=True)
-
-
-def _is_different(name: str, configurations: list[dict[str, Any]]) -> bool:
-    if name.startswith(_OF_THE_MOMENT):
-        return False
-    values = [fields.get(name) for fields in configurations]
-    return any(value != values[0] for value in values[1:])
 
 
 def _results(run: Run, view: RunView) -> dict[str, Any]:
@@ -79,13 +66,5 @@ def _results(run: Run, view: RunView) -> dict[str, Any]:
 
 
 def _result_cells(run: Run, view: RunView) -> dict[str, str]:
-    results = _results(run, view)
-    return {
-        "state": state_words(view, results["state"]),
-        "step": f"{results['step']:,}",
-        "tokens": f"{results['tokens']:,}",
-        "passes": f"{results['passes']:,.2f}",
-        "time in training": duration(results["seconds"]),
-        "running loss": loss_text(results["running_loss"]),
-        "best corpus loss": loss_text(results["best_corpus_loss"]),
-    }
+    state = view.state(is_alive=run.is_alive(), now=time.time())
+    return result_cells(state_words(view, state), view.step, view.best_corpus_loss)

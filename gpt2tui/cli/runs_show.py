@@ -11,6 +11,7 @@ import typer
 from gpt2tui.cli.output import print_json, print_table, put
 from gpt2tui.cli.run_argument import AsJson, RunReference, find_run
 from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.runs.comparison import field_text, flat
 from gpt2tui.runs.files import tree_bytes
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
@@ -78,30 +79,6 @@ def checkpoint_rows(run: Run, *, hashes: bool) -> list[CheckpointRow]:
             )
         )
     return rows
-
-
-def flat(value: Any, prefix: str = "") -> dict[str, Any]:
-    """A configuration as dotted fields: ``recipe.schedule.unit``."""
-    if isinstance(value, dict) and value:
-        return {key: leaf for name, inner in value.items() for key, leaf in flat(inner, f"{prefix}{name}.").items()}
-    return {prefix.removesuffix("."): value}
-
-
-def field_text(value: Any) -> str:
-    """A field of a configuration for people."""
-    match value:
-        case None:
-            return "-"
-        case bool():
-            return "yes" if value else "no"
-        case int():
-            return f"{value:,}" if value >= 100_000 else str(value)
-        case list() | tuple():
-            return ", ".join(map(field_text, value)) or "-"
-        case dict():
-            return "-"
-        case _:
-            return one_line(str(value))
 
 
 def _facts(run: Run, view: RunView, checkpoints: list[CheckpointRow], now: float) -> dict[str, Any]:

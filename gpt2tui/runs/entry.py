@@ -1,0 +1,93 @@
+"""One run as a table of runs shows it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from gpt2tui.runs.config import RunConfig
+from gpt2tui.runs.events import Evaluated, Reason, RunFinished, RunStarted, Sampled, Step
+from gpt2tui.runs.run import Label, Run
+from gpt2tui.runs.view import RunView, State
+from gpt2tui.runs.words import REASONS
+
+EntryState = State | Literal["damaged", "reading"]
+
+
+class Entry(msgspec.Struct, frozen=True, kw_only=True):
+    """What is shown of a run. Losses in nats a token, times in seconds since the epoch, ``size`` in bytes.
+
+    ``state`` is ``reading`` until its journal was read, and ``damaged`` where that cannot be: ``problem`` says why.
+    ``size`` is None until it was measured.
+    """
+
+    run: Run
+    state: EntryState
+    label: Label = Label()
+    size: int | None = None
+    is_alive: bool = False
+    problem: str | None = None
+    config: RunConfig | None = None
+    created: float = 0.0
+    started: RunStarted | None = None
+    finished: RunFinished | None = None
+    step: Step | None = None
+    progress: float = 0.0
+    corpus_loss: Evaluated | None = None
+    best_corpus_loss: float | None = None
+    validation_loss: Evaluated | None = None
+    target_loss: float | None = None
+    sample: Sampled | None = None
+    seconds_left: float | None = None
+
+    @classmethod
+    def of(cls, run: Run, view: RunView, state: EntryState, *, is_alive: bool) -> Entry:
+        """What a view says of a run."""
+        forecast = view.forecast() if is_alive else None
+        return cls(
+            run=run,
+            state=state,
+            is_alive=is_alive,
+            config=view.config,
+            created=view.config.created,
+            started=view.started,
+            finished=view.finished,
+            step=view.step,
+            progress=view.progress(),
+            corpus_loss=view.corpus_loss,
+            best_corpus_loss=view.best_corpus_loss,
+            validation_loss=view.validation_loss,
+            target_loss=view.target_loss,
+            sample=view.sample,
+            seconds_left=forecast.seconds if forecast else None,
+        )
+
+    @property
+    def id(self) -> str:
+        return self.run.id
+
+    @property
+    def name(self) -> str:
+        """What people call it, as :meth:`Run.name` says."""
+        return self.label.name or (self.config.name if self.config else None) or self.run.id
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why it ended; None where it did not."""
+        return self.finished.reason if self.finished and self.state == "finished" else None
+
+    @property
+    def short_state(self) -> str:
+        """The state, or of a run that is finished the reason, in three words at most."""
+        return self.reason.replace("_", " ") if self.reason else self.state
+
+    @property
+    def state_words(self) -> str:
+        """The same in full."""
+        return REASONS[self.reason] if self.reason else self.state
+
+    @property
+    def steps(self) -> int:
+        """How many steps it made."""
+        return self.step.step if self.step else self.started.from_step if self.started else 0
