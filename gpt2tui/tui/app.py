@@ -17,6 +17,7 @@ from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.glyphs import ASCII, UNICODE
 from gpt2tui.tui.options import AppOptions
+from gpt2tui.tui.training import reap
 
 if TYPE_CHECKING:
     from textual.driver import Driver
@@ -61,11 +62,11 @@ class Gpt2TuiApp(App[None]):
         "runs": _runs_screen,
     }
     BINDINGS: ClassVar = [
-        Binding("1,f1", "switch_mode('train')", "Train", id="app.train", tooltip="Start and watch a training"),
-        Binding("2,f2", "switch_mode('generate')", "Generate", id="app.generate", tooltip="Talk to a model"),
-        Binding("3,f3", "switch_mode('runs')", "Runs", id="app.runs", tooltip="All runs: compare, rename, delete"),
+        Binding("1,f1", "switch_mode('train')", "Train", id="app.train", show=False, tooltip="Start and watch a training"),
+        Binding("2,f2", "switch_mode('generate')", "Generate", id="app.generate", show=False, tooltip="Talk to a model"),
+        Binding("3,f3", "switch_mode('runs')", "Runs", id="app.runs", show=False, tooltip="All runs: compare, rename, delete"),
         Binding("question_mark", "help", "Help", id="app.help", key_display="?", tooltip="The keys of this screen"),
-        Binding("q", "leave", "Leave", id="app.leave", tooltip="Leave the app; trainings go on"),
+        Binding("q", "leave", "Leave", id="app.leave", show=False, tooltip="Leave the app; trainings go on"),
     ]
 
     def __init__(self, options: AppOptions, driver_class: type[Driver] | None = None) -> None:
@@ -74,6 +75,8 @@ class Gpt2TuiApp(App[None]):
         self.store = RunStore(options.paths.runs)
         self.glyphs = ASCII if options.is_ascii else UNICODE
         self.follower: Follower | None = None
+        self.overlaid: Follower | None = None
+        self._start = options.start
         self.set_class(options.is_ascii, "-ascii")
         if not options.has_animation:
             self.animation_level = "none"
@@ -84,7 +87,7 @@ class Gpt2TuiApp(App[None]):
         self.set_interval(_LOOK_SECONDS, self._look)
         if self.options.run:
             self.follow(Run(self.options.run))
-        elif runs := self.store.all():
+        elif not self.options.start and (runs := self.store.all()):
             self.follow(next((run for run in runs if run.is_alive()), runs[0]))
 
     # The followed run
@@ -107,11 +110,27 @@ class Gpt2TuiApp(App[None]):
         follower.catch_up()
         self.call_from_thread(self._tell, "change_run")
 
+    def overlay(self, run: Run | None) -> None:
+        """Lay another run's curve over the followed one's, or take it away."""
+        self.overlaid = None
+        if run is not None:
+            try:
+                self.overlaid = Follower(run)
+            except Gpt2TuiError as error:
+                self.notify(str(error), severity="error", markup=False)
+        self._tell("change_run")
+
+    def take_start(self) -> tuple[str, ...]:
+        """The words of the training to start, given once."""
+        words, self._start = self._start, ()
+        return words
+
     def _poll(self) -> None:
         if self.follower and (events := self.follower.poll()):
             self._tell("take_events", events)
 
     def _look(self) -> None:
+        reap()
         if self.follower and self.follower.look():
             self._tell("take_events", [])
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 
 from gpt2tui.tui.options import AppOptions
 
@@ -15,6 +16,13 @@ def open_app(options: AppOptions) -> int:
 
     from gpt2tui.tui.app import Gpt2TuiApp
 
+    from gpt2tui.tui.farewell import farewell
+
     app = Gpt2TuiApp(options)
-    app.run(mouse=options.has_mouse)
+    try:
+        app.run(mouse=options.has_mouse)
+    finally:
+        with suppress(OSError):  # the terminal may be gone
+            for line in farewell(app.store, app.follower):
+                print(line)
     return app.return_code or 0

@@ -1,0 +1,108 @@
+"""What a person should know or do about a run, where its state asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+from textual.widgets import Static
+
+from gpt2tui.runs.events import Notice
+from gpt2tui.runs.view import RunView, State
+from gpt2tui.runs.words import REASONS
+from gpt2tui.text import duration, loss_text, one_line
+
+_LOG_LINES = 6
+
+
+class Banner(Static):
+    """Some lines above the footer; not there while all is well."""
+
+    def __init__(self) -> None:
+        super().__init__("", markup=False)
+
+    def show(self, view: RunView, state: State, *, now: float, log_tail: Sequence[str], waiting: str) -> None:
+        """The words for a state; nothing for one that needs none."""
+        content, kind = _words(view, state, now, log_tail)
+        if waiting and not content:
+            content, kind = Content(f"{waiting}, after the step under way"), "info"
+        self.display = bool(content)
+        self.set_classes(kind)
+        self.update(content)
+
+
+def _words(view: RunView, state: State, now: float, log_tail: Sequence[str]) -> tuple[Content, str]:
+    match state:
+        case "stalled":
+            silence = duration(now - view.last_event)
+            return _two(
+                f"No sign of life for {silence}, though its process holds the run.",
+                "A busy machine or a slow disk may be why. x stops it; worker.log has what it printed.",
+            ), "error"
+        case "crashed":
+            return _crash(log_tail), "error"
+        case "paused":
+            return _paused(view), "warning"
+        case "compiling":
+            return Content("Compiling the model for this device: the first step takes a while."), "info"
+        case "finished":
+            return _end(view, log_tail)
+        case "new":
+            return Content("It has not begun yet. R starts it."), "info"
+    return Content(""), ""
+
+
+def _two(first: str, second: str) -> Content:
+    return Content.assemble((first, "bold"), "\n", second)
+
+
+def _crash(log_tail: Sequence[str]) -> Content:
+    words = "Its process ended without a word: killed, out of memory, or the machine went down. "
+    tail = [line for line in log_tail if line.strip()][-_LOG_LINES:]
+    shown = "\n".join(f"  {one_line(line)}" for line in tail)
+    return Content.assemble(
+        (words, "bold"),
+        "R goes on from the last checkpoint.",
+        (f"\nworker.log ends with:\n{shown}" if tail else "\nworker.log is empty.", "$text-muted"),
+    )
+
+
+def _paused(view: RunView) -> Content:
+    warnings = [notice for notice in view.notices if notice.level == "error"]
+    if warnings and view.last_event - warnings[-1].time < 1:
+        return _two(f"Paused: {one_line(warnings[-1].text)}", "space goes on.")
+    return Content("Paused; the model stays loaded. s draws a sample, space goes on.")
+
+
+def _end(view: RunView, log_tail: Sequence[str]) -> tuple[Content, str]:
+    finished = view.finished
+    assert finished is not None
+    took = duration(finished.seconds)
+    loss = loss_text(finished.loss)
+    why = _last_error(view.notices)
+    match finished.reason:
+        case "target_reached":
+            return _two(
+                f"Below the target: corpus loss {loss} after {took}.",
+                "2 talks to it. g goes on past the target, n starts another run.",
+            ), "success"
+        case "limit":
+            return _two(f"Ended at its limit, loss {loss} after {took}.", "R goes on, with other limits."), "info"
+        case "stopped" | "interrupted":
+            return _two(f"{REASONS[finished.reason].capitalize()} and saved, loss {loss}.", "R goes on."), "info"
+        case "diverged":
+            return _two(
+                f"Diverged: {why or 'its losses were not finite, and going back did not help'}",
+                "Start anew with a lower learning rate (n), or go on from the last checkpoint (R).",
+            ), "error"
+        case "out_of_memory":
+            return _two(
+                f"Out of memory: {why or 'not even one sequence at a time fits'}",
+                "Try a smaller preset or block size (n), or free memory and go on (R).",
+            ), "error"
+    tail = [one_line(line) for line in log_tail if line.strip()][-_LOG_LINES:]
+    return _two(f"Failed: {why}", "\n".join(tail)), "error"
+
+
+def _last_error(notices: Sequence[Notice]) -> str:
+    return next((one_line(notice.text) for notice in reversed(notices) if notice.level == "error"), "")
