@@ -1,0 +1,117 @@
+"""What earlier runs tell of the time that a new one takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from gpt2tui.runs.pace import Pace, Plan, measured_pace, measured_paces, time_words
+from gpt2tui.runs.store import RunStore
+from tests.runs.synthetic import TINY, append, make_run, started, step, whole_story
+
+PLAY = Pace(
+    run="play",
+    parameters=7_000,
+    device="cpu",
+    recipe="fast",
+    tokens=7_183,
+    tokens_per_second=1_000.0,
+    reached_loss=0.0998,
+    seconds_to_target=300.0,
+)
+PLAN = Plan(parameters=7_000, device="cpu", recipe="fast", tokens=7_183, target_loss=0.099999)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> RunStore:
+    return RunStore(tmp_path / "runs")
+
+
+def test_a_finished_run_tells_its_rate_and_its_time_to_the_target(store: RunStore) -> None:
+    pace = measured_pace(make_run(store, whole_story(470), name="play"))
+    assert pace == Pace(
+        run="play",
+        parameters=TINY.parameters,
+        device="cpu",
+        recipe="reference",
+        tokens=2_001,
+        tokens_per_second=200.0,
+        reached_loss=pytest.approx(0.0909, abs=1e-4),
+        seconds_to_target=470.0,
+    )
+
+
+def test_the_rate_is_the_median_of_the_last_steps(store: RunStore) -> None:
+    steps = [step(number, tokens_per_second=1.0 if number < 60 else 500.0) for number in range(1, 101)]
+    pace = measured_pace(make_run(store, [started(), *steps]))
+    assert pace is not None
+    assert pace.tokens_per_second == 500.0
+    assert pace.seconds_to_target is None
+
+
+def test_a_run_that_was_resumed_after_its_target_tells_no_time_to_it(store: RunStore) -> None:
+    run = make_run(store, whole_story(470))
+    append(run, [started(470), step(471)])
+    pace = measured_pace(run)
+    assert pace is not None
+    assert pace.seconds_to_target is None
+
+
+def test_runs_without_steps_or_with_damage_are_left_out(store: RunStore) -> None:
+    make_run(store, [started()])
+    make_run(store, whole_story(5)).config_file.write_text("{")
+    make_run(store).events_file.unlink()
+    good = make_run(store, whole_story(470), name="good")
+    assert [pace.run for pace in measured_paces(store.all())] == ["good"]
+    assert measured_pace(good) is not None
+
+
+def test_a_run_of_the_same_size_is_quoted_as_it_is() -> None:
+    assert time_words(PLAN, [PLAY]) == [
+        "about 5 min to the target: run play on 7,183 tokens took that",
+        "a pass takes about 7 s here",
+    ]
+
+
+def test_a_larger_text_takes_as_many_passes() -> None:
+    words = time_words(msgspec.structs.replace(PLAN, tokens=71_830), [PLAY])
+    assert words[0] == (
+        "about 50 min to the target, if it takes as many passes as run play, which took 5 min on 7,183 tokens"
+    )
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"recipe": "reference"},
+        {"reached_loss": 0.2},
+        {"reached_loss": None, "seconds_to_target": None},
+    ],
+)
+def test_a_run_of_another_recipe_or_with_a_higher_loss_tells_only_the_pass(change: dict[str, object]) -> None:
+    assert time_words(PLAN, [msgspec.structs.replace(PLAY, **change)]) == [
+        "to the target: not known, no such run has reached it yet",
+        "a pass takes about 7 s here",
+    ]
+
+
+@pytest.mark.parametrize("change", [{"parameters": 1}, {"device": "cuda"}])
+def test_another_shape_or_device_tells_nothing(change: dict[str, object]) -> None:
+    words = time_words(PLAN, [msgspec.structs.replace(PLAY, **change)])
+    assert words == ["not known: no run of this shape has trained on this device yet"]
+
+
+def test_without_a_target_or_without_the_text_no_time_is_made_up() -> None:
+    assert time_words(msgspec.structs.replace(PLAN, target_loss=None), [PLAY])[0] == (
+        "no target: it ends at a limit, or when it is stopped"
+    )
+    unknown = time_words(msgspec.structs.replace(PLAN, tokens=None), [PLAY])
+    assert unknown == ["to the target: not known, no such run has reached it yet"]
+
+
+def test_the_newest_run_that_fits_counts() -> None:
+    newer = msgspec.structs.replace(PLAY, run="newer", seconds_to_target=60.0, tokens_per_second=2_000.0)
+    words = time_words(PLAN, [newer, PLAY])
+    assert words == ["about 1 min to the target: run newer on 7,183 tokens took that", "a pass takes about 4 s here"]
