@@ -101,7 +101,7 @@ def command_tree() -> dict[str, Any]:
 
 def options_of(command: Any) -> dict[str, Any]:
     """The options of a command by every spelling."""
-    options = [parameter for parameter in command.params if parameter.param_type_name == "option"]
+    options = [one for one in command.params if one.param_type_name == "option" and not one.hidden]
     return {spelling: option for option in options for spelling in [*option.opts, *option.secondary_opts]}
 
 
