@@ -1,0 +1,43 @@
+"""Why a child process died, for people."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+from gpt2tui.text import one_line
+
+_LOOKED_AT = 4096
+_LONGEST = 200
+
+
+def obituary(code: int, log: Path) -> str:
+    """One line on a generation child that left with this code (negative: the signal) without being asked."""
+    way_out = "load the checkpoint again to go on"
+    if code >= 0:
+        said = last_line(log) or f"nothing in {log}"
+        return f"the generation process ended by itself (code {code}): {said}; {way_out}"
+    name = signal_name(-code)
+    if -code == signal.SIGKILL:
+        return f"the generation process was killed ({name}), most often because memory ran out; {way_out}"
+    return f"the generation process died of {name}, {log} may say why; {way_out}"
+
+
+def signal_name(number: int) -> str:
+    """``SIGKILL`` for 9; the number in words where it has no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def last_line(log: Path) -> str:
+    """The last line of a log that says something, made safe to look at; empty where there is none."""
+    try:
+        with log.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - _LOOKED_AT))
+            lines = file.read().decode("utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((one_line(line)[:_LONGEST] for line in reversed(lines) if line.strip()), "")
