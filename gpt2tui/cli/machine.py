@@ -52,6 +52,21 @@ def memory() -> dict[str, int]:
     return {"total": found.total, "available": found.available}
 
 
+def device_memory(device: str) -> dict[str, int]:
+    """Bytes of the memory that a device computes in, all and free to use."""
+    if device != "cuda":
+        return memory()
+    import torch
+
+    available, total = torch.cuda.mem_get_info()
+    return {"total": total, "available": available}
+
+
+def free_disk(path: Path) -> int:
+    """Bytes free where a folder is or will be."""
+    return shutil.disk_usage(next(parent for parent in (path, *path.parents) if parent.exists())).free
+
+
 def matrix_rates(device: str, *, seconds: float = 0.6) -> dict[str, float]:
     """FLOP a second of one matrix product in float32 and bfloat16, the best of what fits in ``seconds`` each."""
     import torch
@@ -101,7 +116,7 @@ def place(path: Path) -> dict[str, Any]:
         "path": str(path),
         "exists": path.exists(),
         "problem": problem,
-        "free": shutil.disk_usage(there).free,
+        "free": free_disk(path),
     }
 
 

@@ -63,7 +63,10 @@ class Draft:
         self.model = self._read(lambda: _model(options.preset, first_model), PRESETS["gpt2"])
         self.recipe = self._read(lambda: _recipe(options, self.model.width), load_recipe("fast"))
         self.micro_batch = self._read(lambda: _micro_batch(options.micro_batch), None)
-        self.limits = self._read(lambda: _limits(options), Limits())
+        seconds = self._read(
+            lambda: parse_seconds(options.max_time) if options.max_time is not None else None, None, "max-time: "
+        )
+        self.limits = _limits(options, seconds)
         self.checkpoint_every = self._every("checkpoint-every", options.checkpoint_every)
         self.sample_every = self._every("sample-every", options.sample_every)
         self.evaluate_every = self._every("eval-every", options.eval_every or "never")
@@ -193,10 +196,10 @@ def _micro_batch(text: str) -> int | None:
     raise UsageError(f"micro-batch must be auto or at least 1, not {text!r}")
 
 
-def _limits(options: TrainOptions) -> Limits:
+def _limits(options: TrainOptions, seconds: float | None) -> Limits:
     return Limits(
         target_loss=None if options.no_target else options.target_loss,
         max_steps=options.max_steps,
-        max_seconds=parse_seconds(options.max_time) if options.max_time is not None else None,
+        max_seconds=seconds,
         max_tokens=options.max_tokens,
     )

@@ -202,6 +202,9 @@ def _first_run(init: str) -> tuple[RunConfig, Any]:
 def _print_estimate(config: RunConfig, notices: list[str], *, as_json: bool) -> None:
     taken = estimate(config)
     if as_json:
+        from gpt2tui.cli.machine import device_memory, free_disk
+
+        memory = device_memory(config.device)
         print_json(
             {
                 "tokens": taken.tokens,
@@ -209,11 +212,16 @@ def _print_estimate(config: RunConfig, notices: list[str], *, as_json: bool) -> 
                 "steps_per_pass": taken.steps_per_pass,
                 "parameters": taken.parameters,
                 "memory": taken.training_memory,
+                "memory_free": memory["available"],
+                "memory_total": memory["total"],
                 "disk": taken.disk,
+                "disk_free": free_disk(Paths.from_environment().runs),
                 "checkpoint": taken.checkpoint,
                 "flops_per_token": taken.flops_per_token,
                 "block_size": config.block_size,
                 "batch_size": config.recipe.batch_size,
+                "recipe": config.recipe.name,
+                "preset": config.preset,
                 "device": config.device,
                 "dtype": config.dtype,
                 "corpus": config.corpus.name,
