@@ -75,6 +75,10 @@ class Run:
     def checkpoints(self) -> Path:
         return self.folder / "checkpoints"
 
+    @property
+    def transcripts(self) -> Path:
+        return self.folder / "transcripts"
+
     def config(self) -> RunConfig:
         """The frozen configuration.
 

@@ -26,6 +26,7 @@ from gpt2tui.runs.run import Label
 from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.runs.series import COLUMNS
 from gpt2tui.runs.store import RunStore
+from gpt2tui.runs.transcript import Turn
 from tests.runs import synthetic
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -50,6 +51,7 @@ STRUCTS = {
     "trainer.json": TrainerState,
     "Files of a checkpoint": FileRecord,
     "Pointers": Pointer,
+    "transcripts/": Turn,
 }
 
 
