@@ -41,6 +41,14 @@ def test_half_a_character_at_the_end_becomes_one_replacement(tokenizer: Tokenize
     assert decoder.close() == ""
 
 
+def test_a_character_that_earlier_tokens_began_is_whole(tokenizer: Tokenizer) -> None:
+    euro = spell(tokenizer, "a€b")
+    for cut in range(1, len(euro)):
+        decoder = TextDecoder(tokenizer, after=euro[:cut])
+        text = "".join(map(decoder.push, euro[cut:])) + decoder.close()
+        assert text == ("b" if cut == 4 else "€b")
+
+
 def test_bytes_that_are_no_text_do_not_hold_up_what_follows(tokenizer: Tokenizer) -> None:
     decoder = TextDecoder(tokenizer)
     broken = [*spell(tokenizer, "é")[:1], *spell(tokenizer, "ab")]

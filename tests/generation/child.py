@@ -1,0 +1,100 @@
+"""The generation child as a process, spoken to line by line."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+from gpt2tui.runs.dialogue import AnyReply, Failed, Finished, Generate, Load, Loaded, Request, decoded_reply, encoded
+from gpt2tui.runs.run import Run
+
+PATIENCE = 60.0
+WORKER = ("-P", "-m", "gpt2tui.generation.worker")
+
+R = TypeVar("R")
+
+
+class Child:
+    """One child. Whatever it says that is no reply fails the test."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self.process = process
+        self.log = log
+
+    def say(self, *requests: Request) -> None:
+        """Send requests, all at once."""
+        self.write(b"".join(map(encoded, requests)))
+
+    def write(self, line: bytes) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.write(line)
+        self.process.stdin.flush()
+
+    def hear(self) -> AnyReply:
+        """The next reply."""
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line.endswith(b"\n"), f"the child is gone: {self.log.read_text()}"
+        return decoded_reply(line)
+
+    def hear_all(self, request: int) -> list[AnyReply]:
+        """What it says until the request has ended; every line must belong to it."""
+        replies = [self.hear()]
+        while not isinstance(replies[-1], Loaded | Finished | Failed):
+            replies.append(self.hear())
+        assert {reply.id for reply in replies} == {request}
+        return replies
+
+    def ask(self, request: Load | Generate) -> list[AnyReply]:
+        self.say(request)
+        return self.hear_all(request.id)
+
+    def load(self, run: Run, id: int = 1, **options: object) -> Loaded:
+        end = self.ask(Load(id=id, run=str(run.folder), threads=1, **options))[-1]  # type: ignore[arg-type]
+        assert isinstance(end, Loaded), end
+        return end
+
+    def close_stdin(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    def wait(self) -> int:
+        return self.process.wait(PATIENCE)
+
+
+@contextmanager
+def started(log: Path, command: Sequence[str] = WORKER, **environment: str) -> Iterator[Child]:
+    """A child that is killed in the end, or when it takes too long."""
+    with log.open("a+b") as stderr:
+        process = subprocess.Popen(
+            [sys.executable, *command],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            env=os.environ | environment,
+        )
+    guard = threading.Timer(PATIENCE, process.kill)
+    guard.start()
+    try:
+        yield Child(process, log)
+    finally:
+        guard.cancel()
+        process.kill()
+        process.wait()
+        for pipe in (process.stdin, process.stdout):
+            assert pipe is not None
+            try:
+                pipe.close()
+            except BrokenPipeError:
+                continue
+
+
+def of(replies: list[AnyReply], kind: type[R]) -> list[R]:
+    """The replies of one kind."""
+    return [reply for reply in replies if isinstance(reply, kind)]
