@@ -43,7 +43,11 @@ def tokenizer() -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def model() -> GPT2:
-    return randomised(GPT2.initialised(tiny_model_config(), seed=5), 5).eval()
+    """One whose odds differ by far more than what is taken for equal."""
+    model = randomised(GPT2.initialised(tiny_model_config(), seed=5), 5).eval()
+    with torch.no_grad():
+        model.ln_f.weight.mul_(6)
+    return model
 
 
 def told(model: GPT2, tokenizer: Tokenizer, settings: SamplingSettings) -> tuple[list[int], list[Token]]:
@@ -72,6 +76,7 @@ def test_both_odds_are_those_of_transformers(model: GPT2, tokenizer: Tokenizer, 
             assert one.text == token_text(tokenizer, one.token)
         assert [one.plain for one in token.best_plain()] == pytest.approx(best(plain), abs=CLOSE)
         assert [one.drawn for one in token.best()] == pytest.approx(best(drawn), abs=CLOSE)
+        assert token.best_plain()[0].plain > 100 * CLOSE
         assert token.probability == pytest.approx(float(plain[token.token]), abs=CLOSE)
         assert token.drawn == pytest.approx(float(drawn[token.token]), abs=CLOSE)
         assert len({one.token for one in token.alternatives}) == len(token.alternatives)
