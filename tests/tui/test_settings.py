@@ -1,0 +1,153 @@
+"""What a person set is obeyed, what is wrong is named and ignored, and the theme chosen last holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from textual.app import App
+from textual.binding import Binding
+
+from gpt2tui.tui.keymap import all_bindings, check_keymap
+from gpt2tui.tui.settings import AppSettings, choose_theme, keep_theme, read_settings
+
+BINDINGS = list(
+    Binding.make_bindings(
+        [
+            Binding("1,f1", "a", id="app.train"),
+            Binding("question_mark", "b", id="app.help"),
+            Binding("p", "c", id="train.pause"),
+            Binding("x", "d", id="train.stop"),
+            Binding("p", "e", id="runs.pin"),
+        ]
+    )
+)
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    return path
+
+
+def test_no_file_says_nothing(tmp_path: Path) -> None:
+    assert read_settings(tmp_path / "config.toml") == AppSettings()
+
+
+def test_all_settings_are_read(tmp_path: Path) -> None:
+    text = '[train]\nsteps = 3\n[app]\ntheme = "light"\nascii = true\nmouse = false\nanimation = false\n'
+    text += '[keymap]\ntrain.pause = "space"\n"train.stop" = "ctrl+x"\n'
+    assert read_settings(written(tmp_path, text)) == AppSettings(
+        theme="light",
+        is_ascii=True,
+        has_mouse=False,
+        has_animation=False,
+        keymap={"train.pause": "space", "train.stop": "ctrl+x"},
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[app]\ntheme = 3", '[app] theme must be a name such as "dark", not 3'),
+        ('[app]\nascii = "yes"', '[app] ascii must be true or false, not "yes"'),
+        ("[app]\nasci = true", '[app] has no setting "asci"; did you mean ascii?'),
+        ("app = 1", "app must be a section: [app]"),
+        ("keymap = 1", "keymap must be a section: [keymap]"),
+        ('[app]\n"\\u001b[31m" = 1', '[app] has no setting "^[[31m"'),
+    ],
+)
+def test_what_is_wrong_is_named_and_ignored(tmp_path: Path, text: str, told: str) -> None:
+    settings = read_settings(written(tmp_path, text))
+    assert settings.problems == (told,)
+    assert settings == AppSettings(problems=(told,))
+
+
+def test_a_file_that_is_no_toml_is_named(tmp_path: Path) -> None:
+    (problem,) = read_settings(written(tmp_path, "[app\n")).problems
+    assert str(tmp_path / "config.toml") in problem
+    assert "\n" not in problem
+
+
+@pytest.mark.parametrize(
+    ("keymap", "usable", "told"),
+    [
+        ({"train.pause": "space, ctrl+p"}, {"train.pause": "space,ctrl+p"}, None),
+        ({"app.help": "?"}, {"app.help": "question_mark"}, None),
+        ({"train.pause": "x", "train.stop": "p"}, {"train.pause": "x", "train.stop": "p"}, None),
+        ({"runs.pin": "x"}, {"runs.pin": "x"}, None),
+        ({"train.paus": "x"}, {}, "[keymap] there is no binding train.paus; did you mean train.pause?"),
+        ({"train.pause": 3}, {}, '[keymap] train.pause must be keys such as "p" or "p,ctrl+p"'),
+        ({"train.pause": " , "}, {}, '[keymap] train.pause must be keys such as "p" or "p,ctrl+p"'),
+        (
+            {"train.pause": "ctrl-p"},
+            {},
+            "[keymap] train.pause: there is no key ctrl-p; a key is p, f5, ctrl+p or space",
+        ),
+        ({"train.pause": "x"}, {}, "[keymap] train.pause: x is already the key of train.stop; ignored"),
+        ({"train.pause": "1"}, {}, "[keymap] train.pause: 1 is already the key of app.train; ignored"),
+        ({"app.help": "p"}, {}, "[keymap] app.help: p is already the key of train.pause; ignored"),
+        (
+            {"train.pause": "z", "train.stop": "z"},
+            {"train.pause": "z"},
+            "[keymap] train.stop: z is already the key of train.pause; ignored",
+        ),
+    ],
+)
+def test_a_keymap_is_checked(keymap: dict[str, object], usable: dict[str, str], told: str | None) -> None:
+    assert check_keymap(keymap, BINDINGS) == (usable, [told] if told else [])
+
+
+def test_the_bindings_of_the_app_have_keys_that_exist_and_ids() -> None:
+    bindings = all_bindings()
+    assert {"app.train", "app.generate", "app.runs", "app.help"} <= {binding.id for binding in bindings}
+    same = {str(binding.id): binding.key for binding in bindings}
+    _, problems = check_keymap(same, [])
+    assert all("there is no binding" in problem for problem in problems)
+    _, problems = check_keymap(same, bindings)
+    assert not [problem for problem in problems if "there is no key" in problem]
+
+
+KNOWN = ("dark", "light", "nord")
+
+
+def test_an_option_holds_over_the_kept_choice_and_that_over_the_file_until_the_file_changes(tmp_path: Path) -> None:
+    kept = tmp_path / "data" / "app.json"
+    light = AppSettings(theme="light")
+    assert choose_theme(None, AppSettings(), kept, KNOWN) == ("dark", [])
+    assert choose_theme(None, light, kept, KNOWN) == ("light", [])
+    keep_theme("nord", light, kept)
+    assert choose_theme(None, light, kept, KNOWN) == ("nord", [])
+    assert choose_theme("light", light, kept, KNOWN) == ("light", [])
+    assert choose_theme(None, AppSettings(theme="dark"), kept, KNOWN) == ("dark", [])
+    assert choose_theme(None, AppSettings(), kept, KNOWN) == ("dark", [])
+
+
+def test_themes_that_are_not_there_are_named(tmp_path: Path) -> None:
+    theme, problems = choose_theme("lihgt", AppSettings(theme="nordd"), tmp_path / "app.json", KNOWN)
+    assert theme == "dark"
+    assert problems == [
+        '--theme: there is no theme "lihgt"; did you mean light?',
+        '[app] theme: there is no theme "nordd"; did you mean nord?',
+    ]
+
+
+def test_a_damaged_choice_is_as_good_as_none(tmp_path: Path) -> None:
+    kept = tmp_path / "app.json"
+    kept.write_text("{")
+    assert choose_theme(None, AppSettings(), kept, KNOWN) == ("dark", [])
+
+
+async def test_textual_takes_the_checked_keymap() -> None:
+    class Keyed(App[None]):
+        BINDINGS = BINDINGS[:2]
+        pressed = 0
+
+        def action_a(self) -> None:
+            self.pressed += 1
+
+    app = Keyed()
+    app.set_keymap(check_keymap({"app.train": "t,?"}, BINDINGS[:2])[0])
+    async with app.run_test() as pilot:
+        await pilot.press("t", "question_mark", "1")
+    assert app.pressed == 2
