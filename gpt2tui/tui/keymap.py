@@ -10,7 +10,7 @@ from typing import Any
 
 from textual.binding import Binding
 from textual.dom import DOMNode
-from textual.keys import Keys, format_key, key_to_character
+from textual.keys import KEY_NAME_REPLACEMENTS, Keys, format_key, key_to_character
 
 from gpt2tui.text import one_line
 from gpt2tui.tui.settings import did_you_mean
@@ -18,7 +18,7 @@ from gpt2tui.tui.settings import did_you_mean
 _HOUSE = "gpt2tui.tui"
 _EVERYWHERE = "app"
 _MODIFIERS = {"ctrl", "alt", "shift", "super", "hyper", "meta"}
-_NAMED_KEYS = {key.value for key in Keys} | {"enter", "tab", "escape", "space", "backspace", "delete"}
+_NAMED_KEYS = {key.value for key in Keys} | set(KEY_NAME_REPLACEMENTS.values()) | {"space", "backspace", "delete"}
 
 
 def all_bindings() -> list[Binding]:
