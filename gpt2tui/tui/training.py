@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,8 +15,7 @@ import msgspec
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.run import Run
-
-_US = (sys.executable, "-m", "gpt2tui")
+from gpt2tui.tui.asking import PROGRAM, RefusedError, ask, last_line
 
 
 class Announcement(msgspec.Struct, frozen=True):
@@ -33,7 +31,7 @@ async def start_training(words: Sequence[str], environment: dict[str, str] | Non
     process, which need not wait for it.
 
     Raises:
-        Gpt2TuiError: it ended before it had a run; the message is its own last line.
+        RefusedError: it ended before it had a run; the message is its own last line.
     """
     process = _start(words, environment)
     loop = asyncio.get_running_loop()
@@ -63,7 +61,7 @@ async def start_training(words: Sequence[str], environment: dict[str, str] | Non
 def _start(words: Sequence[str], environment: dict[str, str] | None) -> subprocess.Popen[bytes]:
     command, *rest = words
     return subprocess.Popen(
-        [*_US, command, "--headless", "--worker", *rest],
+        [*PROGRAM, command, "--headless", "--worker", *rest],
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -82,7 +80,7 @@ def _announced(process: subprocess.Popen[bytes]) -> Run:
         _trainings.append(process)
         return Run(Path(msgspec.json.decode(line, type=Announcement).run))
     code = process.wait()
-    raise Gpt2TuiError(_last_line(said) or f"the training process ended with code {code} and said nothing")
+    raise RefusedError(last_line(said) or f"the training process ended with code {code} and said nothing", code)
 
 
 _trainings: list[subprocess.Popen[bytes]] = []
@@ -99,33 +97,6 @@ async def estimate(words: Sequence[str]) -> dict[str, Any]:
     Cancelling ends the child.
 
     Raises:
-        Gpt2TuiError: what is wrong with the words, on one line.
+        RefusedError: what is wrong with the words, on one line.
     """
-    process = await asyncio.create_subprocess_exec(
-        *_US,
-        "train",
-        "--headless",
-        "--dry-run",
-        "--json",
-        "--quiet",
-        *words,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    try:
-        out, said = await process.communicate()
-    except asyncio.CancelledError:
-        process.kill()
-        await process.wait()
-        raise
-    if process.returncode:
-        raise Gpt2TuiError(_last_line(said) or f"the estimate failed with code {process.returncode}")
-    found: dict[str, Any] = msgspec.json.decode(out)
-    return found
-
-
-def _last_line(said: bytes) -> str:
-    lines = said.decode(errors="replace").strip().splitlines()
-    return lines[-1].removeprefix("gpt2tui: ") if lines else ""
+    return await ask(["train", "--headless", "--dry-run", "--json", "--quiet", *words])
