@@ -58,17 +58,19 @@ def open_app_and_exit(ctx: typer.Context, *, run: Run | None = None, start: Sequ
 
     from gpt2tui.tui.launch import open_app
     from gpt2tui.tui.options import AppOptions
+    from gpt2tui.tui.settings import read_settings
 
+    paths = Paths.from_environment()
     defaults: dict[str, Any] = (ctx.find_root().default_map or {}).get("train", {})
     options = AppOptions(
-        paths=Paths.from_environment(),
+        paths=paths,
         run=run.folder if run else None,
         start=tuple(start),
         defaults=defaults,
         theme=appearance.theme,
-        config_file=ctx.meta.get("config"),
         is_ascii=appearance.ascii,
         has_mouse=not appearance.no_mouse,
         has_animation=not appearance.no_animation,
     )
-    raise typer.Exit(open_app(options))
+    settings = read_settings(ctx.meta.get("config") or paths.config_file)
+    raise typer.Exit(open_app(options.with_settings(settings)))

@@ -10,6 +10,7 @@ from textual import work
 from textual.app import App, SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
+from textual.theme import Theme
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.follower import Follower
@@ -17,6 +18,8 @@ from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.glyphs import ASCII, UNICODE
 from gpt2tui.tui.options import AppOptions
+from gpt2tui.tui.settings import choose_theme, keep_theme
+from gpt2tui.tui.themes import register_themes
 from gpt2tui.tui.training import reap
 
 if TYPE_CHECKING:
@@ -26,6 +29,9 @@ POLL_SECONDS = 0.03
 """How often the journal of the followed run is looked at: events are on the screen within 100 ms."""
 
 _LOOK_SECONDS = 0.5
+
+KEPT_THEME_FILE = "app.json"
+"""In the data folder: the theme that was chosen in the app."""
 
 
 def _train_screen() -> Screen[None]:
@@ -62,9 +68,20 @@ class Gpt2TuiApp(App[None]):
         "runs": _runs_screen,
     }
     BINDINGS: ClassVar = [
-        Binding("1,f1", "switch_mode('train')", "Train", id="app.train", show=False, tooltip="Start and watch a training"),
-        Binding("2,f2", "switch_mode('generate')", "Generate", id="app.generate", show=False, tooltip="Talk to a model"),
-        Binding("3,f3", "switch_mode('runs')", "Runs", id="app.runs", show=False, tooltip="All runs: compare, rename, delete"),
+        Binding(
+            "1,f1", "switch_mode('train')", "Train", id="app.train", show=False, tooltip="Start and watch a training"
+        ),
+        Binding(
+            "2,f2", "switch_mode('generate')", "Generate", id="app.generate", show=False, tooltip="Talk to a model"
+        ),
+        Binding(
+            "3,f3",
+            "switch_mode('runs')",
+            "Runs",
+            id="app.runs",
+            show=False,
+            tooltip="All runs: compare, rename, delete",
+        ),
         Binding("question_mark", "help", "Help", id="app.help", key_display="?", tooltip="The keys of this screen"),
         Binding("q", "leave", "Leave", id="app.leave", show=False, tooltip="Leave the app; trainings go on"),
     ]
@@ -80,8 +97,13 @@ class Gpt2TuiApp(App[None]):
         self.set_class(options.is_ascii, "-ascii")
         if not options.has_animation:
             self.animation_level = "none"
+        register_themes(self)
+        kept = options.paths.data / KEPT_THEME_FILE
+        self.theme, self._problems = choose_theme(options.theme, options.settings, kept, self.available_themes)
 
     def on_mount(self) -> None:
+        self.theme_changed_signal.subscribe(self, self._keep_theme)
+        self.call_after_refresh(self._apply_settings)
         self.switch_mode(self.options.screen)
         self.set_interval(POLL_SECONDS, self._poll)
         self.set_interval(_LOOK_SECONDS, self._look)
@@ -139,6 +161,26 @@ class Gpt2TuiApp(App[None]):
             for screen in stack:
                 if told := getattr(screen, method, None):
                     told(*arguments)
+
+    # Settings
+
+    def _keep_theme(self, theme: Theme) -> None:
+        kept = self.options.paths.data / KEPT_THEME_FILE
+        try:
+            keep_theme(theme.name, self.options.settings, kept)
+        except OSError as error:
+            self.notify(f"the theme cannot be kept: {error}", severity="warning", markup=False)
+
+    def _apply_settings(self) -> None:
+        settings, problems = self.options.settings, [*self.options.settings.problems, *self._problems]
+        if settings.keymap:
+            from gpt2tui.tui.keymap import all_bindings, check_keymap
+
+            keymap, wrong = check_keymap(settings.keymap, all_bindings())
+            self.set_keymap(keymap)
+            problems += wrong
+        for problem in problems:
+            self.notify(problem, title="ignored", severity="warning", markup=False, timeout=10)
 
     # On all screens
 

@@ -15,10 +15,10 @@ def open_app(options: AppOptions) -> int:
     os.environ.setdefault("ESCDELAY", "25")
 
     from gpt2tui.tui.app import Gpt2TuiApp
-
+    from gpt2tui.tui.driver import TerminalDriver
     from gpt2tui.tui.farewell import farewell
 
-    app = Gpt2TuiApp(options)
+    app = Gpt2TuiApp(options, driver_class=TerminalDriver)
     try:
         app.run(mouse=options.has_mouse)
     finally:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from gpt2tui.runs.paths import Paths
+from gpt2tui.tui.settings import AppSettings
 
 ScreenName = Literal["train", "generate", "runs"]
 
@@ -25,7 +26,17 @@ class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
     screen: ScreenName = "train"
     defaults: dict[str, Any] = {}
     theme: str | None = None
-    config_file: Path | None = None
     is_ascii: bool = False
     has_mouse: bool = True
     has_animation: bool = True
+    settings: AppSettings = AppSettings()
+
+    def with_settings(self, settings: AppSettings) -> AppOptions:
+        """These options, where they were not typed as the TOML file says."""
+        return msgspec.structs.replace(
+            self,
+            settings=settings,
+            is_ascii=self.is_ascii or bool(settings.is_ascii),
+            has_mouse=self.has_mouse and settings.has_mouse is not False,
+            has_animation=self.has_animation and settings.has_animation is not False,
+        )
