@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.app import App, SystemCommand
@@ -61,8 +61,8 @@ class Gpt2TuiApp(App[None]):
     """
 
     TITLE = "gpt2tui"
-    CSS_PATH: ClassVar[list[str]] = ["styles/app.tcss"]
-    MODES: ClassVar[dict[str, Callable[[], Screen[None]]]] = {
+    CSS_PATH = "styles/app.tcss"
+    MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "train": _train_screen,
         "generate": _generate_screen,
         "runs": _runs_screen,
