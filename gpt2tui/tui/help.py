@@ -1,0 +1,70 @@
+"""The keys of the screen below, as they are now."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from rich.table import Table
+from rich.text import Text
+from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Vertical, VerticalScroll
+from textual.screen import ModalScreen, Screen
+from textual.widgets import Static
+
+from gpt2tui.tui.live_bindings import LiveBinding, Place, live_bindings
+
+TITLES: dict[Place, str] = {"here": "Here", "screen": "This screen", "app": "Everywhere", "editing": "In the field"}
+
+NOTE = (
+    "In a text field keys are text: esc leaves the field, and f1, f2 and f3 switch screens from everywhere. "
+    "Tab and shift+tab go from one thing to the next."
+)
+
+
+class HelpScreen(ModalScreen[None]):
+    """Every key with what it does, from the bindings that are live on the screen below."""
+
+    CSS_PATH = "styles/help.tcss"
+    BINDINGS: ClassVar = [
+        Binding("escape,question_mark,q", "dismiss", "Close", id="help.close", tooltip="Back to the screen"),
+    ]
+
+    def __init__(self, below: Screen[Any]) -> None:
+        super().__init__()
+        self._below = below
+        # They are those of the moment help was asked for.
+        self._bindings_below = live_bindings(below)
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="help"):
+            yield Static("Keys", id="help-title", markup=False)
+            with VerticalScroll(id="help-keys"):
+                for place, title in TITLES.items():
+                    if bound := [live for live in self._bindings_below if live.place == place]:
+                        yield Static(title, classes="help-group", markup=False)
+                        yield Static(self._table(bound), classes="help-table")
+                yield Static(NOTE, id="help-note", markup=False)
+
+    def on_mount(self) -> None:
+        self.query_one("#help-keys").focus()
+
+    def _table(self, bound: list[LiveBinding]) -> Table:
+        table = Table.grid(padding=(0, 2, 0, 0), expand=True)
+        table.add_column(min_width=12)
+        table.add_column(min_width=12)
+        table.add_column(ratio=1)
+        for live in bound:
+            keys = Text(", ".join(self._key(live, key) for key in live.keys))
+            does, more = Text(live.binding.description), Text(live.binding.tooltip)
+            keys.stylize("bold")
+            if not live.is_enabled:
+                more = Text("not now")
+                does.stylize("dim")
+            more.stylize("dim")
+            table.add_row(keys, does, more)
+        return table
+
+    def _key(self, live: LiveBinding, key: str) -> str:
+        shown = self.app.get_key_display(live.binding.with_key(key))
+        return shown if shown.isascii() or not self.app.has_class("-ascii") else key

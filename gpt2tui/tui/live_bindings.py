@@ -1,0 +1,76 @@
+"""What can be done now: the bindings of the focused widget, its screen and the app, by what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Literal
+
+import msgspec
+from textual import actions
+from textual.binding import Binding, BindingsMap
+from textual.dom import DOMNode
+from textual.screen import Screen
+
+Place = Literal["editing", "here", "screen", "app"]
+"""A widget of Textual's own, one of the app's, the screen, or everywhere."""
+
+
+class LiveBinding(msgspec.Struct, frozen=True):
+    """One action, and all keys that mean it. ``is_enabled`` is false where it cannot be done just now."""
+
+    node: Any
+    binding: Binding
+    keys: tuple[str, ...]
+    place: Place
+    is_enabled: bool
+
+
+def live_bindings(screen: Screen[Any]) -> list[LiveBinding]:
+    """All that is bound on a screen, from the focused widget outwards, but for what ``check_action`` hides.
+
+    Keys that a focused text field takes for itself are among them: leaving the field is what they need.
+    """
+    found: dict[tuple[DOMNode, str], LiveBinding] = {}
+    taken: set[str] = set()
+    for node in _chain(screen):
+        bindings = BindingsMap.merge([node._bindings])
+        bindings.apply_keymap(screen.app._keymap)
+        here = []
+        for key, binding in bindings:
+            if key in taken or binding.system or not binding.description:
+                continue
+            if not binding.id and node in (screen, screen.app):
+                continue  # Textual's own: tab and the like
+            here.append(key)
+            state = _state(screen, node, binding.action)
+            if state is False:
+                continue
+            known = found.get((node, binding.action))
+            keys = (*known.keys, key) if known else (key,)
+            first = known.binding if known else binding
+            found[node, binding.action] = LiveBinding(node, first, keys, _place(screen, node, binding), bool(state))
+        taken.update(here)
+    return list(found.values())
+
+
+def _chain(screen: Screen[Any]) -> Iterator[DOMNode]:
+    if screen.focused is None:
+        yield screen
+    else:
+        yield from (node for node in screen.focused.ancestors_with_self if node is not screen.app)
+    if not screen.is_modal:
+        yield screen.app
+
+
+def _place(screen: Screen[Any], node: DOMNode, binding: Binding) -> Place:
+    if node is screen.app:
+        return "app"
+    if node is screen:
+        return "screen"
+    return "here" if binding.id else "editing"
+
+
+def _state(screen: Screen[Any], node: DOMNode, action: str) -> bool | None:
+    namespace, name, parameters = actions.parse(action)
+    target: DOMNode | None = {"app": screen.app, "screen": screen, "focused": screen.focused}.get(namespace, node)
+    return target.check_action(name, parameters) if target is not None else False

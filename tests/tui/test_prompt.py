@@ -1,0 +1,162 @@
+"""Enter sends and nothing else does; the field grows, remembers, and shows what is pasted as text."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.binding import Binding
+from textual.events import Paste
+from textual.widgets import Static
+
+from gpt2tui.tui.widgets.prompt import PromptArea
+from tests.tui.terminal import Terminal
+
+
+class PromptApp(App[None]):
+    BINDINGS: ClassVar = [
+        Binding("f1", "note('f1')", "One"),
+        Binding("p", "note('p')", "Pause"),
+        Binding("escape", "note('escape')", "Stop"),
+        Binding("ctrl+c", "note('ctrl+c')", "Copy"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[str] = []
+        self.noted: list[str] = []
+
+    def compose(self) -> ComposeResult:
+        yield Static("above")
+        yield PromptArea(placeholder="a prompt")
+
+    def on_mount(self) -> None:
+        self.prompt.focus()
+
+    @property
+    def prompt(self) -> PromptArea:
+        return self.query_one(PromptArea)
+
+    def on_prompt_area_submitted(self, event: PromptArea.Submitted) -> None:
+        self.sent.append(event.text)
+        event.prompt.remember(event.text)
+
+    def action_note(self, key: str) -> None:
+        self.noted.append(key)
+
+
+async def test_enter_sends_and_empties() -> None:
+    app = PromptApp()
+    async with app.run_test() as pilot:
+        await pilot.press("O", "n", "c", "e", "enter")
+        assert app.sent == ["Once"]
+        assert app.prompt.text == ""
+
+
+@pytest.mark.parametrize("key", ["ctrl+j", "shift+enter", "alt+enter"])
+async def test_a_line_is_broken_and_nothing_is_sent(key: str) -> None:
+    app = PromptApp()
+    async with app.run_test() as pilot:
+        await pilot.press("a", key, "b")
+        assert app.prompt.text == "a\nb"
+        assert app.sent == []
+        await pilot.press("enter")
+        assert app.sent == ["a\nb"]
+
+
+async def test_pasted_lines_are_not_sent_and_controls_are_shown() -> None:
+    app = PromptApp()
+    async with app.run_test() as pilot:
+        app.prompt.post_message(Paste("one\ntwo\n[/red]\x1b[31m\x07\u202e"))
+        await pilot.pause()
+        assert app.prompt.text == "one\ntwo\n[/red]^[[31m^G\\u202e"
+        assert app.sent == []
+
+
+async def test_keys_are_text_until_esc_leaves() -> None:
+    app = PromptApp()
+    async with app.run_test() as pilot:
+        await pilot.press("p", "question_mark", "1", "f1")
+        assert app.prompt.text == "p?1"
+        assert app.noted == ["f1"]
+        await pilot.press("escape", "p")
+        assert app.focused is None
+        assert app.noted == ["f1", "p"]
+
+
+async def test_esc_is_the_screens_while_it_has_something_to_stop() -> None:
+    app = PromptApp()
+    async with app.run_test() as pilot:
+        app.prompt.keeps_escape = False
+        await pilot.press("escape")
+        assert app.noted == ["escape"]
+        assert app.focused is app.prompt
+
+
+async def test_ctrl_c_is_the_apps_without_a_selection() -> None:
+    app = PromptApp()
+    async with app.run_test() as pilot:
+        await pilot.press("a", "ctrl+c")
+        assert app.noted == ["ctrl+c"]
+        await pilot.press("f7", "ctrl+c")
+        assert app.noted == ["ctrl+c"]
+        assert app.clipboard == "a"
+
+
+async def test_arrows_recall_what_was_sent_and_keep_the_draft() -> None:
+    app = PromptApp()
+    async with app.run_test() as pilot:
+        await pilot.press("a", "enter", "b", "ctrl+j", "c", "enter", "d")
+        await pilot.press("up")
+        assert app.prompt.text == "b\nc"
+        await pilot.press("up")
+        assert app.prompt.text == "b\nc", "within a text the arrow moves"
+        await pilot.press("up")
+        assert app.prompt.text == "a"
+        await pilot.press("up")
+        assert app.prompt.text == "a"
+        await pilot.press("down", "down")
+        assert app.prompt.text == "d"
+
+
+async def test_it_grows_to_six_lines() -> None:
+    app = PromptApp()
+    async with app.run_test() as pilot:
+        frame = app.prompt.outer_size.height - 1
+        assert app.prompt.content_size.height == 1
+        await pilot.press(*["x", "ctrl+j"] * 3)
+        assert app.prompt.content_size.height == 4
+        await pilot.press(*["x", "ctrl+j"] * 6)
+        assert app.prompt.content_size.height == 6
+        assert app.prompt.outer_size.height == 6 + frame
+
+
+async def test_long_lines_are_wrapped() -> None:
+    app = PromptApp()
+    async with app.run_test(size=(40, 10)) as pilot:
+        app.prompt.put("word " * 30)
+        await pilot.pause()
+        assert app.prompt.content_size.height >= 4
+        assert app.prompt.max_scroll_x == 0
+
+
+def test_in_a_terminal_alt_enter_and_a_paste_send_nothing(tmp_path: Path) -> None:
+    code = (
+        "from tests.tui.test_prompt import *; from gpt2tui.tui.driver import TerminalDriver\n"
+        "class Real(PromptApp):\n"
+        "    def get_driver_class(self): return TerminalDriver\n"
+        "    def on_prompt_area_submitted(self, event): self.exit(message=f'sent {event.text!r}')\n"
+        "Real().run()"
+    )
+    with Terminal([sys.executable, "-c", code]) as terminal:
+        terminal.wait_for("a prompt")
+        terminal.send(b"one\x1b\rtwo")
+        terminal.wait_for("two")
+        terminal.send(b"\x1b[200~three\rfour\r\x1b[201~")
+        terminal.wait_for("four")
+        terminal.send(b"\x1b[27;2;13~five\n\x1b[13;2usix\r")
+        assert terminal.wait_end() == 0
+        assert b"sent 'one\\ntwothree\\nfour\\n\\nfive\\n\\nsix'" in terminal.output
