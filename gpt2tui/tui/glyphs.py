@@ -19,6 +19,10 @@ class Glyphs(msgspec.Struct, frozen=True, kw_only=True):
     bad: str
     warning: str
     pinned: str
+    marked: str
+    overlaid: str
+    cursor: str
+    different: str
     ellipsis: str
     separator: str
     plus_minus: str
@@ -36,6 +40,10 @@ UNICODE = Glyphs(
     bad="✗",
     warning="!",
     pinned="★",
+    marked="◆",
+    overlaid="≈",
+    cursor="▌",
+    different="≠",
     ellipsis="…",
     separator=" · ",
     plus_minus="±",
@@ -52,6 +60,10 @@ ASCII = Glyphs(
     bad="x",
     warning="!",
     pinned="*",
+    marked="#",
+    overlaid="~",
+    cursor=">",
+    different="!",
     ellipsis="...",
     separator=" | ",
     plus_minus="+-",

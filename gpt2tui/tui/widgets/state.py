@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from textual.content import Content
 
+from gpt2tui.runs.events import RunFinished
 from gpt2tui.runs.view import RunView, State
 from gpt2tui.runs.words import state_words
 from gpt2tui.tui.glyphs import Glyphs
@@ -19,7 +22,14 @@ _COLOURS: dict[State, str] = {
 _BAD_ENDS = ("diverged", "out_of_memory", "failed")
 
 
-def state_colour(view: RunView, state: State) -> str:
+class HasEnd(Protocol):
+    """What a view and an entry of the ledger have in common."""
+
+    @property
+    def finished(self) -> RunFinished | None: ...
+
+
+def state_colour(view: HasEnd, state: State) -> str:
     """The theme variable of a state."""
     if state == "finished" and view.finished:
         if view.finished.reason == "target_reached":
@@ -29,7 +39,7 @@ def state_colour(view: RunView, state: State) -> str:
     return _COLOURS.get(state, "$accent")
 
 
-def state_sign(view: RunView, state: State, glyphs: Glyphs) -> str:
+def state_sign(view: HasEnd, state: State, glyphs: Glyphs) -> str:
     """The sign of a state."""
     if state == "finished" and view.finished:
         if view.finished.reason == "target_reached":
