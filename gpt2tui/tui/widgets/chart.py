@@ -1,0 +1,324 @@
+"""The chart of a run's losses: it can be zoomed, moved and read, and another run laid over it."""
+
+from __future__ import annotations
+
+import asyncio
+from importlib import import_module
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.segment import Segment
+from textual import events, work
+from textual.binding import Binding
+from textual.content import Content
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from gpt2tui.runs.events import Evaluated
+from gpt2tui.runs.follower import Follower
+from gpt2tui.text import one_line
+
+if TYPE_CHECKING:
+    from gpt2tui.tui.app import Gpt2TuiApp
+    from gpt2tui.tui.picture import Picture
+    from gpt2tui.tui.plot import Plot
+
+_INKS = ("axis", "target", "cursor", "raw", "overlay", "mean", "validation", "corpus")
+"""In the order of ``Ink``, which is not imported before the first paint."""
+
+_ZOOM = 2.0
+_WHEEL = 1.25
+_PAN = 1 / 8
+_LEGEND = {
+    "raw": ("⣿", ":", "raw", "$primary 60%"),
+    "mean": ("━", "*", "mean", "$primary"),
+    "validation": ("◇", "x", "validation", "$foreground"),
+    "corpus": ("◆", "o", "corpus loss", "$success"),
+    "overlay": ("━", "+", "", "$warning"),
+}
+_NAME = 24
+
+
+class ChartSource:
+    """A run as the chart takes it: its series, and what its journal tells."""
+
+    def __init__(self, follower: Follower) -> None:
+        self._follower = follower
+        self.path = follower.run.series_file
+        self.name = one_line(follower.run.name())
+
+    @property
+    def evaluations(self) -> list[Evaluated]:
+        return self._follower.view.evaluations
+
+    @property
+    def target_loss(self) -> float | None:
+        return self._follower.view.target_loss
+
+
+class LossChart(Widget, can_focus=True):
+    """Loss over steps, tokens, passes or time.
+
+    ``show`` and ``overlay`` say what is drawn, ``refresh_data`` takes in what was written since. All actions can be
+    called by a screen that takes the keys itself.
+    """
+
+    app: Gpt2TuiApp
+
+    BINDINGS: ClassVar = [
+        Binding("y", "toggle_log", "Log", id="chart.log", tooltip="Logarithmic or linear losses"),
+        Binding("u", "cycle_x", "X axis", id="chart.x_axis", tooltip="Steps, tokens, passes or time"),
+        Binding("plus,equals_sign", "zoom_in", "Zoom in", id="chart.zoom_in", show=False, tooltip="See half as much"),
+        Binding("minus", "zoom_out", "Zoom out", id="chart.zoom_out", show=False, tooltip="See twice as much"),
+        Binding("0", "show_all", "All", id="chart.show_all", show=False, tooltip="The whole curve, following"),
+        Binding("left", "left", "Left", id="chart.left", show=False, tooltip="Move the view, or the reading cursor"),
+        Binding(
+            "right", "right", "Right", id="chart.right", show=False, tooltip="Move the view, or the reading cursor"
+        ),
+        Binding("shift+left", "half_left", "Half left", id="chart.half_left", show=False, tooltip="Half a view back"),
+        Binding("shift+right", "half_right", "Half right", id="chart.half_right", show=False, tooltip="Half a view on"),
+        Binding("end", "follow", "End", id="chart.follow", show=False, tooltip="To the end, and follow it"),
+        Binding("v", "toggle_cursor", "Read", id="chart.read", tooltip="A cursor that reads values"),
+    ]
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{ink}" for ink in _INKS}
+    DEFAULT_CSS: ClassVar[str] = """
+    LossChart {
+        & > .chart--axis { color: $text-muted; }
+        & > .chart--target { color: $success; }
+        & > .chart--cursor { color: $foreground; }
+        & > .chart--raw { color: $primary 45%; }
+        & > .chart--overlay { color: $warning; }
+        & > .chart--mean { color: $primary; text-style: bold; }
+        & > .chart--validation { color: $foreground; }
+        & > .chart--corpus { color: $success; text-style: bold; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._source: ChartSource | None = None
+        self._other: ChartSource | None = None
+        self._plot: Plot | None = None
+        self._strips: list[Strip] = []
+        self._titles: tuple[str, str] = ("", "")
+        self._dragged_from: int | None = None
+
+    # What is shown
+
+    def show(self, source: ChartSource | None) -> None:
+        """Draw another run, or the same one anew."""
+        self._source = source
+        self._take_in()
+
+    def overlay(self, source: ChartSource | None) -> None:
+        """Lay another run's mean over it, or take it away."""
+        self._other = source
+        self._take_in()
+
+    def refresh_data(self) -> bool:
+        """Take in what was written since and draw it; whether there was anything."""
+        if not self._plot or not self._plot.refresh():
+            return False
+        self._draw()
+        return True
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it can draw: what it draws with is loaded after the app's first paint."""
+        return self._plot is not None
+
+    def on_mount(self) -> None:
+        self.call_after_refresh(self._load)
+
+    @work
+    async def _load(self) -> None:
+        module = await asyncio.to_thread(import_module, "gpt2tui.tui.plot")
+        self._plot = module.Plot(is_ascii=self.app.glyphs.is_ascii)
+        self._take_in()
+
+    def _take_in(self) -> None:
+        if self._plot:
+            self._plot.show(self._source, self._other)
+            self._draw()
+
+    # Drawing
+
+    def render_line(self, y: int) -> Strip:
+        """A line of the picture as it was last drawn."""
+        if y < len(self._strips) and self._strips[y].cell_length == self.size.width:
+            return self._strips[y]
+        return Strip.blank(self.size.width, self.visual_style.rich_style)
+
+    def notify_style_update(self) -> None:
+        """Another theme, or the focus: the same picture in other colours."""
+        super().notify_style_update()
+        if self.is_mounted:
+            self._draw()
+
+    def on_resize(self) -> None:
+        self._draw()
+
+    def _draw(self) -> None:
+        width, height = self.size
+        if not self._plot or width < 1 or height < 1:
+            return
+        picture = self._plot.draw(width, height)
+        strips = self._strips_of(picture) if picture else []
+        if self._set_titles() or len(strips) != len(self._strips):
+            self._strips = strips
+            self.refresh()
+            return
+        changed = [y for y, (old, new) in enumerate(zip(self._strips, strips, strict=True)) if old != new]
+        self._strips = strips
+        if changed:
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
+
+    def _strips_of(self, picture: Picture) -> list[Strip]:
+        styles = [self.visual_style.rich_style, *(self.get_component_rich_style(f"chart--{ink}") for ink in _INKS)]
+        width = picture.canvas.columns
+        return [
+            Strip([Segment(text, styles[style]) for text, style in pieces], width) for pieces in picture.canvas.lines()
+        ]
+
+    def _set_titles(self) -> bool:
+        """Write the legend above the picture and the reading below it; whether they changed."""
+        title, reading = self._legend(), self._reading()
+        titles = (title.markup, reading.markup)
+        if titles == self._titles:
+            return False
+        self._titles = titles
+        self.border_title, self.border_subtitle = title, reading
+        return True
+
+    def _legend(self) -> Content:
+        assert self._plot
+        is_ascii = self.app.glyphs.is_ascii
+        found = Content.styled(f"loss, {'log' if self._plot.is_log else 'linear'}", "$foreground")
+        # A drawer's title has two cells of border and a space on each side.
+        room = self.size.width - 4
+        for key in ("raw", "mean", *self._plot.legend()):
+            sign, ascii_sign, words, style = _LEGEND[key]
+            words = words or (self._other.name[:_NAME] if self._other else "")
+            part = Content.styled(f"  {ascii_sign if is_ascii else sign} {words}", style)
+            if found.cell_length + part.cell_length <= room:
+                found += part
+        return found
+
+    def _reading(self) -> Content:
+        assert self._plot
+        separator, room = self.app.glyphs.separator, self.size.width - 4
+        words = ""
+        for part in self._plot.reading():
+            longer = f"{words}{separator}{part}" if words else part
+            if len(longer) <= room:
+                words = longer
+        return Content.styled(words, "$foreground")
+
+    # Keys
+
+    def action_toggle_log(self) -> None:
+        """Draw losses on the other scale."""
+        if self._plot:
+            self._plot.toggle_log()
+            self._draw()
+
+    def action_cycle_x(self) -> None:
+        """The next unit of x."""
+        if self._plot:
+            self._plot.cycle_x()
+            self._draw()
+
+    def action_zoom_in(self) -> None:
+        """See half as much, about the cursor or the right edge."""
+        self._zoom(1 / _ZOOM)
+
+    def action_zoom_out(self) -> None:
+        """See twice as much."""
+        self._zoom(_ZOOM)
+
+    def action_show_all(self) -> None:
+        """See the whole run, and follow it."""
+        if self._plot:
+            self._plot.window.show_all()
+            self._draw()
+
+    def action_follow(self) -> None:
+        """Go to the end of the run, and follow it."""
+        if self._plot:
+            self._plot.window.follow()
+            self._draw()
+
+    def action_left(self) -> None:
+        """Move the reading cursor or else the window."""
+        self._move(-1, -_PAN)
+
+    def action_right(self) -> None:
+        """Move the reading cursor or else the window."""
+        self._move(1, _PAN)
+
+    def action_half_left(self) -> None:
+        """Move the window by half of it."""
+        self._pan(-0.5)
+
+    def action_half_right(self) -> None:
+        """Move the window by half of it."""
+        self._pan(0.5)
+
+    def action_toggle_cursor(self) -> None:
+        """Show the reading cursor, or hide it."""
+        if self._plot:
+            self._plot.toggle_cursor()
+            self._draw()
+
+    def _zoom(self, factor: float, *, column: int | None = None) -> None:
+        if self._plot:
+            self._plot.zoom(factor, column=column)
+            self._draw()
+
+    def _move(self, columns: int, share: float) -> None:
+        if self._plot and self._plot.cursor is not None:
+            self._plot.move_cursor(columns)
+            self._draw()
+        else:
+            self._pan(share)
+
+    def _pan(self, share: float) -> None:
+        if self._plot:
+            self._plot.pan(share)
+            self._draw()
+
+    # Mouse
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        event.stop()
+        self._zoom(1 / _WHEEL, column=self._column(event))
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        event.stop()
+        self._zoom(_WHEEL, column=self._column(event))
+
+    def on_mouse_down(self, event: events.MouseDown) -> None:
+        if self._plot:
+            self._dragged_from = self._column(event)
+            self.capture_mouse()
+            self._plot.point_at(self._dragged_from)
+            self._draw()
+
+    def on_mouse_move(self, event: events.MouseMove) -> None:
+        if self._dragged_from is None or not self._plot:
+            return
+        column = self._column(event)
+        if self._plot.cursor is not None:
+            self._plot.point_at(column)
+            self._draw()
+        elif column != self._dragged_from:
+            self._pan((self._dragged_from - column) / max(1, self.size.width))
+        self._dragged_from = column
+
+    def on_mouse_up(self) -> None:
+        if self._dragged_from is not None:
+            self._dragged_from = None
+            self.release_mouse()
+
+    def _column(self, event: events.MouseEvent) -> int:
+        return int(event.x) - self.gutter.left

@@ -1,0 +1,96 @@
+"""The part of a run that a chart shows: all of it, its end as it grows, or a part that keeps still."""
+
+from __future__ import annotations
+
+import math
+
+from gpt2tui.tui.axes import x_step
+
+_FEWEST = 4
+"""Steps that are still seen when nothing more can be zoomed into."""
+
+_CALM = 10
+"""A young run is drawn on room for so many steps, so that its first ones do not jump."""
+
+
+class Extent:
+    """How far a run goes in one unit: ``last`` is its last step's place, of ``steps`` steps."""
+
+    def __init__(self, last: float, steps: int, unit: str) -> None:
+        self.last, self.steps, self.unit = last, steps, unit
+
+    def end(self, span: float | None = None) -> float:
+        """A round number at or a little after the last step; ``span`` is how much of the run is seen."""
+        if self.last <= 0:
+            return 1.0
+        last = max(self.last, self.last / self.steps * _CALM) if span is None else self.last
+        step = x_step((span or last) / 16, unit=self.unit)
+        return math.ceil(last / step - 1e-9) * step
+
+    def least_span(self) -> float:
+        """The narrowest window."""
+        return self.last / max(1, self.steps) * _FEWEST or 1.0
+
+
+class Window:
+    """From where to where a chart is seen. It follows the end until it is moved away from it."""
+
+    def __init__(self) -> None:
+        self.span: float | None = None
+        self.right: float | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all of the run is seen."""
+        return self.span is None
+
+    @property
+    def is_following(self) -> bool:
+        """Whether the right edge moves with the end of the run."""
+        return self.right is None
+
+    def bounds(self, extent: Extent) -> tuple[float, float]:
+        """Left and right edge."""
+        if self.span is None:
+            return 0.0, extent.end()
+        right = extent.end(self.span) if self.right is None else self.right
+        return right - self.span, right
+
+    def show_all(self) -> None:
+        """See all of it again, and follow."""
+        self.span = self.right = None
+
+    def follow(self) -> None:
+        """Go to the end, and stay there."""
+        self.right = None
+
+    def zoom(self, factor: float, extent: Extent, *, about: float | None = None) -> None:
+        """Make the span so many times as wide; ``about`` stays where it is, by default the right edge."""
+        left, right = self.bounds(extent)
+        span = max((right - left) * factor, extent.least_span())
+        if span >= extent.end():
+            self.show_all()
+            return
+        if about is None and self.is_following:
+            self.span = span
+            return
+        about = right if about is None else min(max(about, left), right)
+        share = (right - about) / (right - left)
+        self._place(about + share * span, span, extent)
+
+    def pan(self, share: float, extent: Extent) -> None:
+        """Move by so much of the span, to the right if above 0; at the end it follows again."""
+        if self.span is not None:
+            _, right = self.bounds(extent)
+            self._place(right + share * self.span, self.span, extent, is_pan=True)
+
+    def reveal(self, x: float, extent: Extent) -> None:
+        """Move as far as is needed to see a place."""
+        left, right = self.bounds(extent)
+        if self.span is not None and not left <= x <= right:
+            self._place(x + self.span / 2, self.span, extent, is_pan=True)
+
+    def _place(self, right: float, span: float, extent: Extent, *, is_pan: bool = False) -> None:
+        end = extent.end(span)
+        self.span = span
+        self.right = None if is_pan and right >= end else min(max(right, span), end)
