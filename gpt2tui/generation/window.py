@@ -9,6 +9,9 @@ from torch import Tensor
 from gpt2tui.model.kv_cache import KVCache
 from gpt2tui.model.transformer import GPT2
 
+_AT_ONCE = 256
+"""Tokens of each sample that the model reads in one go."""
+
 
 class Window:
     """At most ``context`` tokens of each sample, all samples equally many.
@@ -34,6 +37,9 @@ class Window:
     def logits(self) -> Tensor:
         """Scores (samples, vocabulary) of the token that follows the window, in the model's dtype."""
         cache = self._filled()
+        # A long prompt is read in parts, so that no single product of it keeps a stop waiting.
+        while cache is not None and self._tokens.shape[1] - cache.length > _AT_ONCE:
+            self._model.hidden(self._tokens[:, cache.length : cache.length + _AT_ONCE], cache)
         read = cache.length if cache is not None else 0
         hidden = self._model.hidden(self._tokens[:, read:], cache)  # (samples, unread, width)
         return self._model.logits(hidden[:, -1])

@@ -55,8 +55,8 @@ class Child:
         self.say(request)
         return self.hear_all(request.id)
 
-    def load(self, run: Run, id: int = 1, **options: object) -> Loaded:
-        end = self.ask(Load(id=id, run=str(run.folder), threads=1, **options))[-1]  # type: ignore[arg-type]
+    def load(self, run: Run, id: int = 1, threads: int = 1) -> Loaded:
+        end = self.ask(Load(id=id, run=str(run.folder), threads=threads))[-1]
         assert isinstance(end, Loaded), end
         return end
 
@@ -69,8 +69,10 @@ class Child:
 
 
 @contextmanager
-def started(log: Path, command: Sequence[str] = WORKER, **environment: str) -> Iterator[Child]:
-    """A child that is killed in the end, or when it takes too long."""
+def started(
+    log: Path, command: Sequence[str] = WORKER, *, patience: float = PATIENCE, **environment: str
+) -> Iterator[Child]:
+    """A child that is killed in the end, or after ``patience`` seconds."""
     with log.open("a+b") as stderr:
         process = subprocess.Popen(
             [sys.executable, *command],
@@ -79,7 +81,7 @@ def started(log: Path, command: Sequence[str] = WORKER, **environment: str) -> I
             stderr=stderr,
             env=os.environ | environment,
         )
-    guard = threading.Timer(PATIENCE, process.kill)
+    guard = threading.Timer(patience, process.kill)
     guard.start()
     try:
         yield Child(process, log)

@@ -178,3 +178,13 @@ def test_nothing_global_is_touched(model: GPT2) -> None:
         assert torch.is_grad_enabled()
         assert not torch.is_inference_mode_enabled()
     assert torch.equal(torch.get_rng_state(), before)
+
+
+@pytest.mark.parametrize("prompt_length", [255, 256, 257, 512, 700])
+def test_a_prompt_that_is_read_in_parts_has_the_scores_of_one_read_whole(prompt_length: int) -> None:
+    config = tiny_model_config(block_size=1024)
+    model = randomised(GPT2.initialised(config, seed=1), 1).eval()
+    prompt = torch.randint(50_257, (2, prompt_length), generator=torch.Generator().manual_seed(5))
+    parts = Window(model, prompt, context=600, use_cache=True).logits()
+    whole = Window(model, prompt, context=600, use_cache=False).logits()
+    torch.testing.assert_close(parts, whole, atol=1e-4, rtol=0)

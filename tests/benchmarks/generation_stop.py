@@ -1,0 +1,154 @@
+"""The generation child with the shape of the 124M and random weights: how soon it stops and begins, how fast it writes.
+
+    python -m tests.benchmarks.generation_stop [--stops 60] [--tokens 100] [--rounds 5] [--threads 2]
+
+Stops are sent at random moments of a text, and of the reading of a prompt that fills the context; the time is
+from the request's being written to the last reply's being read. Rates are of one text a row and a round, the
+rows taking turns: the plain loop in this process with and without what the child computes beside, and the child.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import select
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from gpt2tui.corpus.bpe import Tokenizer
+from gpt2tui.generation.alternatives import best_alternatives, drawn_probability
+from gpt2tui.generation.stream import Odds
+from gpt2tui.generation.text import continue_tokens
+from gpt2tui.model.transformer import GPT2
+from gpt2tui.runs.dialogue import Finished, Generate, Stop, Token
+from gpt2tui.runs.model_config import ModelConfig
+from gpt2tui.runs.sampling import SamplingSettings
+from tests.benchmarks.machine import describe
+from tests.generation.child import Child, started
+from tests.tiny import tiny_run, tiny_run_config
+
+CONTEXT = 1024
+PROMPT = list(range(1000, 1016))
+LONG_PROMPT = list(range(1000, 1000 + CONTEXT))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--stops", type=int, default=60)
+    parser.add_argument("--tokens", type=int, default=100)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--threads", type=int, default=2)
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    print(describe())
+    chance = random.Random(1)
+    with tempfile.TemporaryDirectory() as folder:
+        config = tiny_run_config(model=ModelConfig(), block_size=CONTEXT)
+        run = tiny_run(Path(folder) / "runs", config=config)
+        with started(Path(folder) / "log", patience=3600.0) as child:
+            began = time.perf_counter()
+            loaded = child.load(run, threads=options.threads)
+            print(f"\nfrom the start of the child to the loaded model: {time.perf_counter() - began:.2f} s")
+            print(f"first token after a prompt of {len(PROMPT)}: {first_token(child, PROMPT) * 1e3:,.0f} ms")
+            print(f"first token after a prompt of {CONTEXT}: {first_token(child, LONG_PROMPT) * 1e3:,.0f} ms")
+            text, reading = [], []
+            for _ in range(options.stops):
+                text.append(stop_seconds(child, PROMPT, chance.uniform(0.2, 0.5)))
+                reading.append(stop_seconds(child, LONG_PROMPT, chance.uniform(0.05, 0.5)))
+            print("\n| from stop to its end, ms | median | p95 | max |\n|---|---|---|---|")
+            print(row("in a text", text))
+            print(row(f"while a prompt of {CONTEXT} tokens is read", reading))
+            model = GPT2.initialised(config.model, seed=config.seed).eval()
+            print(f"\n{rates(child, model, options.tokens, options.rounds)}\n\n{loaded.threads} threads")
+
+
+def row(name: str, seconds: list[float]) -> str:
+    ordered = sorted(1e3 * one for one in seconds)
+    p95 = ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
+    return f"| {name} | {statistics.median(ordered):.1f} | {p95:.1f} | {ordered[-1]:.1f} |"
+
+
+_ids = iter(range(10, 10**9))
+
+
+def request_of(tokens: list[int], length: int) -> Generate:
+    return Generate(id=next(_ids), tokens=tokens, settings=SamplingSettings(max_new_tokens=length, seed=1))
+
+
+def first_token(child: Child, tokens: list[int]) -> float:
+    end = child.ask(request_of(tokens, 1))[-1]
+    assert isinstance(end, Finished)
+    assert end.seconds_to_first_token is not None
+    return end.seconds_to_first_token
+
+
+def stop_seconds(child: Child, tokens: list[int], after: float) -> float:
+    """How long a stop takes that is sent so many seconds after the request."""
+    request = request_of(tokens, 10**6)
+    moment = time.perf_counter() + after
+    child.say(request)
+    assert child.process.stdout is not None
+    while (left := moment - time.perf_counter()) > 0:
+        if select.select([child.process.stdout], [], [], left)[0]:
+            child.hear()
+    child.say(Stop(id=request.id))
+    sent = time.perf_counter()
+    while not isinstance(child.hear(), Finished):
+        continue
+    return time.perf_counter() - sent
+
+
+def rates(child: Child, model: GPT2, tokens: int, rounds: int) -> str:
+    """Milliseconds a token after the first, medians of the rounds."""
+    tokenizer = Tokenizer()
+    looks: list[float] = []
+
+    def plain_loop() -> float:
+        return loop(None)
+
+    def with_odds() -> float:
+        def look(sample: int, odds: Odds) -> None:
+            began = time.perf_counter()
+            best_alternatives(odds, tokenizer)
+            drawn_probability(odds, 0)
+            looks.append(time.perf_counter() - began)
+
+        return loop(look)
+
+    def loop(look: Callable[[int, Odds], None] | None) -> float:
+        settings = SamplingSettings(max_new_tokens=tokens, seed=1)
+        pieces = continue_tokens(model, tokenizer, PROMPT, settings, context=CONTEXT, look=look)
+        next(pieces)
+        began = time.perf_counter()
+        return sum(1 for _ in pieces) / (time.perf_counter() - began)
+
+    def real_child() -> float:
+        replies = child.ask(request_of(PROMPT, tokens))
+        assert isinstance(replies[-1], Finished)
+        assert sum(isinstance(reply, Token) for reply in replies) == tokens
+        return replies[-1].tokens_per_second or 0.0
+
+    kinds = {"the loop alone": plain_loop, "the loop with alternatives": with_odds, "the child": real_child}
+    taken: dict[str, list[float]] = {name: [] for name in kinds}
+    for _ in range(rounds):
+        for name, measure in kinds.items():
+            taken[name].append(measure())
+    first = statistics.median(taken["the loop alone"])
+    lines = ["| tokens/s | median | min | max | of the first row |", "|---|---|---|---|---|"]
+    for name, values in taken.items():
+        middle = statistics.median(values)
+        lines.append(
+            f"| {name} | {middle:.1f} | {min(values):.1f} | {max(values):.1f} | {100 * middle / first:.0f} % |"
+        )
+    share = statistics.median(looks) * first
+    lines.append(f"\nalternatives: {1e3 * statistics.median(looks):.2f} ms a token, {100 * share:.1f} % of its time")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    main()
