@@ -1,0 +1,144 @@
+"""Which model is to write: a run, one of its checkpoints, and how many threads it may take."""
+
+from __future__ import annotations
+
+from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.runs import commands
+from gpt2tui.runs.checkpoint_names import PointerName, checkpoint_steps, chosen_step, pointed_step
+from gpt2tui.runs.events import CheckpointSaved, Notice
+from gpt2tui.runs.journal import event_reader
+from gpt2tui.runs.run import Run
+from gpt2tui.runs.store import RunStore
+from gpt2tui.tui.conversation import Place
+from gpt2tui.tui.widgets.picker import Row
+
+NOW = "now"
+
+_POINTERS: dict[PointerName, str] = {
+    "best": "the lowest corpus loss",
+    "last": "the newest, and it moves on with the run",
+}
+
+
+class Snapshot:
+    """A request to a run that trains to save its present weights, until they are on the disk."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        size = run.events_file.stat().st_size if run.events_file.is_file() else 0
+        self._reader = event_reader(run.events_file, offset=size)
+        self._command = commands.SaveCheckpoint()
+        run.send(self._command)
+
+    def poll(self) -> int | None:
+        """The step of the snapshot, once it is there.
+
+        Raises:
+            Gpt2TuiError: the run has ended, or could not save.
+        """
+        for event in self._reader.poll():
+            if event.command == self._command.id and isinstance(event, CheckpointSaved):
+                return event.step
+            if event.command == self._command.id and isinstance(event, Notice) and event.level == "error":
+                raise Gpt2TuiError(f"no snapshot: {event.text}")
+        if not self._run.is_alive():
+            raise Gpt2TuiError("no snapshot: the run has ended; its last checkpoint can be chosen")
+        return None
+
+
+class ModelChoice:
+    """The run that was chosen, and which of its checkpoints: best, last, a step, or None for best, else last."""
+
+    def __init__(self, store: RunStore) -> None:
+        self._store = store
+        self.run: Run | None = None
+        self.reference: str | None = None
+        self.snapshot: Snapshot | None = None
+
+    def choose(self, run: Run, reference: str | None = None) -> None:
+        """Choose a run and a checkpoint."""
+        self.run, self.reference, self.snapshot = run, reference, None
+
+    def choose_default(self, followed: Run | None) -> None:
+        """The followed run if it has a checkpoint, else the newest that has one, else the followed or newest run."""
+        runs = self._store.all()
+        candidates = [*([followed] if followed else []), *runs]
+        run = next((run for run in candidates if chosen_step(run) is not None), None)
+        if run or candidates:
+            self.choose(run or candidates[0])
+
+    def step(self) -> int | None:
+        """The step of the checkpoint that is meant now; None where there is none (yet, or any more)."""
+        return chosen_step(self.run, self.reference) if self.run else None
+
+    def place(self) -> Place | None:
+        """What to ask; None where there is no checkpoint. Beside a training it is to take one thread."""
+        step = self.step()
+        if self.run is None or step is None:
+            return None
+        return Place(run=self.run.folder, step=step, threads=1 if self.is_training_somewhere() else None)
+
+    def is_training_somewhere(self) -> bool:
+        """Whether any run of this user is alive."""
+        return any(run.is_alive() for run in self._store.all())
+
+    def checkpoint_words(self) -> str:
+        """The checkpoint, for people."""
+        if self.snapshot:
+            return "asking for a snapshot"
+        step = self.step()
+        if self.run is None or step is None:
+            return "none yet" if self.reference is None else f"{self.reference}: there is none"
+        kind = self.reference
+        if kind is None:
+            kind = "best" if pointed_step(self.run, "best") is not None else "last"
+        return f"step {step:,}" if kind.isdigit() else f"{kind}, step {step:,}"
+
+    def run_rows(self) -> list[Row[Run]]:
+        """All runs, those without a checkpoint named as such."""
+        return [Row(run.name(), _about(run), run) for run in self._store.all()]
+
+    def checkpoint_rows(self) -> list[Row[str]]:
+        """The checkpoints of the run; for one that trains also its weights as they are now."""
+        if self.run is None:
+            return []
+        rows = [Row(NOW, "the weights as they are now: the run saves them first", NOW)] if self.run.is_alive() else []
+        for name, about in _POINTERS.items():
+            if (step := pointed_step(self.run, name)) is not None:
+                rows.append(Row(name, f"step {step:,}: {about}", name))
+        return rows + [Row(f"step {step}", "", str(step)) for step in checkpoint_steps(self.run)]
+
+    def ask_for_snapshot(self) -> None:
+        """Ask the run for its present weights."""
+        if self.run:
+            self.snapshot = Snapshot(self.run)
+
+    def poll_snapshot(self) -> bool:
+        """Whether the snapshot that was asked for has come; it is chosen then.
+
+        Raises:
+            Gpt2TuiError: it will not come.
+        """
+        if self.snapshot is None:
+            return False
+        try:
+            step = self.snapshot.poll()
+        except Gpt2TuiError:
+            self.snapshot = None
+            raise
+        if step is None:
+            return False
+        self.snapshot, self.reference = None, str(step)
+        return True
+
+
+def _about(run: Run) -> str:
+    parts = ["trains now"] if run.is_alive() else []
+    step = chosen_step(run)
+    parts.append("no checkpoint yet" if step is None else f"step {step:,}")
+    try:
+        config = run.config()
+    except Gpt2TuiError:
+        return "damaged"
+    parts += [config.corpus.name, config.preset or ""]
+    return ", ".join(part for part in parts if part)

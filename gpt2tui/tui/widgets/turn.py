@@ -1,0 +1,277 @@
+"""One turn on the screen: the prompt and what the model made of it, one text in two styles, and how it went."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.events import Click
+from textual.geometry import Region, Size
+from textual.message import Message
+from textual.selection import Selection
+from textual.strip import Strip
+from textual.widget import Widget
+
+from gpt2tui.runs.dialogue import Finish
+from gpt2tui.text import one_line
+from gpt2tui.tui.live_turn import LiveTurn
+from gpt2tui.tui.widgets.turn_text import Line, broken
+
+if TYPE_CHECKING:
+    from gpt2tui.tui.app import Gpt2TuiApp
+
+FINISHES: dict[Finish, str] = {
+    "length": "length reached",
+    "end_of_text": "end of text",
+    "stop": "stop text found",
+    "stopped": "stopped",
+}
+
+TINTS = (0.9, 0.5, 0.2, 0.05)
+"""Lower edges of the probabilities that are tinted alike; the first is not tinted at all."""
+
+
+class TurnView(Widget):
+    """Draws a turn. Only lines that can be seen are drawn, and while it grows only those that have changed."""
+
+    app: Gpt2TuiApp
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {
+        "turn--prompt",
+        "turn--kept",
+        "turn--drawn",
+        "turn--note",
+        "turn--problem",
+        "turn--end",
+        "turn--cursor",
+        *(f"turn--tint-{level}" for level in range(1, len(TINTS) + 1)),
+    }
+
+    class Chosen(Message):
+        """A turn was clicked, or a token of it."""
+
+        def __init__(self, view: TurnView, token: int | None) -> None:
+            super().__init__()
+            self.view, self.token = view, token
+
+    def __init__(self, turn: LiveTurn) -> None:
+        super().__init__()
+        self.turn = turn
+        self.is_tinted = False
+        self.cursor: int | None = None
+        self._drawn_lines: tuple[int, int] = (0, 0)
+        """How many lines of text and how many in all were there when it was last laid out."""
+        self._text = turn.text
+
+    # What it holds
+
+    def take_changes(self) -> None:
+        """Draw what has changed since the last call: the end of the text, and what is below it."""
+        before, before_all = self._drawn_lines
+        lines, notes = self._counts(self.content_size.width)
+        is_new_text, self._text = self.turn.text is not self._text, self.turn.text
+        self._drawn_lines = (lines, lines + notes)
+        if is_new_text or not self.content_size.width:
+            self.refresh(layout=True)
+            return
+        first = max(0, before - 2)  # a mark may join the character at the end of a line
+        height = max(before_all, lines + notes) - first
+        self.refresh(Region(0, first, self.content_size.width, height), layout=before_all != lines + notes)
+
+    def show_tints(self, is_tinted: bool) -> None:
+        """Tint tokens by their probability, or not."""
+        if is_tinted != self.is_tinted:
+            self.is_tinted = is_tinted
+            self.refresh()
+
+    def show_cursor(self, token: int | None) -> None:
+        """Mark a token, or none."""
+        for marked in {self.cursor, token} - {None}:
+            assert marked is not None
+            first, last = self.rows(marked)
+            self.refresh(Region(0, first, self.content_size.width, last - first + 1))
+        self.cursor = token
+
+    def rows(self, token: int) -> tuple[int, int]:
+        """The first and last line of a token, counted from the top of the turn."""
+        width = self.content_size.width
+        start, end = self.turn.text.span(token)
+        return self.turn.text.line_of(start, width), self.turn.text.line_of(max(start, end - 1), width)
+
+    def token_beside(self, token: int, rows: int) -> int:
+        """The token so many lines below (or above) one, about in the same column."""
+        text, width = self.turn.text, self.content_size.width
+        lines = text.lines(width)
+        start, _ = text.span(token)
+        at = text.line_of(start, width)
+        column = max(0, start - lines[at].start)
+        goal = lines[min(len(lines) - 1, max(0, at + rows))]
+        return text.token_at(min(goal.start + column, max(goal.start, goal.end - 1)))
+
+    # Layout and drawing
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return sum(self._counts(width))
+
+    def _counts(self, width: int) -> tuple[int, int]:
+        return len(self.turn.text.lines(width)), len(self._notes(width))
+
+    def render_line(self, y: int) -> Strip:
+        width = self.content_size.width
+        lines = self.turn.text.lines(width)
+        base = self.rich_style
+        if y < len(lines):
+            segments, offset = self._text_segments(y, lines), lines[y].start - lines[y].paragraph_start
+            strip = Strip(segments).apply_offsets(offset, lines[y].paragraph)
+            return strip.extend_cell_length(width, base)
+        notes = self._notes(width)
+        if y - len(lines) < len(notes):
+            name = "turn--problem" if self.turn.state == "failed" else "turn--note"
+            strip = Strip([Segment(notes[y - len(lines)], self.get_component_rich_style(name))])
+            return strip.crop(0, width).extend_cell_length(width, base)
+        return Strip.blank(width, base)
+
+    def _text_segments(self, y: int, lines: list[Line]) -> list[Segment]:
+        line, text = lines[y], self.turn.text
+        span = selection.get_span(line.paragraph) if (selection := self.text_selection) else None
+        segments: list[Segment] = []
+        for start, end, style in self._runs(line):
+            segments += self._selected(text.plain[start:end], start - line.paragraph_start, style, span)
+        is_last = y == len(lines) - 1
+        if self.cursor is not None and self._has_blank_cursor(line, is_last=is_last):
+            segments.append(Segment(" ", self.get_component_rich_style("turn--cursor")))
+        elif is_last and self.turn.state == "streaming":
+            segments.append(
+                Segment("_" if self.app.glyphs.is_ascii else "▍", self.get_component_rich_style("turn--end"))
+            )
+        return segments
+
+    def _runs(self, line: Line) -> Iterator[tuple[int, int, Style]]:
+        """Stretches of a line with one style."""
+        starts, plain = self.turn.text.starts, self.turn.text.plain
+        at, token = line.start, max(0, bisect_right(starts, line.start) - 1)
+        pending: tuple[int, int, str] | None = None
+        while at < line.end:
+            following = starts[token + 1] if token + 1 < len(starts) else len(plain)
+            end = min(line.end, following)
+            if end > at:
+                name = self._class_of(token)
+                if pending and pending[2] == name:
+                    pending = (pending[0], end, name)
+                else:
+                    if pending:
+                        yield pending[0], pending[1], self.get_component_rich_style(pending[2])
+                    pending = (at, end, name)
+                at = end
+            token += 1
+        if pending:
+            yield pending[0], pending[1], self.get_component_rich_style(pending[2])
+
+    def _class_of(self, token: int) -> str:
+        if token == self.cursor:
+            return "turn--cursor"
+        probability = self.turn.probability(token) if self.is_tinted else None
+        if probability is not None and (level := tint_level(probability)):
+            return f"turn--tint-{level}"
+        return f"turn--{self.turn.kind(token)}"
+
+    def _selected(self, text: str, column: int, style: Style, span: tuple[int, int] | None) -> list[Segment]:
+        if span is None:
+            return [Segment(text, style)]
+        first = min(len(text), max(0, span[0] - column))
+        last = len(text) if span[1] == -1 else min(len(text), max(first, span[1] - column))
+        marked = style + self.screen.get_component_rich_style("screen--selection", partial=True)
+        parts = ((text[:first], style), (text[first:last], marked), (text[last:], style))
+        return [Segment(part, its) for part, its in parts if part]
+
+    def _has_blank_cursor(self, line: Line, *, is_last: bool) -> bool:
+        """Whether the cursor is on a token that has no cells of its own: it is shown behind the line."""
+        assert self.cursor is not None
+        start, end = self.turn.text.span(self.cursor)
+        drawn = self.turn.text.plain[start:end].strip("\n")
+        is_here = line.start <= start <= line.end if not is_last else line.start <= start
+        return not drawn and is_here and cell_len(self.turn.text.plain[line.start : line.end]) < self.content_size.width
+
+    # Below the text
+
+    def _notes(self, width: int) -> list[str]:
+        parts = self._facts()
+        if self.turn.state == "failed":
+            text = one_line(f"{self.app.glyphs.bad} {self.turn.news}")
+            if self.app.glyphs.is_ascii:
+                text = text.encode("ascii", "backslashreplace").decode("ascii")
+            return [text[start:end] for start, end in broken(text, 0, len(text), max(1, width))]
+        lines = [""]
+        for part in parts:
+            longer = lines[-1] + self.app.glyphs.separator + part if lines[-1] else part
+            if len(longer) > width and lines[-1]:
+                lines.append(part)
+            else:
+                lines[-1] = longer
+        return lines
+
+    def _facts(self) -> list[str]:
+        turn, facts = self.turn, []
+        if turn.state == "waiting":
+            return [turn.news or "waiting"]
+        if turn.state == "streaming":
+            facts.append(tokens_words(turn.drawn))
+            return [*facts, "esc stops"]
+        if turn.finish:
+            facts.append(FINISHES[turn.finish])
+        facts.append(tokens_words(turn.drawn))
+        if turn.tokens_per_second:
+            facts.append(f"{rate_words(turn.tokens_per_second)} tokens/s")
+        if turn.seconds_to_first_token is not None:
+            facts.append(f"first after {seconds_words(turn.seconds_to_first_token)}")
+        if turn.seed is not None:
+            facts.append(f"seed {turn.seed}")
+        if turn.step is not None:
+            facts.append(f"step {turn.step:,}")
+        if turn.dropped:
+            facts.append(f"the first {tokens_words(turn.dropped)} were beyond the model's sight")
+        return facts
+
+    # Selection by mouse
+
+    def get_selection(self, selection: Selection) -> tuple[str, str]:
+        return selection.extract(self.turn.text.plain), "\n"
+
+    def on_click(self, event: Click) -> None:
+        token = None
+        offset = event.get_content_offset(self)
+        lines = self.turn.text.lines(self.content_size.width)
+        if offset is not None and offset.y < len(lines):
+            line = lines[offset.y]
+            column = self.turn.text.plain[line.start : line.end]
+            used = 0
+            for index, character in enumerate(column):
+                used += cell_len(character)
+                if used > offset.x:
+                    token = self.turn.text.token_at(line.start + index)
+                    break
+        self.post_message(self.Chosen(self, token))
+
+
+def tint_level(probability: float) -> int:
+    """Which of the tints a probability has; 0 is none."""
+    return next((level for level, edge in enumerate(TINTS) if probability >= edge), len(TINTS))
+
+
+def tokens_words(number: int) -> str:
+    """``1 token``, ``1,200 tokens``."""
+    return f"{number:,} token" + ("" if number == 1 else "s")
+
+
+def rate_words(rate: float) -> str:
+    """A rate with three digits."""
+    return f"{rate:,.0f}" if rate >= 99.95 else f"{rate:.1f}"
+
+
+def seconds_words(seconds: float) -> str:
+    """``80 ms`` or ``1.2 s``."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
