@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -29,19 +30,18 @@ async def ask(words: Sequence[str]) -> dict[str, Any]:
     Raises:
         RefusedError: it ended with an error.
     """
-    process = await asyncio.create_subprocess_exec(
-        *PROGRAM,
-        *words,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
+    process = subprocess.Popen(
+        [*PROGRAM, *words],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         start_new_session=True,
     )
     try:
-        out, said = await process.communicate()
+        # In a thread, which sees the child's end even where nobody waits for this any more.
+        out, said = await asyncio.to_thread(process.communicate)
     except asyncio.CancelledError:
         process.kill()
-        await process.wait()
         raise
     if code := process.returncode:
         raise RefusedError(last_line(said) or f"gpt2tui {words[0]} failed with code {code} and said nothing", code)

@@ -11,13 +11,13 @@ from gpt2tui.tui.start_option import NO_TARGET
 from gpt2tui.tui.start_options import OPTIONS
 
 
-def user_defaults(settings: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> dict[str, str]:
+def user_defaults(settings: Mapping[str, Any]) -> dict[str, str]:
     """What the user's own file and variables say of the form's options, as it would be typed.
 
-    ``settings`` are those of the file, by parameter; a variable is ``GPT2TUI_TRAIN_<OPTION>`` and wins.
+    ``settings`` are those of the file, by parameter; a variable wins over them.
     """
     found: dict[str, str] = {}
-    for source in (settings, _of_environment(environment)):
+    for source in (settings, _of_environment()):
         here = {name: _typed(name, value) for name, value in source.items() if name in OPTIONS}
         if "no_target" in source and _is_true(source["no_target"]):
             here["target_loss"] = NO_TARGET
@@ -25,10 +25,15 @@ def user_defaults(settings: Mapping[str, Any], environment: Mapping[str, str] = 
     return found
 
 
-def _of_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    names = [*OPTIONS, "no_target"]
-    values = {name: environment.get(f"GPT2TUI_TRAIN_{name.upper()}") for name in names if name != "text"}
-    return {name: value for name, value in values.items() if value}
+def variable(name: str) -> str | None:
+    """The environment variable that sets an option, where there is one."""
+    spelled = f"GPT2TUI_TRAIN_{name.upper()}"
+    return spelled if name != "text" and os.environ.get(spelled) else None
+
+
+def _of_environment() -> dict[str, str]:
+    names = {name: variable(name) for name in (*OPTIONS, "no_target")}
+    return {name: os.environ[spelled] for name, spelled in names.items() if spelled}
 
 
 def _typed(name: str, value: Any) -> str:

@@ -7,7 +7,6 @@ import math
 from gpt2tui.runs.config import TARGET_LOSS
 from gpt2tui.runs.model_config import PRESETS
 from gpt2tui.runs.recipe import recipe_names
-from gpt2tui.text import count
 from gpt2tui.tui.start_option import NO_TARGET, StartOption
 
 
@@ -30,7 +29,7 @@ START_OPTIONS = (
         kind="choice",
         meaning="Shape of the model. Small ones learn faster, and know less",
         default="gpt2",
-        choices=tuple((f"{name}, {count(shape.parameters)} parameters", name) for name, shape in PRESETS.items()),
+        choices=tuple((f"{name}, {shape.parameters / 1e6:,.1f}M parameters", name) for name, shape in PRESETS.items()),
         is_main=True,
     ),
     StartOption(

@@ -56,7 +56,7 @@ def words_of(values: Mapping[str, str], users: Mapping[str, str]) -> list[str]:
         UsageError: the text has an open quote.
     """
     texts = split_texts(values["text"])
-    taken_back = [name for name in users if not _can_be_said(OPTIONS[name], values[name])]
+    taken_back = [name for name in users if not can_be_said(OPTIONS[name], values[name])]
     words: list[str] = list(NO_SETTINGS) if taken_back else []
     for option in START_OPTIONS:
         value = values[option.name].strip()
@@ -67,7 +67,8 @@ def words_of(values: Mapping[str, str], users: Mapping[str, str]) -> list[str]:
     return words + texts
 
 
-def _can_be_said(option: StartOption, value: str) -> bool:
+def can_be_said(option: StartOption, value: str) -> bool:
+    """Whether there is a word for that value, and not only the silence that lets a default stand."""
     if option.kind == "flag":
         return value == "yes" or option.name == "compile"
     return bool(value.strip()) or option.kind == "target"
@@ -99,7 +100,8 @@ def text_problem(texts: Sequence[str], names: Collection[str]) -> str | None:
         except (OSError, ValueError):
             if text in names or re.search(r"[*?[]", text) or not names:
                 continue
-            return f"{text or repr(text)}: no such file or folder, nor one of {', '.join(names)}"
+            hint = "; a name with spaces needs quotes" if len(texts) > 1 else ""
+            return f"{text or repr(text)}: no such file or folder, nor one of {', '.join(names)}{hint}"
         if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
             return f"{text}: neither a file nor a folder"
         if not os.access(path, os.R_OK):

@@ -33,7 +33,7 @@ class FileTree(Tree[Entry | None]):
     ``pattern`` thins out what is shown. Nodes without an entry say what cannot be shown.
     """
 
-    app: Gpt2TuiApp  # type: ignore[assignment]
+    app: Gpt2TuiApp
 
     BINDINGS: ClassVar = [
         Binding("right", "open", "Open", id="files.open", tooltip="Look into the folder"),
@@ -59,7 +59,7 @@ class FileTree(Tree[Entry | None]):
     def go_to(self, folder: Path) -> None:
         """Show another folder."""
         self.root.data = Entry(folder, True)
-        self.root.set_label(one_line(str(folder)))
+        self.root.set_label(Text(one_line(str(folder))))
         self.read(self.root)
 
     def read(self, node: TreeNode[Entry | None]) -> None:
@@ -77,13 +77,13 @@ class FileTree(Tree[Entry | None]):
     def _fill(self, node: TreeNode[Entry | None], listing: Listing) -> None:
         node.remove_children()
         for entry in listing.entries:
-            name = one_line(entry.path.name)
+            name = Text(one_line(entry.path.name))
             if entry.is_folder:
                 node.add(name, data=entry)
             else:
                 node.add_leaf(name, data=entry)
         if listing.problem:
-            node.add_leaf(f"it cannot be read: {listing.problem}")
+            node.add_leaf(Text(f"it cannot be read: {listing.problem}"))
         elif listing.left_out:
             node.add_leaf(f"and {listing.left_out:,} more; the filter finds them")
         elif not listing.entries:
@@ -127,10 +127,11 @@ class FileTree(Tree[Entry | None]):
 class FilePicker(ModalScreen[str | None]):
     """Gives the name or path that was chosen, as it would be typed but for quotes; None where it was closed."""
 
-    app: Gpt2TuiApp  # type: ignore[assignment]
+    app: Gpt2TuiApp
 
     CSS_PATH = "../styles/start_form.tcss"
     AUTO_FOCUS = "FileTree"
+    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-low"), (20, "-high")]
     BINDINGS: ClassVar = [
         Binding("escape", "dismiss(None)", "Close", id="files.leave", tooltip="Choose nothing"),
         Binding("slash", "filter", "Filter", id="files.filter", tooltip="Show only names that fit"),

@@ -10,7 +10,9 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Select, Static
 
 from gpt2tui.text import one_line
+from gpt2tui.tui.start_defaults import variable
 from gpt2tui.tui.start_option import StartOption
+from gpt2tui.tui.start_words import can_be_said
 
 
 class FormField(Vertical):
@@ -32,6 +34,7 @@ class FormField(Vertical):
         self.option = option
         self.tooltip = option.meaning
         self._beside = beside
+        self._variable = variable(option.name)
         self._own_problem: str | None = None
         self._told_problem: str | None = None
         self.control = _control(option, value)
@@ -71,6 +74,8 @@ class FormField(Vertical):
         """Look at the value again; what was told of the one before is forgotten."""
         self._told_problem = None
         self._own_problem = self.option.problem(self.value)
+        if self._variable and not can_be_said(self.option, self.value):
+            self._own_problem = f"the environment sets it; say another, or unset {self._variable}"
         self._show()
 
     def tell(self, problem: str | None) -> None:

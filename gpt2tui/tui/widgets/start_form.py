@@ -41,6 +41,9 @@ _PAUSE_SECONDS = 0.4
 _WIDE = 110
 """From so many columns on, the estimate stands beside the fields."""
 
+_TIGHT = 60
+"""Below so many columns there is room for nothing beside a field."""
+
 _HIGH = 30
 """Below so many lines there are no blank ones."""
 
@@ -51,10 +54,10 @@ class StartForm(Vertical, can_focus=True):
     While that goes on it is to be told so by ``show_busy``, and what came of it, if nothing did, by ``show_error``.
     """
 
-    app: Gpt2TuiApp  # type: ignore[assignment]
+    app: Gpt2TuiApp
 
     BINDINGS: ClassVar = [
-        Binding("ctrl+s", "start", "Start", id="form.start", tooltip="Start the run", priority=True),
+        Binding("ctrl+s", "start", "Start", id="form.start", tooltip="Start the run"),
         Binding("ctrl+o", "browse", "Choose text", id="form.browse", tooltip="Choose a text from the disk"),
         Binding("ctrl+l", "more", "More", id="form.more", tooltip="Show all options, or the main ones"),
         Binding("ctrl+y", "copy", "Copy command", id="form.copy", tooltip="Copy the command that does the same"),
@@ -80,6 +83,7 @@ class StartForm(Vertical, can_focus=True):
         self._paces: list[Pace] = []
         self._living: list[tuple[str, str]] = []
         self._device: str | None = None
+        self._has_looked = asyncio.Event()
 
     def compose(self) -> ComposeResult:
         self._users = user_defaults(self.app.options.defaults)
@@ -162,6 +166,9 @@ class StartForm(Vertical, can_focus=True):
 
     def show_error(self, error: str | Gpt2TuiError) -> None:
         """Why the run could not be started: at the field that it is about, else above the button."""
+        # An estimate that came later and found nothing wrong would take this away again.
+        if self._stop_estimating():
+            self.query_one(EstimatePanel).say("no estimate", is_wrong=True)
         code = error.exit_code if isinstance(error, Gpt2TuiError) else 1
         self._place(str(error), code)
         if wrong := next((field for field in self.query(FormField) if field.problem), None):
@@ -275,6 +282,7 @@ class StartForm(Vertical, can_focus=True):
 
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.width >= _WIDE, "-wide")
+        self.set_class(event.size.width < _TIGHT, "-tiny")
         self.set_class(event.size.height < _HIGH, "-low")
 
     # The estimate
@@ -288,8 +296,10 @@ class StartForm(Vertical, can_focus=True):
     async def _learn(self) -> None:
         """Look at what may have changed while the form was away: runs, corpora, and so the estimate."""
         self._corpora = None
+        self._has_looked.clear()
         self._wait_and_ask()
         self._living, self._paces = await asyncio.to_thread(_look, self.app.store)
+        self._has_looked.set()
         self._warn_of_busy_device()
 
     @on(FormField.Changed)
@@ -301,15 +311,22 @@ class StartForm(Vertical, can_focus=True):
 
     def _wait_and_ask(self) -> None:
         """Ask for an estimate when the form has rested for a moment; the one before is of no use any more."""
-        self.workers.cancel_group(self, "estimate")
-        if self._timer:
-            self._timer.stop()
+        self._stop_estimating()
         if self.is_mounted and self.app.is_running:
             self.query_one(EstimatePanel).say(f"estimating{self.app.glyphs.ellipsis}")
             self._timer = self.set_timer(_PAUSE_SECONDS, self._ask)
 
+    def _stop_estimating(self) -> bool:
+        """End the wait for an estimate; whether there was one."""
+        was_waiting = self._timer is not None
+        if self._timer:
+            self._timer.stop()
+            self._timer = None
+        return bool(self.workers.cancel_group(self, "estimate")) or was_waiting
+
     @work(exclusive=True, group="estimate")
     async def _ask(self) -> None:
+        self._timer = None
         panel = self.query_one(EstimatePanel)
         text = self.field("text")
         try:
@@ -329,8 +346,8 @@ class StartForm(Vertical, can_focus=True):
         values = self.values() | ({"text": ""} if absent else {})
         try:
             found = await estimate(words_of(values, self._users))
-            paces = self._paces
-            facts = estimate_facts(found, paces, _target(values["target_loss"]), absent=absent)
+            await self._has_looked.wait()
+            facts = estimate_facts(found, self._paces, _target(values["target_loss"]), absent=absent)
         except Gpt2TuiError as error:
             self._place(str(error), error.exit_code)
             panel.say("no estimate", is_wrong=True)
@@ -362,10 +379,13 @@ class StartForm(Vertical, can_focus=True):
 
 def _look(store: RunStore) -> tuple[list[tuple[str, str]], list[Pace]]:
     """The living runs with their devices, and what all runs tell of the pace."""
-    runs = store.all()
+    try:
+        runs = store.all()
+    except OSError:
+        return [], []
     living: list[tuple[str, str]] = []
     for run in runs:
-        with suppress(Gpt2TuiError):
+        with suppress(Gpt2TuiError, OSError):
             if run.is_alive():
                 living.append((run.name(), run.config().device))
     return living, measured_paces(runs)

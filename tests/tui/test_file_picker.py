@@ -1,0 +1,210 @@
+"""The layer on which a text is chosen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from textual.app import App
+from textual.pilot import Pilot
+from textual.widgets import Input, OptionList
+
+from gpt2tui.tui.corpora import NamedCorpus
+from gpt2tui.tui.folder_listing import MOST_ENTRIES, list_folder
+from gpt2tui.tui.glyphs import ASCII, UNICODE
+from gpt2tui.tui.widgets.file_picker import FilePicker, FileTree
+from tests.tui.apps import text_of, until
+
+CORPORA = [
+    NamedCorpus(name="bundled", title="A play", tokens=7_183, bytes=20_000, present=True),
+    NamedCorpus(name="far-away", title="[b]Far", tokens=338_025, bytes=1_115_394, present=False),
+]
+NOTHING = object()
+
+
+class PickerApp(App[None]):
+    """Opens the layer, and keeps what was chosen."""
+
+    CSS_PATH: ClassVar = ["../../gpt2tui/tui/styles/app.tcss"]
+
+    def __init__(self, *, is_ascii: bool = False) -> None:
+        super().__init__()
+        self.glyphs = ASCII if is_ascii else UNICODE
+        self.set_class(is_ascii, "-ascii")
+        self.chosen: Any = NOTHING
+
+    def on_mount(self) -> None:
+        self.push_screen(FilePicker(CORPORA), self._keep)
+
+    def _keep(self, chosen: str | None) -> None:
+        self.chosen = chosen
+
+    @property
+    def tree(self) -> FileTree:
+        return self.screen.query_one(FileTree)
+
+
+def names(app: PickerApp) -> list[str]:
+    return [str(node.label) for node in app.tree.root.children]
+
+
+async def opened(pilot: Pilot[Any]) -> PickerApp:
+    app = pilot.app
+    assert isinstance(app, PickerApp)
+    await until(pilot, lambda: app.tree.root.children, "the folder")
+    return app
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = tmp_path / "texts"
+    (folder / "letters").mkdir(parents=True)
+    for name in ("b.txt", "A.txt", ".hidden", "letters/one.txt"):
+        (folder / name).write_text("text")
+    monkeypatch.chdir(folder)
+    return folder
+
+
+def test_a_folder_is_listed_folders_first_and_hidden_files_only_when_asked(here: Path):
+    assert [entry.path.name for entry in list_folder(here).entries] == ["letters", "A.txt", "b.txt"]
+    assert [entry.path.name for entry in list_folder(here, ".h").entries] == [".hidden"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "fitting"), [("a", ["A.txt"]), ("*.TXT", ["A.txt", "b.txt"]), ("let", ["letters"]), ("zzz", [])]
+)
+def test_a_pattern_is_part_of_a_name_or_a_glob(here: Path, pattern: str, fitting: list[str]):
+    assert [entry.path.name for entry in list_folder(here, pattern).entries] == fitting
+
+
+def test_of_a_huge_folder_the_first_are_listed_and_the_others_counted(tmp_path: Path):
+    for number in range(MOST_ENTRIES + 7):
+        (tmp_path / f"{number:05}").touch()
+    listing = list_folder(tmp_path)
+    assert [entry.path.name for entry in listing.entries] == [f"{number:05}" for number in range(MOST_ENTRIES)]
+    assert listing.left_out == 7
+    assert list_folder(tmp_path, "00503").left_out == 0
+
+
+def test_a_folder_that_cannot_be_read_says_why(tmp_path: Path):
+    assert list_folder(tmp_path / "nowhere").problem == "No such file or directory"
+
+
+async def test_enter_takes_the_file_at_the_cursor_by_its_name_from_here(here: Path):
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        assert names(app) == ["letters", "A.txt", "b.txt"]
+        await pilot.press("down", "down", "enter")
+        assert app.chosen == "A.txt"
+
+
+async def test_enter_takes_a_folder_and_right_looks_into_it(here: Path):
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        await pilot.press("down", "right")
+        await until(pilot, lambda: app.tree.root.children[0].children)
+        assert "one.txt" in text_of(app)
+        await pilot.press("down", "enter")
+        assert app.chosen == "letters/one.txt"
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        await pilot.press("down", "enter")
+        assert app.chosen == "letters"
+
+
+async def test_left_closes_a_folder_then_goes_to_the_one_above(here: Path):
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        await pilot.press("down", "right")
+        await until(pilot, lambda: app.tree.root.children[0].children)
+        await pilot.press("left")
+        assert not app.tree.root.children[0].is_expanded
+        await pilot.press("left")
+        assert app.tree.cursor_node is app.tree.root
+        await pilot.press("left")
+        await until(pilot, lambda: app.tree.folder == here.parent and "texts" in names(app))
+        await pilot.press("enter")
+        assert app.chosen == str(here.parent)
+
+
+async def test_the_filter_thins_the_files_out_and_enter_goes_to_them(here: Path):
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        await pilot.press("slash", *"b.t")
+        await until(pilot, lambda: names(app) == ["b.txt"])
+        await pilot.press("enter", "enter")
+        assert app.chosen == "b.txt"
+
+
+async def test_a_filter_that_fits_nothing_says_so_and_cannot_be_taken(here: Path):
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        await pilot.press("slash", *"zzz")
+        await until(pilot, lambda: names(app) == ["nothing here fits the filter"])
+        await pilot.press("enter", "enter")
+        assert app.chosen is NOTHING
+
+
+async def test_a_named_corpus_is_chosen_and_says_whether_it_is_here(here: Path):
+    async with PickerApp().run_test(size=(120, 24)) as pilot:
+        app = await opened(pilot)
+        assert "bundled: A play, 7,183 tokens" in text_of(app)
+        assert "far-away: [b]Far, 338,025 tokens; not here yet, 1.1 MB are fetched when a run starts" in text_of(app)
+        app.screen.query_one(OptionList).focus()
+        await pilot.press("down", "enter")
+        assert app.chosen == "far-away"
+
+
+async def test_esc_chooses_nothing_also_from_the_filter(here: Path):
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        app.screen.query_one(Input).focus()
+        await pilot.press("escape")
+        assert app.chosen is None
+
+
+async def test_names_are_drawn_as_text_and_those_with_control_characters_are_not_taken(here: Path):
+    for file in here.glob("*.txt"):
+        file.unlink()
+    (here / "[red]x.txt").write_text("text")
+    (here / "z\x1b[2J.txt").write_text("text")
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        assert "[red]x.txt" in text_of(app)
+        assert "z^[[2J.txt" in text_of(app)
+        await pilot.press("down", "down", "down", "enter")
+        await pilot.pause()
+        assert app.chosen is NOTHING
+        await pilot.press("up", "enter")
+        assert app.chosen == "[red]x.txt"
+
+
+async def test_a_name_that_begins_with_a_dash_is_given_with_its_folder(here: Path):
+    (here / "-n.txt").write_text("text")
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        await pilot.press("down", "down", "enter")
+        assert app.chosen == "./-n.txt"
+
+
+@pytest.mark.parametrize("size", [(140, 40), (80, 24)])
+async def test_ascii_mode_draws_ascii_only(here: Path, size: tuple[int, int]):
+    async with PickerApp(is_ascii=True).run_test(size=size) as pilot:
+        app = await opened(pilot)
+        await until(pilot, lambda: "A.txt" in text_of(app))
+        assert text_of(app).isascii()
+
+
+@pytest.mark.parametrize("size", [(40, 10), (20, 5)])
+async def test_it_lives_in_a_small_terminal(here: Path, size: tuple[int, int]):
+    async with PickerApp().run_test(size=size) as pilot:
+        app = await opened(pilot)
+        await pilot.press("down", "down", "enter")
+        assert app.chosen == "A.txt"
+
+
+async def test_a_file_is_seen_at_the_smallest_size(here: Path):
+    async with PickerApp().run_test(size=(40, 10)) as pilot:
+        app = await opened(pilot)
+        await until(pilot, lambda: "A.txt" in text_of(app))

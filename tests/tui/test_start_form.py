@@ -1,0 +1,427 @@
+"""The form that starts a training: what it posts, what it says of the run, and where its errors stand."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+from textual.widgets import Button, Collapsible, Static
+
+from gpt2tui.runs.model_config import PRESETS
+from gpt2tui.runs.paths import Paths
+from gpt2tui.runs.recipe import load_recipe
+from gpt2tui.runs.store import RunStore
+from gpt2tui.text import byte_size
+from gpt2tui.tui.asking import RefusedError
+from gpt2tui.tui.start_options import OPTIONS
+from gpt2tui.tui.training import start_training
+from gpt2tui.tui.widgets.file_picker import FilePicker, FileTree
+from gpt2tui.tui.widgets.start_form import StartForm
+from tests.cli.program import gpt2tui
+from tests.runs.synthetic import held, make_run, whole_story
+from tests.tui.apps import text_of, until
+from tests.tui.form_app import FormApp, estimated
+
+WIDE = (140, 40)
+SMALL = (80, 24)
+BOOK = "The rain fell on the quay, and the bell rang. " * 40
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of texts, which the app is started in."""
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    (folder / "book.txt").write_text(BOOK)
+    return folder
+
+
+def line_of(app: FormApp, name: str, of: str = "problem") -> str:
+    """What stands below a field; empty where nothing is shown."""
+    line = app.form.field(name).query_one(f".{of}", Static)
+    return str(line.render()) if line.display else ""
+
+
+def error_of(app: FormApp) -> str:
+    line = app.form.query_one(".error", Static)
+    return str(line.render()) if line.display else ""
+
+
+async def test_an_untouched_form_starts_the_default_run():
+    app = FormApp()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("ctrl+s")
+        assert app.started == [[]]
+        assert app.form.command == "gpt2tui train --headless"
+
+
+async def test_it_is_filled_and_started_with_the_keyboard_alone(here: Path):
+    app = FormApp()
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("enter")
+        assert app.focused is app.form.field("text").control
+        await pilot.press(*"book.txt", "tab", "tab")
+        assert app.focused is app.form.field("preset").control
+        await pilot.press("enter", *"nano", "enter", "tab", "tab")
+        assert app.focused is app.form.field("target_loss").control
+        await pilot.press("ctrl+u", *"1.5", "enter", *"30m", "enter", *"9", "enter", *"my run")
+        assert app.started == []
+        await pilot.press("enter")
+        expected = "--preset nano --target-loss 1.5 --max-time 30m --max-steps 9 --name 'my run' book.txt"
+        assert app.started == [shlex.split(expected)]
+        assert app.form.command == f"gpt2tui train --headless {expected}"
+        shown = str(app.form.query_one(".command", Static).render())
+        assert shown == app.form.command
+
+
+async def test_pressing_enter_twice_starts_one_run_and_a_failure_lets_it_be_started_again():
+    app = FormApp()
+    async with app.run_test(size=SMALL) as pilot:
+        app.form.field("name").control.focus()
+        await pilot.press("enter", "enter", "ctrl+s")
+        assert len(app.started) == 1
+        assert app.form.query_one("#start", Button).disabled
+        app.form.show_busy(False)
+        app.form.show_error("the disk is on fire")
+        assert error_of(app) == "the disk is on fire"
+        await pilot.press("ctrl+s")
+        assert len(app.started) == 2
+        assert error_of(app) == ""
+
+
+async def test_the_start_button_starts():
+    app = FormApp()
+    async with app.run_test(size=SMALL) as pilot:
+        app.form.query_one("#start", Button).focus()
+        await pilot.press("enter")
+        assert app.started == [[]]
+
+
+async def test_esc_leaves_the_field_and_the_keys_of_the_form_go_on():
+    app = FormApp()
+    async with app.run_test(size=SMALL) as pilot:
+        app.form.focus_first()
+        await pilot.press(*"x1", "escape", "1", "q")
+        assert app.form.field("text").value == "x1"
+        assert app.focused is app.form
+        await pilot.press("escape")
+        assert app.focused is app.form
+        await pilot.press("enter", "ctrl+u", "ctrl+s")
+        assert app.started == [[]]
+
+
+async def test_up_and_down_go_through_the_fields():
+    app = FormApp()
+    async with app.run_test(size=SMALL) as pilot:
+        app.form.field("target_loss").control.focus()
+        await pilot.press("down", "down")
+        assert app.focused is app.form.field("max_steps").control
+        await pilot.press("up")
+        assert app.focused is app.form.field("max_time").control
+
+
+async def test_the_users_settings_are_what_the_form_begins_with():
+    app = FormApp(preset="mini", max_time="2h", sample_prompt="DORCAS: ")
+    async with app.run_test(size=WIDE):
+        assert app.form.values()["preset"] == "mini"
+        expected = ["--preset", "mini", "--max-time", "2h", "--sample-prompt", "DORCAS:"]
+        assert app.form.words() == expected
+
+
+async def test_a_value_of_the_environment_cannot_be_taken_back_silently(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("GPT2TUI_TRAIN_MAX_TIME", "2h")
+    app = FormApp()
+    async with app.run_test(size=WIDE) as pilot:
+        assert app.form.words() == ["--max-time", "2h"]
+        app.form.field("max_time").control.focus()
+        await pilot.press("ctrl+u", "ctrl+s")
+        assert "unset GPT2TUI_TRAIN_MAX_TIME" in line_of(app, "max_time")
+        assert app.started == []
+
+
+async def test_what_is_wrong_stands_below_its_field_at_once_and_stops_the_start():
+    app = FormApp()
+    async with app.run_test(size=WIDE) as pilot:
+        app.form.field("max_time").control.focus()
+        await pilot.press(*"3x")
+        assert "'3x' is not a time" in line_of(app, "max_time")
+        app.form.focus_first()
+        await pilot.press("ctrl+s")
+        assert app.started == []
+        assert app.focused is app.form.field("max_time").control
+        await pilot.press("backspace", "m")
+        assert line_of(app, "max_time") == ""
+        await pilot.press("ctrl+s")
+        assert app.started == [["--max-time", "3m"]]
+
+
+async def test_what_is_wrong_behind_more_opens_it():
+    app = FormApp()
+    async with app.run_test(size=SMALL) as pilot:
+        app.form.field("dropout").value = "2"
+        await pilot.press("ctrl+s")
+        assert app.started == []
+        assert not app.form.query_one(Collapsible).collapsed
+        assert app.focused is app.form.field("dropout").control
+
+
+async def test_more_is_opened_by_key_and_then_the_last_field_starts():
+    app = FormApp()
+    async with app.run_test(size=SMALL) as pilot:
+        app.form.field("name").control.focus()
+        await pilot.press("ctrl+l")
+        assert app.focused is app.form.field("block_size").control
+        await pilot.press("6", "4", "enter")
+        assert app.started == []
+        app.form.field("encoding").control.focus()
+        await pilot.press("enter")
+        assert app.focused is app.form.field("split_on_eot").control
+        await pilot.press("ctrl+s")
+        assert app.started == [["--block-size", "64"]]
+
+
+async def test_the_estimate_is_that_of_the_command_line(here: Path):
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        app.form.field("text").value = "book.txt"
+        app.form.field("batch_size").value = "3"
+        facts = await estimated(pilot)
+        told = json.loads(gpt2tui("train", "--headless", "--dry-run", "--json", *app.form.words()).out)
+        assert facts["model"] == f"{told['parameters']:,} parameters"
+        assert facts["text"] == f"{told['tokens']:,} tokens, book"
+        assert facts["pass"] == (
+            f"{told['tokens_per_pass']:,} tokens, {told['steps_per_pass']:,.1f} steps of "
+            f"3 x {told['block_size']} tokens each"
+        )
+        assert facts["device"] == f"{told['device']}, {told['dtype']}"
+        assert facts["memory"].startswith(f"about {byte_size(told['memory'])} of {byte_size(told['memory_total'])}")
+        assert facts["disk"].startswith(f"up to {byte_size(told['disk'])}, ")
+        assert facts["time"] == "not known: no run of this shape has trained on this device yet"
+
+
+async def test_the_time_is_told_from_runs_before(store: RunStore):
+    nano = {"model": PRESETS["nano"], "recipe": load_recipe("fast")}
+    make_run(store, whole_story(470), name="play", **nano)
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        facts = await estimated(pilot)
+        assert facts["time"].startswith("about 28 min 7 s to the target, if it takes as many passes as run play")
+        assert facts[""] == "a pass takes about 36 s here"
+
+
+async def test_a_change_makes_the_estimate_stale_and_a_new_one_is_asked():
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        before = await estimated(pilot)
+        app.form.field("preset").value = "mini"
+        await pilot.pause()
+        assert app.facts == {}
+        assert app.form.query_one(".facts").has_class("-stale")
+        assert "estimating" in text_of(app)
+        after = await estimated(pilot)
+        assert (before["model"], after["model"]) == ("7,044,352 parameters", "30,044,544 parameters")
+        assert not app.form.query_one(".facts").has_class("-stale")
+
+
+async def test_what_the_child_finds_wrong_stands_below_the_field_that_it_is_about(here: Path):
+    (here / "tiny.txt").write_text("few words")
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        app.form.field("block_size").value = "4096"
+        await until(pilot, lambda: line_of(app, "block_size"))
+        assert line_of(app, "block_size") == "block-size 4096 is more than the model's 128"
+        assert not app.form.query_one(Collapsible).collapsed
+        app.form.field("block_size").value = ""
+        app.form.field("text").value = "tiny.txt"
+        await until(pilot, lambda: line_of(app, "text"))
+        assert "tiny is too small" in line_of(app, "text")
+        app.form.field("text").value = "book.txt"
+        await estimated(pilot)
+        assert line_of(app, "text") == ""
+
+
+async def test_a_text_that_is_not_there_is_told_without_a_child(here: Path):
+    app = FormApp()
+    async with app.run_test(size=WIDE) as pilot:
+        app.form.field("text").value = "bok.txt"
+        await until(pilot, lambda: line_of(app, "text"))
+        assert "bok.txt: no such file or folder, nor one of bundled, tiny-shakespeare" in line_of(app, "text")
+        app.form.field("text").value = "it's"
+        await until(pilot, lambda: "quote" in line_of(app, "text"))
+        await pilot.press("ctrl+s")
+        assert app.started == []
+        assert app.form.command == ""
+
+
+async def test_a_named_corpus_that_is_not_here_is_estimated_without_fetching_it():
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        app.form.field("text").value = "tiny-shakespeare"
+        facts = await estimated(pilot)
+        assert facts["text"] == "338,025 tokens, tiny-shakespeare: fetched when the run starts"
+        assert "338,024 tokens, 165.1 steps of 16 x 128 tokens each" in facts.values()
+        assert "not here yet" in line_of(app, "text", "note")
+        assert app.form.words() == ["--preset", "nano", "tiny-shakespeare"]
+        assert not list(Paths.from_environment().corpora.glob("*"))
+
+
+async def test_an_address_is_not_fetched_for_an_estimate():
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        app.form.field("text").value = "http://127.0.0.1:9/book.txt"
+        facts = await estimated(pilot)
+        assert facts["text"] == "tokens not known, http://127.0.0.1:9/book.txt: fetched when the run starts"
+        assert facts["pass"].startswith("not known")
+
+
+async def test_a_start_that_fails_is_told_at_the_field(here: Path):
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        app.form.field("text").value = "http://127.0.0.1:9/book.txt"
+        await pilot.press("ctrl+s")
+        with pytest.raises(RefusedError) as failure:
+            await start_training(("train", *app.started[0]))
+        app.form.show_busy(False)
+        app.form.show_error(failure.value)
+        await pilot.pause()
+        assert "it cannot be fetched" in line_of(app, "text")
+        assert app.focused is app.form.field("text").control
+
+
+async def test_a_failure_without_its_code_finds_the_field_by_its_words(here: Path):
+    app = FormApp()
+    async with app.run_test(size=WIDE):
+        app.form.field("text").value = "book.txt"
+        app.form.show_error("book.txt: byte 3 is not UTF-8; dropout must lie in [0, 1), not 2")
+        assert line_of(app, "text") == "book.txt: byte 3 is not UTF-8"
+        assert line_of(app, "dropout") == "dropout must lie in [0, 1), not 2"
+
+
+async def test_a_living_run_on_the_device_is_warned_of(store: RunStore):
+    run = make_run(store, whole_story(5)[:-1], name="the [red]first")
+    app = FormApp(preset="nano")
+    with held(run):
+        async with app.run_test(size=WIDE) as pilot:
+            await estimated(pilot)
+            busy = app.form.query_one(".busy", Static)
+            await until(pilot, lambda: busy.display)
+            assert str(busy.render()) == "run the [red]first trains on cpu already: both will be slower"
+            await pilot.press("ctrl+s")
+            assert app.started == [["--preset", "nano"]]
+
+
+async def test_without_a_living_run_nothing_is_warned_of(store: RunStore):
+    make_run(store, whole_story())
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        await estimated(pilot)
+        assert not app.form.query_one(".busy").display
+
+
+async def test_a_run_that_was_started_meanwhile_is_warned_of_when_the_form_is_seen_again(store: RunStore):
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        await estimated(pilot)
+        app.form.display = False
+        await pilot.pause()
+        with held(make_run(store, whole_story(5)[:-1], name="first")):
+            app.form.display = True
+            await until(pilot, lambda: app.form.query_one(".busy").display)
+
+
+async def test_the_form_keeps_its_contents_when_it_is_hidden_or_resized(here: Path):
+    app = FormApp()
+    async with app.run_test(size=WIDE) as pilot:
+        app.form.focus_first()
+        await pilot.press(*"book.txt")
+        app.form.field("seed").value = "7"
+        values = app.form.values()
+        for size in ((40, 10), SMALL, (20, 5), WIDE):
+            await pilot.resize_terminal(*size)
+            await pilot.pause()
+        app.form.display = False
+        await pilot.pause()
+        app.form.display = True
+        await pilot.pause()
+        assert app.form.values() == values
+        assert app.form.has_class("-wide")
+
+
+async def test_all_of_it_can_be_reached_at_the_smallest_size():
+    app = FormApp()
+    async with app.run_test(size=(40, 10)) as pilot:
+        await pilot.press("ctrl+l")
+        for name in OPTIONS:
+            control = app.form.field(name).control
+            control.focus()
+            await until(pilot, lambda control=control: app.screen.find_widget(control).visible_region.area, name)
+
+
+async def test_ascii_mode_draws_ascii_only():
+    app = FormApp(is_ascii=True, preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        await estimated(pilot)
+        await pilot.press("ctrl+l")
+        app.form.field("preset").control.focus()
+        await pilot.press("enter")
+        await pilot.pause()
+        assert "gpt2-medium" in text_of(app)
+        assert text_of(app).isascii()
+
+
+async def test_the_meaning_of_the_field_that_is_in_use_is_told():
+    app = FormApp()
+    async with app.run_test(size=SMALL) as pilot:
+        app.form.field("max_time").control.focus()
+        await pilot.pause()
+        assert OPTIONS["max_time"].meaning in text_of(app)
+        assert all(app.form.field(name).tooltip == option.meaning for name, option in OPTIONS.items())
+
+
+async def test_the_command_is_copied(here: Path):
+    app = FormApp(preset="nano")
+    async with app.run_test(size=SMALL) as pilot:
+        await pilot.press("ctrl+y")
+        assert app.clipboard == "gpt2tui train --headless --preset nano"
+
+
+async def test_a_file_with_any_name_is_chosen_estimated_and_parsed(here: Path):
+    name = 'Don\'s "own" [red]book $x.txt'
+    shutil.move(here / "book.txt", here / name)
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: isinstance(app.screen, FilePicker))
+        tree = app.screen.query_one(FileTree)
+        await until(pilot, lambda: tree.root.children)
+        assert name in text_of(app)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: not isinstance(app.screen, FilePicker))
+        assert app.form.words() == ["--preset", "nano", name]
+        assert name.removesuffix(".txt") in (await estimated(pilot))["text"]
+
+
+async def test_a_second_text_is_added_to_the_first(here: Path):
+    app = FormApp()
+    async with app.run_test(size=WIDE) as pilot:
+        app.form.field("text").value = "book.txt"
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: isinstance(app.screen, FilePicker))
+        await pilot.press("tab", "tab", "tab", "escape")
+        await until(pilot, lambda: not isinstance(app.screen, FilePicker))
+        assert app.form.field("text").value == "book.txt"
+        await pilot.press("ctrl+o")
+        await until(pilot, lambda: isinstance(app.screen, FilePicker))
+        await pilot.press("shift+tab", "shift+tab", "down", "enter")
+        await until(pilot, lambda: not isinstance(app.screen, FilePicker))
+        assert app.form.field("text").value == "book.txt tiny-shakespeare"
+
+
+def test_every_key_of_the_form_has_an_id_and_says_what_it_does():
+    for binding in StartForm.BINDINGS:
+        assert binding.id.startswith("form.")
+        assert binding.tooltip
