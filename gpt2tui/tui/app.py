@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
@@ -23,7 +24,9 @@ from gpt2tui.tui.themes import register_themes
 from gpt2tui.tui.training import reap
 
 if TYPE_CHECKING:
+    from textual.command import Provider
     from textual.driver import Driver
+    from textual.filter import LineFilter
 
 POLL_SECONDS = 0.03
 """How often the journal of the followed run is looked at: events are on the screen within 100 ms."""
@@ -52,6 +55,12 @@ def _runs_screen() -> Screen[None]:
     return RunsScreen()
 
 
+def _live_commands() -> type[Provider]:
+    from gpt2tui.tui.palette import LiveCommands
+
+    return LiveCommands
+
+
 class Gpt2TuiApp(App[None]):
     """Shows and steers what other processes do.
 
@@ -61,12 +70,13 @@ class Gpt2TuiApp(App[None]):
     """
 
     TITLE = "gpt2tui"
-    CSS_PATH = "styles/app.tcss"
+    CSS_PATH = Path(__file__).with_name("styles") / "app.tcss"
     MODES: ClassVar[dict[str, str | Callable[[], Screen[Any]]]] = {
         "train": _train_screen,
         "generate": _generate_screen,
         "runs": _runs_screen,
     }
+    COMMANDS: ClassVar = {_live_commands}
     BINDINGS: ClassVar = [
         Binding(
             "1,f1", "switch_mode('train')", "Train", id="app.train", show=False, tooltip="Start and watch a training"
@@ -83,6 +93,9 @@ class Gpt2TuiApp(App[None]):
             tooltip="All runs: compare, rename, delete",
         ),
         Binding("question_mark", "help", "Help", id="app.help", key_display="?", tooltip="The keys of this screen"),
+        Binding(
+            "ctrl+z", "suspend_process", "Suspend", id="app.suspend", show=False, tooltip="To the shell; fg returns"
+        ),
         Binding("q", "leave", "Leave", id="app.leave", show=False, tooltip="Leave the app; trainings go on"),
     ]
 
@@ -183,6 +196,21 @@ class Gpt2TuiApp(App[None]):
             self.notify(problem, title="ignored", severity="warning", markup=False, timeout=10)
 
     # On all screens
+
+    def action_help(self) -> None:
+        """Show the keys of this screen, or close them."""
+        from gpt2tui.tui.help import HelpScreen
+
+        if not isinstance(self.screen, HelpScreen):
+            self.push_screen(HelpScreen(self.screen))
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        """Where NO_COLOR is set, no colours at all."""
+        if not self.no_color:
+            return super().get_line_filters()
+        from gpt2tui.tui.colourless import colourless
+
+        return [colourless(self.current_theme.background)]
 
     def action_leave(self) -> None:
         """Leave; trainings are processes of their own and go on."""

@@ -32,6 +32,12 @@ class Colourless(LineFilter):
         ]
 
 
+@lru_cache(64)
+def colourless(ground: str | None) -> Colourless:
+    """The filter for a theme's ground, the same one each time: what it made of a line is kept by it."""
+    return Colourless(ground or "#000000")
+
+
 @lru_cache(1024)
 def _without_colours(style: Style, ground: Color) -> Style:
     is_telling = style.bgcolor is not None and not style.bgcolor.is_default

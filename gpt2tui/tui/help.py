@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any, ClassVar
 
 from rich.table import Table
@@ -25,7 +26,7 @@ NOTE = (
 class HelpScreen(ModalScreen[None]):
     """Every key with what it does, from the bindings that are live on the screen below."""
 
-    CSS_PATH = "styles/help.tcss"
+    CSS_PATH = Path(__file__).with_name("styles") / "help.tcss"
     BINDINGS: ClassVar = [
         Binding("escape,question_mark,q", "dismiss", "Close", id="help.close", tooltip="Back to the screen"),
     ]

@@ -17,9 +17,9 @@ from textual.binding import Binding
 from textual.filter import LineFilter
 from textual.widgets import Button, DataTable, Footer, Input, ProgressBar, Static, TextArea
 
-from gpt2tui.tui.colourless import Colourless
+from gpt2tui.tui.colourless import colourless
 from gpt2tui.tui.driver import TerminalDriver
-from gpt2tui.tui.themes import PALETTES, register_themes
+from gpt2tui.tui.themes import register_themes
 
 
 class ColouredApp(App[None]):
@@ -41,7 +41,7 @@ class ColouredApp(App[None]):
         self.theme = theme
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        return [Colourless(PALETTES["dark"].ground)] if self.no_color else super().get_line_filters()
+        return [colourless(self.current_theme.background)] if self.no_color else super().get_line_filters()
 
     def compose(self) -> ComposeResult:
         yield DataTable(cursor_type="row")
