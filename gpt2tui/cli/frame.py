@@ -206,7 +206,9 @@ class _Picture:
             return self._limits() or "no target and no limit: it trains until it is stopped"
         found = view.forecast()
         if not found:
-            return "no forecast: too early, or the loss does not fall fast enough"
+            return "no forecast yet: too early to say"
+        if not found.is_on_course:
+            return "the target is not on this course: the loss hardly falls any more"
         if found.seconds <= 0:
             return "about there; the corpus loss decides"
         if self._state not in _AT_WORK:

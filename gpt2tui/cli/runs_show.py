@@ -96,7 +96,7 @@ def _facts(run: Run, view: RunView, checkpoints: list[CheckpointRow], now: float
         "validation_loss": view.validation_loss,
         "target_loss": view.target_loss,
         "progress": view.progress(),
-        "forecast": found._asdict() if found else None,
+        "forecast": found and {"is_on_course": found.is_on_course, **found._asdict()},
         "bytes": run.bytes(),
         "checkpoints": checkpoints,
         "notices": list(view.notices),
@@ -132,7 +132,8 @@ def _print(run: Run, view: RunView, checkpoints: list[CheckpointRow], now: float
         rows.append(("validation loss", loss_text(view.validation_loss.loss)))
     rows.append(("target", "none" if view.target_loss is None else f"{view.target_loss:g}"))
     if state != "finished" and (found := view.forecast()):
-        rows.append(("to the target", f"about {duration(found.seconds)} more of training"))
+        left = f"about {duration(found.seconds)} more of training" if found.is_on_course else "not on this course"
+        rows.append(("to the target", left))
     print_table(("run", ""), rows)
     if checkpoints:
         put()

@@ -145,8 +145,13 @@ class _TrainingConsole:
                 return
             self._last_line = now
         if line := event_line(event):
-            left = self.view.forecast() if isinstance(event, Step) else None
-            typer.echo(f"{line}  target in about {duration(left.seconds)}" if left else line, err=True)
+            typer.echo(line + self._outlook() if isinstance(event, Step) else line, err=True)
+
+    def _outlook(self) -> str:
+        found = self.view.forecast()
+        if found is None:
+            return ""
+        return f"  target in about {duration(found.seconds)}" if found.is_on_course else "  target not on this course"
 
     def _frame(self) -> RenderableType:
         now = time.time()

@@ -37,6 +37,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     corpus_loss: Evaluated | None = None
     best_corpus_loss: float | None = None
     validation_loss: Evaluated | None = None
+    evaluations: tuple[Evaluated, ...] = ()
     target_loss: float | None = None
     sample: Sampled | None = None
     seconds_left: float | None = None
@@ -58,9 +59,10 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
             corpus_loss=view.corpus_loss,
             best_corpus_loss=view.best_corpus_loss,
             validation_loss=view.validation_loss,
+            evaluations=tuple(view.evaluations),
             target_loss=view.target_loss,
             sample=view.sample,
-            seconds_left=forecast.seconds if forecast else None,
+            seconds_left=forecast.seconds if forecast and forecast.is_on_course else None,
         )
 
     @property

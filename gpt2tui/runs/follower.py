@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gpt2tui.runs.events import AnyEvent, Step
+from gpt2tui.runs.history import LONGEST
 from gpt2tui.runs.journal import event_reader, skim_events
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.series import COLUMNS
@@ -37,22 +38,23 @@ class Follower:
             self.glance()
 
     def glance(self) -> None:
-        """Take the last steps from the series, so that there is something to see."""
+        """Take the last steps, and some of all before, from the series, so that there is something to see."""
         try:
             series = self.run.series()
         except (OSError, ValueError):
             return
         columns = [series[name] for name in COLUMNS]
-        last = range(max(0, len(series) - RECENT), len(series))
+        count = len(series)
+        shown = sorted({*range(0, count, max(1, count // LONGEST)), *range(max(0, count - RECENT), count)})
         view = RunView(self.config)
-        view.fold(_steps([column[index] for column in columns] for index in (0, *last) if index < len(series)))
+        view.fold(_steps([column[index] for column in columns] for index in shown))
         self.view = view
 
     def catch_up(self) -> None:
         """Read the whole journal, most of its steps unseen; the view is replaced when that is done."""
         view = RunView(self.config)
         reader = event_reader(self.run.events_file)
-        view.fold(skim_events(self.run.events_file, recent=RECENT, reader=reader))
+        view.fold(skim_events(self.run.events_file, recent=RECENT, spread=LONGEST, reader=reader))
         self.view, self._reader, self.is_caught_up = view, reader, True
 
     def poll(self) -> list[AnyEvent]:

@@ -7,6 +7,7 @@ append commands at once. A line torn by a power cut is skipped by readers and cl
 from __future__ import annotations
 
 import os
+import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ T = TypeVar("T")
 EVENTS_FILE = "events.jsonl"
 
 _CHUNK = 1 << 20
+_LONG_LINE = 512
+"""Bytes that hardly a line of a step takes."""
 _STEP = b'{"type":"step",'
 """How the line of a step begins, as msgspec writes it."""
 
@@ -106,8 +109,11 @@ class JournalReader(Generic[T]):
         return item
 
 
-def skim_events(path: Path, *, recent: int, reader: JournalReader[AnyEvent] | None = None) -> Iterator[AnyEvent]:
-    """The events of a journal, but of the steps only the first, and the ``recent`` last ones that count.
+def skim_events(
+    path: Path, *, recent: int, spread: int = 0, reader: JournalReader[AnyEvent] | None = None
+) -> Iterator[AnyEvent]:
+    """The events of a journal, but of the steps only the first, the ``recent`` last ones that count, and where
+    ``spread`` is given at least so many from all of it, if there are as many.
 
     Most lines of a long run are steps that nobody asks for; not decoding them is what makes a list of many
     runs quick. Steps come after the other events of their stretch, each stretch ending where a resume or a
@@ -115,20 +121,25 @@ def skim_events(path: Path, *, recent: int, reader: JournalReader[AnyEvent] | No
     """
     reader = reader or event_reader(path)
     waiting: deque[bytes] = deque(maxlen=recent)
+    sparse: list[bytes] = []
+    stride = max(1, path.stat().st_size // (spread * _LONG_LINE)) if spread and path.is_file() else sys.maxsize
     is_first = True
-    for line in reader.lines():
+    for number, line in enumerate(reader.lines()):
         if line.startswith(_STEP) and not is_first:
+            if number % stride == 0 and len(waiting) == recent:
+                sparse.append(waiting[0])
             waiting.append(line)
             continue
         event = reader.decode(line)
         if isinstance(event, Step):
             is_first = False
         if isinstance(event, RunStarted | Rewound):
-            yield from _decoded(reader, waiting)
+            yield from _decoded(reader, (*sparse, *waiting))
+            sparse.clear()
             waiting.clear()
         if event is not None:
             yield event
-    yield from _decoded(reader, waiting)
+    yield from _decoded(reader, (*sparse, *waiting))
 
 
 def _decoded(reader: JournalReader[AnyEvent], lines: Iterable[bytes]) -> Iterator[AnyEvent]:

@@ -27,15 +27,19 @@ from gpt2tui.runs.events import (
     Step,
 )
 from gpt2tui.runs.forecast import Forecast, forecast
+from gpt2tui.runs.history import LONGEST, remember
 from gpt2tui.runs.journal import skim_events
+from gpt2tui.runs.phases import Phases
 from gpt2tui.runs.run import Run
 
 State = Phase | Literal["stalled", "finished", "crashed", "new"]
 
 RECENT = 400
-"""Steps kept for forecasts and medians; the whole history is in the series."""
+"""Steps kept for medians and sparklines; the whole history is in the series."""
 
 _KEPT_NOTICES = 50
+_HIGH = 2.5
+"""Above this loss, it does not matter at which phase a pass began."""
 _KEPT_NEWS = 300
 
 
@@ -53,6 +57,8 @@ class RunView:
         self.first_loss: float | None = None
         self.step: Step | None = None
         self.steps: deque[Step] = deque(maxlen=RECENT)
+        self.history: list[Step] = []
+        """Steps from all of the run, thinned: what forecasts are made from."""
         self.corpus_loss: Evaluated | None = None
         self.validation_loss: Evaluated | None = None
         self.best_corpus_loss: float | None = None
@@ -69,7 +75,7 @@ class RunView:
     def of(cls, run: Run) -> RunView:
         """The view of all that a run's journal holds now."""
         view = cls(run.config())
-        view.fold(skim_events(run.events_file, recent=RECENT))
+        view.fold(skim_events(run.events_file, recent=RECENT, spread=LONGEST))
         return view
 
     def fold(self, events: Iterable[AnyEvent]) -> None:
@@ -82,6 +88,7 @@ class RunView:
                 case Step():
                     self.step = event
                     self.steps.append(event)
+                    remember(self.history, event)
                     if self.first_loss is None:
                         self.first_loss = event.loss
                 case RunStarted():
@@ -151,20 +158,40 @@ class RunView:
         return self.step.running_loss
 
     def forecast(self) -> Forecast | None:
-        """The time left until the target, by the losses of the last two passes.
+        """The time left until the target, in seconds of training; None while it is too early to say.
 
-        Not before there were as many: the loss falls fast at first, whatever comes of it.
+        It goes by the passes that are cut as the evaluation cuts them, and counts time in what passes are worth.
         """
-        if not self.target_loss or not self.step:
+        step = self.step
+        if not self.target_loss or not step or (step.passes < 2 and len(self.steps) < RECENT):
             return None
-        since = self.step.passes - 2
-        if since < 0 and len(self.steps) < RECENT:
-            return None
-        return forecast([(s.elapsed, s.loss) for s in self.steps if s.passes >= since], self.target_loss)
+        phases = Phases(self.config)
+        points = []
+        for past in self.history:
+            before = past.passes * (1 - 1 / past.step)
+            if past.loss > _HIGH or phases.aligned_share(before, past.passes) > 0.6:
+                points.append((phases.worth(past.passes), past.loss))
+        found = forecast(points, self.target_loss, now=phases.worth(step.passes))
+        if found is None or not found.is_on_course:
+            return found
+        pace, now = self._seconds_per_pass(step), phases.worth(step.passes)
+        crossing, earliest, latest = (phases.passes(now + left) for left in found)
+        # Only in an aligned pass the loss comes so low that the corpus loss is looked at.
+        wait = phases.next_aligned(crossing) - crossing
+        return Forecast(*(pace * (at - step.passes) for at in (crossing + wait, earliest, latest + wait)))
+
+    def _seconds_per_pass(self, step: Step) -> float:
+        """The rate of the last fifth of the run, samples and checkpoints included."""
+        since = next((past for past in self.history if past.step >= 0.8 * step.step), step)
+        if since.passes >= step.passes:
+            return step.elapsed / step.passes
+        return (step.elapsed - since.elapsed) / (step.passes - since.passes)
 
     def _drop_after(self, step: int) -> None:
         while self.steps and self.steps[-1].step > step:
             self.steps.pop()
+        while self.history and self.history[-1].step > step:
+            self.history.pop()
         self.step = self.steps[-1] if self.steps else None
         self._take_evaluations([event for event in self.evaluations if event.step <= step])
         if self.sample and self.sample.step > step:

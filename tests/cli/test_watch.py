@@ -74,7 +74,8 @@ def test_the_forecast_has_a_clock_time_and_an_interval() -> None:
     assert "below the target at about" in picture
     assert "between" in picture
     flat = [step(number, loss=3.0, running_loss=3.0) for number in range(1, 301)]
-    assert "no forecast" in drawn(started(), *flat)
+    assert "not on this course" in drawn(started(), *flat)
+    assert "too early" in drawn(started(), *map(step, range(1, 10)))
 
 
 @pytest.mark.parametrize(

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gpt2tui.runs.events import AnyEvent, PhaseChanged, Rewound, RunFinished, SettingChanged
+from gpt2tui.runs.phases import is_aligned
+from gpt2tui.runs.recipe import load_recipe
 from gpt2tui.runs.store import RunStore
 from gpt2tui.runs.view import RunView, State
 from tests.runs.synthetic import (
@@ -113,7 +116,37 @@ def test_the_forecast_says_when_the_loss_crosses_the_target() -> None:
     found = view.forecast()
     assert found is not None
     assert loss_at(461) < 0.099999 < loss_at(460)
-    assert found.seconds == pytest.approx(461 - 300, abs=1)
+    assert found.earliest < 461 - 300 < found.latest
+
+
+def test_the_forecast_goes_by_the_rate_of_late() -> None:
+    even = view_of(started(), *(step(number) for number in range(1, 401)))
+    slower = view_of(
+        started(), *(step(number, elapsed=float(number + 2 * max(0, number - 300))) for number in range(1, 401))
+    )
+    assert (first := even.forecast()) is not None
+    assert (second := slower.forecast()) is not None
+    assert second.seconds == pytest.approx(3 * first.seconds)
+
+
+def test_passes_from_another_phase_do_not_mislead_the_forecast() -> None:
+    fast = msgspec.structs.replace(load_recipe("fast"), batch_size=10, block_size=20)
+    plain = RunView(configuration(recipe=fast, seed=7))
+    misled = RunView(configuration(recipe=fast, seed=7))
+    for number in range(1, 401):
+        is_elsewhere = not is_aligned(7, (number - 1) // 10, 0.5)
+        loss = loss_at(number)
+        plain.fold([step(number)])
+        misled.fold([step(number, loss=2 * loss if is_elsewhere and loss < 1.2 else loss)])
+    assert (first := plain.forecast()) is not None
+    assert misled.forecast() == first
+    assert first.is_on_course
+
+
+def test_a_run_that_falls_no_more_is_not_on_this_course() -> None:
+    flat = view_of(started(), *(step(number, loss=max(loss_at(number), 1.0)) for number in range(1, 401)))
+    assert (found := flat.forecast()) is not None
+    assert not found.is_on_course
 
 
 def test_nothing_is_foretold_before_there_were_two_passes() -> None:

@@ -1,0 +1,99 @@
+"""Which passes cut the text where the corpus loss cuts it, and what the others are worth.
+
+A pass of shuffled windows begins at phase 0, as the evaluation does, or at a random one, where the losses of a
+text that is learned by heart are several times as high. Only the former tell how far the corpus loss is.
+"""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from functools import lru_cache
+from itertools import accumulate
+
+from gpt2tui.runs.config import RunConfig
+
+ELSEWHERE = 0.65
+"""What a pass from another phase teaches about the windows of the corpus loss, in passes from phase 0."""
+
+_KNOWN = 200
+"""Passes that are looked at one by one; later ones count as the average."""
+_WORD = 1 << 64
+
+
+class Phases:
+    """The passes of a run, aligned with the evaluation or not.
+
+    Where all passes are alike, or a step is longer than a pass, each counts as one and as aligned.
+    """
+
+    def __init__(self, config: RunConfig) -> None:
+        recipe = config.recipe
+        self._share, self._seed = recipe.aligned_share, config.seed
+        self._is_mixed = recipe.order == "shuffled" and 0 < self._share < 1 and config.steps_per_pass >= 1
+        self._average = self._share + (1 - self._share) * ELSEWHERE if self._is_mixed else 1.0
+
+    def aligned_share(self, start: float, end: float) -> float:
+        """The share of what was seen from ``start`` to ``end`` passes that belongs to aligned ones."""
+        if not self._is_mixed or end > _KNOWN or end <= start:
+            return 1.0
+        seen, place = 0.0, start
+        while place < end:
+            edge = min(end, float(int(place) + 1))
+            seen += (edge - place) * is_aligned(self._seed, int(place), self._share)
+            place = edge
+        return seen / (end - start)
+
+    def worth(self, passes: float) -> float:
+        """How many aligned passes so many passes are worth."""
+        if not self._is_mixed:
+            return passes
+        sums = _sums(self._seed, self._share)
+        whole = min(int(passes), _KNOWN)
+        return sums[whole] + (passes - whole) * self._of(whole)
+
+    def passes(self, worth: float) -> float:
+        """How many passes are worth so many aligned ones."""
+        if not self._is_mixed:
+            return worth
+        sums = _sums(self._seed, self._share)
+        whole = bisect_right(sums, worth) - 1
+        return whole + (worth - sums[whole]) / self._of(whole)
+
+    def next_aligned(self, passes: float) -> float:
+        """``passes`` where that is in an aligned pass, else the middle of the next one."""
+        index = int(passes) if math.isfinite(passes) else _KNOWN
+        if not self._is_mixed or index >= _KNOWN or is_aligned(self._seed, index, self._share):
+            return passes
+        while index < _KNOWN and not is_aligned(self._seed, index, self._share):
+            index += 1
+        return index + 0.5
+
+    def _of(self, index: int) -> float:
+        if index >= _KNOWN:
+            return self._average
+        return 1.0 if is_aligned(self._seed, index, self._share) else ELSEWHERE
+
+
+@lru_cache(maxsize=8)
+def _sums(seed: int, share: float) -> list[float]:
+    """The worth of 0, 1, 2 … passes."""
+    return list(
+        accumulate((1.0 if is_aligned(seed, index, share) else ELSEWHERE for index in range(_KNOWN)), initial=0.0)
+    )
+
+
+@lru_cache(maxsize=8 * _KNOWN)
+def is_aligned(seed: int, pass_index: int, share: float) -> bool:
+    """Whether a shuffled pass begins at phase 0, as ``corpus.windows.WindowOrder`` draws it with numpy.
+
+    It is the first word of Philox4x64-10 (Salmon and others, "Parallel random numbers: as easy as 1, 2, 3", 2011).
+    """
+    key_0, key_1 = seed % _WORD, pass_index
+    one, two, three, four = 1, 0, 0, 0
+    for _ in range(10):
+        first, second = 0xD2E7470EE14C6C93 * one, 0xCA5A826395121157 * three
+        one, two = (second >> 64) ^ two ^ key_0, second % _WORD
+        three, four = (first >> 64) ^ four ^ key_1, first % _WORD
+        key_0, key_1 = (key_0 + 0x9E3779B97F4A7C15) % _WORD, (key_1 + 0xBB67AE8584CAA73B) % _WORD
+    return one < share * _WORD
