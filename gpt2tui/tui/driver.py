@@ -178,10 +178,13 @@ class TerminalDriver(LinuxDriver):
             return
         if os.isatty(self.fileno) and os.tcgetpgrp(self.fileno) != os.getpgrp():
             os.kill(os.getpid(), signal.SIGSTOP)  # continued in the background, where the terminal is another's
-        elif self._is_started:
+            return
+        if self._is_started:
             self._take_again()
         else:
             self.resume_application_mode()
+        # The screen is empty, of which the app knows nothing.
+        self._loop.call_soon_threadsafe(partial(self._app.refresh, layout=True))
 
     def _take_again(self) -> None:
         """After a SIGSTOP, of which nothing was known: the shell may have changed everything."""
@@ -191,7 +194,6 @@ class TerminalDriver(LinuxDriver):
         super().close()
         self.start_application_mode()
         self.attrs_before = attributes
-        self._loop.call_soon_threadsafe(partial(self._app.refresh, layout=True))
 
     # Input
 

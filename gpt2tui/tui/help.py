@@ -13,7 +13,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
-from gpt2tui.tui.live_bindings import LiveBinding, Place, live_bindings
+from gpt2tui.tui.live_bindings import LiveBinding, Place, live_bindings, shown_keys
 
 TITLES: dict[Place, str] = {"here": "Here", "screen": "This screen", "app": "Everywhere", "editing": "In the field"}
 
@@ -56,7 +56,7 @@ class HelpScreen(ModalScreen[None]):
         table.add_column(min_width=12)
         table.add_column(ratio=1)
         for live in bound:
-            keys = Text(", ".join(self._key(live, key) for key in live.keys))
+            keys = Text(shown_keys(live, self.app))
             does, more = Text(live.binding.description), Text(live.binding.tooltip)
             keys.stylize("bold")
             if not live.is_enabled:
@@ -65,7 +65,3 @@ class HelpScreen(ModalScreen[None]):
             more.stylize("dim")
             table.add_row(keys, does, more)
         return table
-
-    def _key(self, live: LiveBinding, key: str) -> str:
-        shown = self.app.get_key_display(live.binding.with_key(key))
-        return shown if shown.isascii() or not self.app.has_class("-ascii") else key

@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import msgspec
 from textual import actions
+from textual.app import App
 from textual.binding import Binding, BindingsMap
 from textual.dom import DOMNode
 from textual.screen import Screen
@@ -51,6 +52,13 @@ def live_bindings(screen: Screen[Any]) -> list[LiveBinding]:
             found[node, binding.action] = LiveBinding(node, first, keys, _place(screen, node, binding), bool(state))
         taken.update(here)
     return list(found.values())
+
+
+def shown_keys(live: LiveBinding, app: App[Any]) -> str:
+    """The keys as people know them; in ASCII mode by their names where their signs are not ASCII."""
+    shown = [(key, app.get_key_display(live.binding.with_key(key))) for key in live.keys]
+    has_ascii = app.has_class("-ascii")
+    return ", ".join(key if has_ascii and not sign.isascii() else sign for key, sign in shown)
 
 
 def _chain(screen: Screen[Any]) -> Iterator[DOMNode]:

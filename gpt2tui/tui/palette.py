@@ -7,7 +7,7 @@ from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from gpt2tui.tui.live_bindings import live_bindings
+from gpt2tui.tui.live_bindings import live_bindings, shown_keys
 from gpt2tui.tui.themes import PALETTES
 
 
@@ -30,7 +30,7 @@ class LiveCommands(Provider):
     def _entries(self) -> Iterator[tuple[str, str, Callable[[], object]]]:
         for live in live_bindings(self.screen):
             if live.is_enabled and live.binding.id:
-                keys = ", ".join(self.app.get_key_display(live.binding.with_key(key)) for key in live.keys)
+                keys = shown_keys(live, self.app)
                 meaning = f"{live.binding.tooltip} ({keys})" if live.binding.tooltip else keys
                 yield live.binding.description, meaning, partial(self.app.run_action, live.binding.action, live.node)
         # The app's own themes first.

@@ -121,6 +121,7 @@ def test_suspended_and_back(app: Listening) -> None:
     app.press_f(8)
     app.wait_until(lambda: psutil.Process(app.process.pid).status() == psutil.STATUS_STOPPED, "the stop")
     app.assert_given_back()
+    app.screen.reset()
     app.process.send_signal(signal.SIGCONT)
     app.wait_heard("resumed")
     app.wait_until(lambda: not app.is_as_before and "1049" in modes_on(app.output), "the return")
