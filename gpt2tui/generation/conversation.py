@@ -27,6 +27,7 @@ from gpt2tui.model.device import DTYPES, is_out_of_memory
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.dialogue import Finish, Finished, Generate, Load, Loaded, Loading, Prompted, Reply, Token
 from gpt2tui.runs.run import Run
+from gpt2tui.runs.sampling import SamplingSettings
 
 _THREADS = torch.get_num_threads()  # as torch found the machine, before any load set another number
 
@@ -120,36 +121,16 @@ class Conversation:
         finish: Finish = "stopped"
         drawn: list[int] = []
         shown = 0
-        first = last = 0.0
-        seen: list[Odds] = []
-        pieces = continue_tokens(
-            self._model,
-            self._tokenizer,
-            prompt,
-            settings,
-            context=self._context,
-            look=lambda sample, odds: seen.append(odds),
-        )
+        first = last = began
         try:
             with _memory("memory ran out while the model was writing"):
-                for piece in pieces:
-                    odds = seen.pop()
-                    reply(
-                        Token(
-                            id=request.id,
-                            index=len(drawn),
-                            token=piece.token,
-                            text=piece.text,
-                            probability=math.exp(piece.log_probability),
-                            drawn=drawn_probability(odds, piece.token),
-                            alternatives=best_alternatives(odds, self._tokenizer),
-                        )
-                    )
+                for token, end in self._tokens(request.id, prompt, settings):
+                    reply(token)
                     last = time.perf_counter()
-                    first = first or last
-                    drawn.append(piece.token)
-                    shown += len(piece.text)
-                    finish = piece.finish or finish
+                    first = first if drawn else last
+                    drawn.append(token.token)
+                    shown += len(token.text)
+                    finish = end or finish
         except Stopped:
             pass
         reply(
@@ -163,6 +144,32 @@ class Conversation:
                 tokens_per_second=(len(drawn) - 1) / (last - first) if len(drawn) > 1 else None,
             )
         )
+
+    def _tokens(
+        self, request: int, prompt: list[int], settings: SamplingSettings
+    ) -> Iterator[tuple[Token, Finish | None]]:
+        """Every token as it is told, and on the last one why the text ends."""
+        seen: list[Odds] = []
+        pieces = continue_tokens(
+            self._model,
+            self._tokenizer,
+            prompt,
+            settings,
+            context=self._context,
+            look=lambda sample, odds: seen.append(odds),
+        )
+        for index, piece in enumerate(pieces):
+            odds = seen.pop()
+            token = Token(
+                id=request,
+                index=index,
+                token=piece.token,
+                text=piece.text,
+                probability=math.exp(piece.log_probability),
+                drawn=drawn_probability(odds, piece.token),
+                alternatives=best_alternatives(odds, self._tokenizer),
+            )
+            yield token, piece.finish
 
     def _prompt(self, request: Generate) -> list[int]:
         tokens = self._tokenizer.encode(request.prompt) if request.tokens is None else request.tokens
