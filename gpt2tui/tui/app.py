@@ -17,6 +17,7 @@ from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
+from gpt2tui.tui.ascii import draw_scroll_bars
 from gpt2tui.tui.glyphs import ASCII, UNICODE
 from gpt2tui.tui.options import AppOptions
 from gpt2tui.tui.settings import choose_theme, keep_theme
@@ -108,6 +109,7 @@ class Gpt2TuiApp(App[None]):
         self.overlaid: Follower | None = None
         self._start = options.start
         self.set_class(options.is_ascii, "-ascii")
+        draw_scroll_bars(is_ascii=options.is_ascii)
         if not options.has_animation:
             self.animation_level = "none"
         register_themes(self)
@@ -127,8 +129,12 @@ class Gpt2TuiApp(App[None]):
 
     # The followed run
 
-    def follow(self, run: Run) -> None:
-        """Show another run on the Train screen."""
+    def follow(self, run: Run | None) -> None:
+        """Show another run on the Train screen, or none."""
+        if run is None:
+            self.follower = None
+            self._tell("change_run")
+            return
         try:
             follower = Follower(run)
         except Gpt2TuiError as error:
@@ -203,6 +209,13 @@ class Gpt2TuiApp(App[None]):
 
         if not isinstance(self.screen, HelpScreen):
             self.push_screen(HelpScreen(self.screen))
+
+    def action_command_palette(self) -> None:
+        """Show what can be done now, to be searched."""
+        from textual.command import CommandPalette
+
+        if not isinstance(self.screen, CommandPalette):
+            self.push_screen(CommandPalette(placeholder="What to do"))
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Where NO_COLOR is set, no colours at all."""

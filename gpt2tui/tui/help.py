@@ -17,6 +17,9 @@ from gpt2tui.tui.live_bindings import LiveBinding, Place, live_bindings, shown_k
 
 TITLES: dict[Place, str] = {"here": "Here", "screen": "This screen", "app": "Everywhere", "editing": "In the field"}
 
+_NARROW = 60
+"""Below so many columns there is no room for what a key does at length."""
+
 NOTE = (
     "In a text field keys are text: esc leaves the field, and f1, f2 and f3 switch screens from everywhere. "
     "Tab and shift+tab go from one thing to the next."
@@ -54,7 +57,9 @@ class HelpScreen(ModalScreen[None]):
         table = Table.grid(padding=(0, 2, 0, 0), expand=True)
         table.add_column(min_width=12)
         table.add_column(min_width=12)
-        table.add_column(ratio=1)
+        is_narrow = self.app.size.width < _NARROW
+        if not is_narrow:
+            table.add_column(ratio=1)
         for live in bound:
             keys = Text(shown_keys(live, self.app))
             does, more = Text(live.binding.description), Text(live.binding.tooltip)
@@ -63,5 +68,5 @@ class HelpScreen(ModalScreen[None]):
                 more = Text("not now")
                 does.stylize("dim")
             more.stylize("dim")
-            table.add_row(keys, does, more)
+            table.add_row(keys, does, *([] if is_narrow else [more]))
         return table
