@@ -123,7 +123,7 @@ class Conversation:
 
     def _generate(self, turn: LiveTurn) -> None:
         assert self.loaded is not None
-        turn.ask(self.loaded)
+        turn.ask(self.loaded, now=self._now())
         self._outdated_id = math.inf
 
         async def generate() -> None:

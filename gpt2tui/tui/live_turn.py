@@ -72,7 +72,7 @@ class LiveTurn:
         self._texts = list(kept.texts) if kept else []
         self._odds = array("d", kept.odds if kept else [])
         self._replies: list[bytes] = []
-        self._began: float | None = None
+        self._asked = 0.0
         self.text = TurnText()
         self._draw_anew()
 
@@ -101,8 +101,9 @@ class LiveTurn:
         """The exact tokens to continue, where they are given; else it is the prompt."""
         return [*self.prompt_ids, *self.ids] if self._kept else None
 
-    def ask(self, loaded: Loaded) -> None:
-        """It is put to this model."""
+    def ask(self, loaded: Loaded, *, now: float) -> None:
+        """It is put to this model, at a time in seconds."""
+        self._asked = now
         self.checkpoint, self.step = loaded.checkpoint, loaded.step
         self.device, self.dtype = loaded.device, loaded.dtype
         self.news = "reading the prompt"
@@ -113,7 +114,7 @@ class LiveTurn:
             return
         match reply:
             case Prompted():
-                self.state, self.news, self._began = "streaming", "", now
+                self.state, self.news = "streaming", ""
                 self.seed, self.dropped = reply.seed, reply.dropped
                 if not self._kept:
                     self.prompt_ids = reply.tokens
@@ -121,6 +122,8 @@ class LiveTurn:
                 self._texts = reply.texts[len(self.prompt_ids) :]
                 self._draw_anew()
             case Token():
+                if not self._replies:
+                    self.seconds_to_first_token = now - self._asked
                 self._replies.append(msgspec.msgpack.encode(reply))
                 self.ids.append(reply.token)
                 self._texts.append(reply.text)
@@ -136,10 +139,10 @@ class LiveTurn:
 
     def stop(self, *, now: float) -> None:
         """It ends here, whatever the child may still have drawn."""
-        if self._began is not None:
-            self.seconds = now - self._began
-            if self.drawn and self.seconds > 0:
-                self.tokens_per_second = self.drawn / self.seconds
+        if self.drawn:
+            self.seconds = now - self._asked
+            since_first = self.seconds - (self.seconds_to_first_token or 0.0)
+            self.tokens_per_second = (self.drawn - 1) / since_first if self.drawn > 1 else None
         self.state, self.finish, self.news = "finished", "stopped", ""
 
     def fail(self, text: str) -> None:

@@ -199,17 +199,16 @@ class TurnView(Widget):
     # Below the text
 
     def _notes(self, width: int) -> list[str]:
-        parts = self._facts()
         if self.turn.state == "failed":
             text = one_line(f"{self.app.glyphs.bad} {self.turn.news}")
             if self.app.glyphs.is_ascii:
                 text = text.encode("ascii", "backslashreplace").decode("ascii")
             return [text[start:end] for start, end in broken(text, 0, len(text), max(1, width))]
         lines = [""]
-        for part in parts:
-            longer = lines[-1] + self.app.glyphs.separator + part if lines[-1] else part
+        for fact in self._facts():
+            longer = lines[-1] + self.app.glyphs.separator + fact if lines[-1] else fact
             if len(longer) > width and lines[-1]:
-                lines.append(part)
+                lines.append(fact)
             else:
                 lines[-1] = longer
         return lines
