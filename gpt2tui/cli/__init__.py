@@ -1,4 +1,4 @@
-"""The command line: one file a command or group, every heavy import inside a command's body."""
+"""The command line: one file a command or group, imported when it is asked for; heavy imports in commands' bodies."""
 
 from __future__ import annotations
 
@@ -11,26 +11,32 @@ from typing import Annotated, Any
 import typer
 
 from gpt2tui import __version__
-from gpt2tui.cli.command import Command, Group
-from gpt2tui.cli.corpora import corpora_app
-from gpt2tui.cli.doctor import doctor
-from gpt2tui.cli.evaluate import evaluate
-from gpt2tui.cli.info import info
+from gpt2tui.cli.command import Group, LateCommands
 from gpt2tui.cli.opening import Appearance, Ascii, NoAnimation, NoMouse, Plain, Theme, has_terminal, open_app_and_exit
 from gpt2tui.cli.output import abandon, narrate
-from gpt2tui.cli.paths import paths
-from gpt2tui.cli.resume import resume
-from gpt2tui.cli.runs import runs_app
-from gpt2tui.cli.sample import sample
-from gpt2tui.cli.settings_file import load_defaults
-from gpt2tui.cli.train import train
-from gpt2tui.cli.watch import watch
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.paths import Paths
 
+_COMMANDS = {
+    "train": "gpt2tui.cli.train:train",
+    "resume": "gpt2tui.cli.resume:resume",
+    "watch": "gpt2tui.cli.watch:watch",
+    "sample": "gpt2tui.cli.sample:sample",
+    "eval": "gpt2tui.cli.evaluate:evaluate",
+    "info": "gpt2tui.cli.info:info",
+    "doctor": "gpt2tui.cli.doctor:doctor",
+    "paths": "gpt2tui.cli.paths:paths",
+    "runs": "gpt2tui.cli.runs:runs_app",
+    "corpora": "gpt2tui.cli.corpora:corpora_app",
+}
+
 
 class _Root(Group):
-    """Turns every error into one line and its exit code."""
+    """Holds the commands, and turns every error into one line and its exit code."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.commands = LateCommands(_COMMANDS)
 
     def invoke(self, ctx: Any) -> Any:
         for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
@@ -113,25 +119,11 @@ def root(
     )
     file = config or Paths.from_environment().config_file
     if config or file.is_file():
+        from gpt2tui.cli.settings_file import load_defaults
+
         ctx.default_map = load_defaults(file, ctx.command)
     if ctx.invoked_subcommand is None:
         if has_terminal() or plain:
             open_app_and_exit(ctx)
         typer.echo(ctx.get_help())
         raise typer.Exit(2)
-
-
-app.command("train")(train)
-app.command("resume")(resume)
-app.command("watch")(watch)
-app.command("sample")(sample)
-app.command("eval")(evaluate)
-app.add_typer(runs_app, name="runs")
-app.add_typer(corpora_app, name="corpora")
-app.command("info")(info)
-app.command("doctor")(doctor)
-app.command("paths")(paths)
-
-for group in (app, runs_app, corpora_app):
-    for command in group.registered_commands:
-        command.cls = Command

@@ -1,10 +1,15 @@
-"""How the commands of this program differ from typer's: each option's variable, and shorter help."""
+"""How commands differ from typer's: built when they are asked for, a variable for each option, and shorter help."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from importlib import import_module
 from typing import Any
 
+from typer import Typer
 from typer.core import TyperCommand, TyperGroup
+from typer.main import get_command_from_info, get_group_from_info
+from typer.models import CommandInfo, TyperInfo
 
 
 class Command(TyperCommand):
@@ -32,6 +37,47 @@ class Group(TyperGroup):
         parameters: list[Any] = self.params
         for parameter in parameters:
             parameter.allow_from_autoenv = False
+
+
+class LateCommands(dict[str, Any]):
+    """Commands that are imported and built when they are asked for, since a start needs one of them.
+
+    ``places`` names for each command the function or group that it is made of: ``module:name``.
+    """
+
+    def __init__(self, places: Mapping[str, str]) -> None:
+        super().__init__(dict.fromkeys(places))
+        self._places = places
+
+    def __getitem__(self, name: str) -> Any:
+        if (command := super().__getitem__(name)) is None:
+            command = self[name] = _built(name, self._places[name])
+        return command
+
+    def get(self, name: str, default: Any = None) -> Any:
+        try:
+            return self[name]
+        except KeyError:
+            return default
+
+    def values(self) -> Any:
+        return {name: self[name] for name in self}.values()
+
+    def items(self) -> Any:
+        return {name: self[name] for name in self}.items()
+
+
+def _built(name: str, place: str) -> Any:
+    module, _, attribute = place.partition(":")
+    found = getattr(import_module(module), attribute)
+    if not isinstance(found, Typer):
+        made_of = CommandInfo(name=name, cls=Command, callback=found)
+        return get_command_from_info(made_of, pretty_exceptions_short=True, rich_markup_mode=None)
+    for command in found.registered_commands:
+        command.cls = Command
+    return get_group_from_info(
+        TyperInfo(found, name=name), pretty_exceptions_short=True, suggest_commands=True, rich_markup_mode=None
+    )
 
 
 def _hide_variables(parameters: list[Any]) -> None:
