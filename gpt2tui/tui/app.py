@@ -119,13 +119,13 @@ class Gpt2TuiApp(App[None]):
     def on_mount(self) -> None:
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         self.call_after_refresh(self._apply_settings)
-        self.switch_mode(self.options.screen)
         self.set_interval(POLL_SECONDS, self._poll)
         self.set_interval(_LOOK_SECONDS, self._look)
         if self.options.run:
             self.follow(Run(self.options.run))
         elif not self.options.start and (runs := self.store.all()):
             self.follow(next((run for run in runs if run.is_alive()), runs[0]))
+        self.switch_mode(self.options.screen)
 
     # The followed run
 

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-import msgspec
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import Horizontal
 from textual.content import Content
 from textual.events import Key, Resize
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Footer, Static
 from textual.worker import Worker, get_current_worker
 
-from gpt2tui.errors import Gpt2TuiError, UsageError
-from gpt2tui.runs.commands import Stop
+from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.entry import Entry
 from gpt2tui.runs.ledger import Ledger
-from gpt2tui.runs.naming import called, checked_name
-from gpt2tui.runs.run import Label
-from gpt2tui.text import byte_size, loss_text
-from gpt2tui.tui.widgets.question import Ask, Choose, Option
+from gpt2tui.text import byte_size
+from gpt2tui.tui.run_keeping import RunKeeping
 from gpt2tui.tui.widgets.run_columns import COLUMNS, Sorting, is_fitting, shown
 from gpt2tui.tui.widgets.run_comparison import RunComparison
-from gpt2tui.tui.widgets.run_detail import RunDetail
+from gpt2tui.tui.widgets.run_filter import RunFilter
+from gpt2tui.tui.widgets.run_pane import RunPane
 from gpt2tui.tui.widgets.run_table import RunTable
 from gpt2tui.tui.widgets.top_bar import TopBar
 
@@ -36,9 +31,9 @@ if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
 
 _LOOK_SECONDS = 1.0
-_TALL, _LOWEST = 30, 16
-_NAMED = 8
-"""Runs that a question names, of those it is about."""
+_WIDE, _TALL, _LOWEST = 110, 30, 16
+
+T = TypeVar("T")
 
 
 class RunsScreen(Screen[None]):
@@ -73,6 +68,7 @@ class RunsScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.ledger = Ledger(self.app.store)
+        self.keeping = RunKeeping(self.app, self.ledger)
         self.marks: set[str] = set()
         self.sorting = Sorting()
         self._wants_details: bool | None = None
@@ -82,11 +78,10 @@ class RunsScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield TopBar("runs")
-        yield Input(placeholder="name, preset, corpus or state", id="filter", compact=True, select_on_focus=False)
+        yield RunFilter()
         yield RunTable()
         yield Static(id="empty", markup=False)
-        with Horizontal(id="below"):
-            yield RunDetail()
+        yield RunPane()
         yield Static(id="message", markup=False)
         yield Footer()
 
@@ -145,7 +140,7 @@ class RunsScreen(Screen[None]):
     def _show(self) -> None:
         entries = self.ledger.entries
         self.marks &= {entry.id for entry in entries}
-        words = self.query_one("#filter", Input).value
+        words = self.query_one(RunFilter).words
         fitting = [entry for entry in entries if is_fitting(entry, words)]
         table = self.query_one(RunTable)
         table.show(
@@ -155,7 +150,7 @@ class RunsScreen(Screen[None]):
             overlaid=self.app.overlaid.run.id if self.app.overlaid else None,
             now=self.app.now(),
         )
-        self._show_detail()
+        self._show_pane()
         self._say_what_is_listed(len(fitting), words)
         self._say_what_to_do(bool(fitting), words)
 
@@ -163,7 +158,7 @@ class RunsScreen(Screen[None]):
         entries, separator = self.ledger.entries, self.app.glyphs.separator
         living = sum(entry.is_alive for entry in entries)
         parts = [f"{len(entries)} run{'s' * (len(entries) != 1)}"]
-        if words.strip():
+        if words:
             parts[0] = f"{fitting} of {parts[0]}"
         if living:
             parts.append(f"{living} alive")
@@ -181,11 +176,8 @@ class RunsScreen(Screen[None]):
                 ("No runs yet.", "bold"), "\n\n", ("1", "bold $primary"), " leads to the form that starts one."
             )
         else:
-            text = Content.assemble(
-                (f"No run fits “{shown(words, self.app.glyphs)}”." if not self.app.glyphs.is_ascii else
-                 f'No run fits "{shown(words, self.app.glyphs)}".', "bold"),
-                "\n\n", ("esc", "bold $primary"), " shows all of them.",
-            )  # fmt: skip
+            fitting = f'No run fits "{shown(words, self.app.glyphs)}".'
+            text = Content.assemble((fitting, "bold"), "\n\n", ("esc", "bold $primary"), " shows all of them.")
         empty = self.query_one("#empty", Static)
         empty.display = not has_any
         if not has_any:
@@ -194,18 +186,26 @@ class RunsScreen(Screen[None]):
         self._fit()
 
     @on(RunTable.Pointed)
-    def _show_detail(self) -> None:
-        if self.query_one("#below").display:
-            self.query_one(RunDetail).show(self._pointed(), self.app.now())
+    def _show_pane(self) -> None:
+        pane = self.query_one(RunPane)
+        if pane.display:
+            pointed = self._pointed()
+            other = next((entry for entry in self._marked() if pointed and entry.id != pointed.id), None)
+            pane.show(pointed, other, self.app.now())
 
     def _fit(self) -> None:
         """The details stand below the table where there is room, or where they are asked for."""
-        height = self.size.height
+        width, height = self.size
+        count = len(self.ledger.entries)
         wants = height >= _TALL if self._wants_details is None else self._wants_details
-        below = self.query_one("#below")
-        before, below.display = below.display, wants and bool(self.ledger.entries) and height >= _LOWEST
-        if below.display and not before:
-            self.call_after_refresh(self._show_detail)
+        pane = self.query_one(RunPane)
+        before, pane.display = pane.display, wants and bool(count) and height >= _LOWEST
+        self.set_class(width < _WIDE, "-narrow")
+        # As many lines as there are runs, where the details can use the rest.
+        table = self.query_one(RunTable)
+        table.styles.height = min(count + 3, max(6, height * 11 // 20)) if pane.display else "1fr"
+        if pane.display and not before:
+            self.call_after_refresh(self._show_pane)
 
     # Moving about
 
@@ -228,28 +228,25 @@ class RunsScreen(Screen[None]):
 
     def action_filter(self) -> None:
         """Go to the field that the table is filtered by."""
-        field = self.query_one("#filter", Input)
-        field.add_class("-open")
-        field.focus()
+        self.query_one(RunFilter).open()
 
-    @on(Input.Changed, "#filter")
+    @on(RunFilter.Changed)
     def _filtered(self) -> None:
         self._show()
 
-    @on(Input.Submitted, "#filter")
-    def _leave_filter(self) -> None:
-        field = self.query_one("#filter", Input)
-        field.set_class(bool(field.value.strip()), "-open")
+    @on(RunFilter.Left)
+    def _filter_left(self) -> None:
         self.query_one(RunTable).focus()
 
     def action_back(self) -> None:
         """Leave the field; then lift the filter; then the marks."""
-        field = self.query_one("#filter", Input)
-        if field.has_focus:
-            self._leave_filter()
-        elif field.value:
-            field.value = ""
-            self._leave_filter()
+        filtering = self.query_one(RunFilter)
+        if filtering.has_field_focus:
+            filtering.leave()
+        elif not self.query_one(RunTable).has_focus:
+            self.query_one(RunTable).focus()
+        elif filtering.words:
+            filtering.clear()
         elif self.marks:
             self.marks.clear()
             self._show()
@@ -282,7 +279,7 @@ class RunsScreen(Screen[None]):
 
     def action_details(self) -> None:
         """Show or hide the details."""
-        self._wants_details = not self.query_one("#below").display
+        self._wants_details = not self.query_one(RunPane).display
         self._fit()
 
     # What is done with runs
@@ -306,115 +303,54 @@ class RunsScreen(Screen[None]):
             return
         followed = self.app.follower.run if self.app.follower else None
         if followed is None or followed.id == entry.id:
-            self._say(f"{self._called(entry)} is on Train already; lay another one over it", is_bad=True)
+            self._say(f"{self._known_as(entry)} is on Train already; lay another one over it", is_bad=True)
         elif self.app.overlaid and self.app.overlaid.run.id == entry.id:
             self.app.overlay(None)
             self._say("nothing is laid over the chart on Train")
         else:
             self.app.overlay(entry.run)
-            self._say(f"{self._called(entry)} is laid over {followed.id}; 1 shows both")
+            self._say(f"{self._known_as(entry)} is laid over {followed.id}; 1 shows both")
 
     @work
     async def action_pin(self) -> None:
         """Keep the run under the cursor on top, or no longer."""
-        if entry := self._pointed():
-            await self._relabel(entry, lambda label: msgspec.structs.replace(label, pinned=not label.pinned))
+        await self._do(self.keeping.pin, self._pointed())
 
     @work
     async def action_rename(self) -> None:
         """Give the run under the cursor another name."""
-        if not (entry := self._pointed()):
-            return
-        hint = "enter renames it, esc goes back"
-        name = await self._ask(f"Rename {self._called(entry)}", entry.name, hint, _name_problem)
-        if name is not None and await self._relabel(
-            entry, lambda label: msgspec.structs.replace(label, name=checked_name(name))
-        ):
-            self._say(f"{shown(entry.name, self.app.glyphs)} is now called {checked_name(name)}")
+        await self._do(self.keeping.rename, self._pointed())
 
     @work
     async def action_notes(self) -> None:
         """Write something down about the run under the cursor."""
-        if not (entry := self._pointed()):
-            return
-        hint = "enter keeps them, empty removes them, esc goes back"
-        notes = await self._ask(f"Notes on {self._called(entry)}", entry.label.notes, hint, lambda text: None)
-        if notes is not None:
-            await self._relabel(entry, lambda label: msgspec.structs.replace(label, notes=notes.strip()))
+        await self._do(self.keeping.note, self._pointed())
 
     @work
     async def action_delete(self) -> None:
-        """Delete the marked runs, or the one under the cursor, after a question that names their size."""
-        entries = self._marked() or [entry for entry in [self._pointed()] if entry]
-        if not entries:
-            return
-        for entry in entries:
-            if entry.run.is_alive():
-                self._say(f"{self._called(entry)} is being trained; stop it first with x", is_bad=True)
-                return
-        size = byte_size(await asyncio.to_thread(lambda: sum(entry.run.bytes() for entry in entries)))
-        yes = "delete it with all its checkpoints" if len(entries) == 1 else "delete them with all their checkpoints"
-        question = Choose(self._deletion(entries, size), [Option("y", yes, "yes"), Option("n", "keep", "no")])
-        if await self.app.push_screen_wait(question) != "yes":
-            return
-        for entry in entries:
-            try:
-                await asyncio.to_thread(self.app.store.delete, entry.run)
-            except (Gpt2TuiError, OSError) as error:
-                self._say(f"{self._called(entry)} is not deleted: {error}", is_bad=True)
-                break
-            self.ledger.forget(entry.run)
-        else:
-            what = self._called(entries[0]) if len(entries) == 1 else f"{len(entries)} runs"
-            self._say(f"deleted {what}, {size}")
-        self._show()
+        """Delete the marked runs, or the one under the cursor."""
+        pointed = self._pointed()
+        await self._do(self.keeping.delete, self._marked() or ([pointed] if pointed else []))
 
     @work
     async def action_resume(self) -> None:
-        """Go on with the run under the cursor, in a process of its own, and follow it."""
-        if not (entry := self._whole()):
-            return
-        if entry.run.is_alive():
-            self._say(f"{self._called(entry)} is being trained already; enter shows it", is_bad=True)
-            return
-        words = ["resume", str(entry.run.folder)]
-        if entry.reason == "target_reached":
-            title = f"{self._called(entry)} has reached its target of {entry.target_loss:g}; go on to which?"
-            target = await self._ask(
-                title, "", "a corpus loss, 0 is none; enter starts, esc goes back", _target_problem
-            )
-            if target is None:
-                return
-            words += ["--target-loss", target.strip()]
-        await self._start(entry, words)
-
-    async def _start(self, entry: Entry, words: list[str]) -> None:
-        from gpt2tui.tui.training import start_training
-
-        others = [one for one in self.ledger.entries if one.is_alive and _is_same_device(one, entry)]
-        self._say(f"{self._called(entry)}: starting")
-        try:
-            run = await start_training(words)
-        except (Gpt2TuiError, OSError) as error:
-            self._say(str(error), is_bad=True)
-            return
-        self.app.follow(run)
-        beside = f"; {self._called(others[0])} trains on the same device, so both are slower" if others else ""
-        self._say(f"{self._called(entry)} goes on{beside}; enter shows it")
-        self._look()
+        """Go on with the run under the cursor."""
+        await self._do(self.keeping.resume, self._whole())
 
     @work
     async def action_stop(self) -> None:
-        """Let the run under the cursor save and stop, after a question."""
-        if not (entry := self._pointed()):
+        """Let the run under the cursor save and stop."""
+        await self._do(self.keeping.stop, self._pointed())
+
+    async def _do(self, deed: Callable[[T], Awaitable[str]], what: T | None) -> None:
+        if not what:
             return
-        if not entry.run.is_alive():
-            self._say(f"{self._called(entry)} is not being trained; R goes on with it", is_bad=True)
-            return
-        options = [Option("y", "save a checkpoint and stop", "yes"), Option("n", "let it train on", "no")]
-        if await self.app.push_screen_wait(Choose(f"Stop {self._called(entry)}?", options)) == "yes":
-            await asyncio.to_thread(entry.run.send, Stop())
-            self._say(f"{self._called(entry)} was asked to save and stop")
+        try:
+            self._say(await deed(what))
+        except (Gpt2TuiError, OSError) as error:
+            self._say(str(error), is_bad=True)
+        self._look()
+        self._show()
 
     # Helpers
 
@@ -443,45 +379,5 @@ class RunsScreen(Screen[None]):
         """The marked runs, in the order of the table, hidden ones too."""
         return [entry for entry in self.sorting.arranged(self.ledger.entries) if entry.id in self.marks]
 
-    def _called(self, entry: Entry) -> str:
-        return shown(called(entry.id, entry.name), self.app.glyphs)
-
-    def _deletion(self, entries: list[Entry], size: str) -> str:
-        if len(entries) == 1:
-            return f"Delete {self._called(entries[0])}, {size}?"
-        names = [f"  {self._called(entry)}" for entry in entries[:_NAMED]]
-        if len(entries) > _NAMED:
-            names.append(f"  and {len(entries) - _NAMED} more")
-        return "\n".join([f"Delete {len(entries)} runs, {size}?", *names])
-
-    async def _ask(self, title: str, value: str, hint: str, check: Callable[[str], str | None]) -> str | None:
-        return await self.app.push_screen_wait(Ask(title, value=value, hint=hint, check=check))
-
-    async def _relabel(self, entry: Entry, change: Callable[[Label], Label]) -> bool:
-        try:
-            await asyncio.to_thread(lambda: self.ledger.relabel(entry.run, change(entry.run.label())))
-        except OSError as error:
-            self._say(f"the label of {self._called(entry)} cannot be written: {error}", is_bad=True)
-            return False
-        self._show()
-        return True
-
-
-def _name_problem(text: str) -> str | None:
-    try:
-        checked_name(text)
-    except UsageError as error:
-        return str(error)
-    return None
-
-
-def _target_problem(text: str) -> str | None:
-    try:
-        target = float(text)
-    except ValueError:
-        target = -1.0
-    return None if 0 <= target < float("inf") else f"the target must be a loss such as {loss_text(0.05)}, or 0 for none"
-
-
-def _is_same_device(one: Entry, other: Entry) -> bool:
-    return bool(one.config and other.config and one.config.device == other.config.device and one.id != other.id)
+    def _known_as(self, entry: Entry) -> str:
+        return shown(entry.name, self.app.glyphs)

@@ -21,7 +21,7 @@ from gpt2tui.text import one_line
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
     from gpt2tui.tui.picture import Picture
-    from gpt2tui.tui.plot import Plot
+    from gpt2tui.tui.plot import Plot, Source
 
 _INKS = ("axis", "target", "cursor", "raw", "overlay", "mean", "validation", "corpus")
 """In the order of ``Ink``, which is not imported before the first paint."""
@@ -96,8 +96,8 @@ class LossChart(Widget, can_focus=True):
 
     def __init__(self) -> None:
         super().__init__()
-        self._source: ChartSource | None = None
-        self._other: ChartSource | None = None
+        self._source: Source | None = None
+        self._other: Source | None = None
         self._plot: Plot | None = None
         self._strips: list[Strip] = []
         self._titles: tuple[str, str] = ("", "")
@@ -105,12 +105,12 @@ class LossChart(Widget, can_focus=True):
 
     # What is shown
 
-    def show(self, source: ChartSource | None) -> None:
+    def show(self, source: Source | None) -> None:
         """Draw another run, or the same one anew."""
         self._source = source
         self._take_in()
 
-    def overlay(self, source: ChartSource | None) -> None:
+    def overlay(self, source: Source | None) -> None:
         """Lay another run's mean over it, or take it away."""
         self._other = source
         self._take_in()

@@ -139,20 +139,21 @@ def widths(rows: Iterable[Mapping[str, str]], available: int, *, gap: int, sorte
         for name, text in row.items():
             natural[name] = max(natural[name], cell_len(text))
     natural = {name: min(width, BY_NAME[name].most) for name, width in natural.items()}
-    for column in (None, *_FIRST_TO_GO):
-        if column:
-            del natural[column]
-        least = {name: min(width, BY_NAME[name].least or width) for name, width in natural.items()}
-        left = available - sum(least.values()) - gap * (len(least) - 1)
-        if left >= 0:
-            break
-    return _filled(least, natural, left)
+    least = {name: min(width, BY_NAME[name].least or width) for name, width in natural.items()}
+    taken = [name for name in least if name not in _FIRST_TO_GO]
+    left = available - sum(least[name] for name in taken) - gap * (len(taken) - 1)
+    for name in reversed(_FIRST_TO_GO):
+        if least[name] + gap <= left:
+            left -= least[name] + gap
+            taken.append(name)
+    return _filled({name: width for name, width in least.items() if name in taken}, natural, left)
 
 
 def _filled(least: dict[str, int], natural: dict[str, int], left: int) -> dict[str, int]:
+    """Names and corpora as wide as they are, as far as there is room; names narrower where there is none at all."""
     for name in ("name", "corpus"):
         if name in least:
-            more = max(min(natural[name] - least[name], left), min(0, left + 6) if name == "name" else 0)
+            more = max(min(natural[name] - least[name], left), 4 - least[name])
             least[name] += more
             left -= more
     return least

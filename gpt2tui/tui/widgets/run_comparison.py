@@ -49,7 +49,7 @@ class RunComparison(ModalScreen[None]):
         with Vertical():
             yield Label("Side by side", classes="title")
             with ScrollableContainer():
-                yield Static(markup=False)
+                yield Static(id="fields", markup=False)
             yield Static("a shows or hides what is the same, esc goes back", classes="hint", markup=False)
 
     def on_mount(self) -> None:
@@ -82,7 +82,7 @@ class RunComparison(ModalScreen[None]):
         if self._has_all:
             lines += self._section(f"the same ({len(same)})", same, first, width, style="$foreground-muted")
         lines += self._section("results", came, first, width)
-        static = self.query_one(Static)
+        static = self.query_one("#fields", Static)
         static.styles.width = 2 + first + len(self._entries) * (width + _GAP)
         static.update(Content("\n").join(lines))
 

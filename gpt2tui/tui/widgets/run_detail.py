@@ -52,7 +52,7 @@ class RunDetail(VerticalScroll):
             self.scroll_home(animate=False)
 
     def _told(self, entry: Entry, now: float) -> Content:
-        width = self.content_size.width or 40
+        width = (self.scrollable_content_region.width or 41) - 1
         column = width // 2 - 2 if width >= _TWO_COLUMNS else width
         left = [self._state(entry)]
         if entry.problem:
@@ -61,11 +61,11 @@ class RunDetail(VerticalScroll):
             left.append(self._progress(entry, min(column, 48)))
         left.append(Content(""))
         left += self._fields(self._course(entry), column)
+        if entry.label.notes:
+            left += [Content(""), *self._fields([("notes", entry.label.notes)], column)]
         right = self._fields(_makings(entry.config), column) if entry.config else []
         right += [Content(""), *self._fields(self._place(entry, now), column)]
         lines = _beside(left, right, column + 4) if column < width else [*left, Content(""), *right]
-        if entry.label.notes:
-            lines += self._text("notes", Content(visible(entry.label.notes)))
         if sample := entry.sample:
             told = Content.assemble(
                 (visible(sample.prompt), "$foreground-muted"), visible(sample.text[:_LONGEST_SAMPLE])
