@@ -41,6 +41,7 @@ def resume(
     """Go on with RUN from its last good checkpoint, exactly as if it had not been interrupted."""
     ctx.meta["debug"] = debug or worker or ctx.meta.get("debug", False)
     if not (headless or as_json or as_jsonl) and has_terminal():
+        find_run(run)  # a wrong name is told here, not on the screen
         open_app_and_exit(ctx, start=("resume", *ctx.meta["arguments"]))
     no_target = wants_no_target(ctx)
     given = {
