@@ -7,12 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pexpect
 import pytest
 import typer
 
 from gpt2tui.cli import app
 from tests.cli.program import gpt2tui
+from tests.tui.terminal import Terminal
 
 
 def commands(command, path=()):
@@ -37,14 +37,20 @@ def test_without_a_command_and_a_terminal_it_shows_help_and_exits_2():
     assert "Commands:" in done.out
 
 
-@pytest.mark.parametrize("arguments", [[], ["train"], ["resume"], ["watch"]], ids=str)
-def test_what_would_open_the_app_names_headless(arguments):
-    child = pexpect.spawn(sys.executable, ["-m", "gpt2tui", *arguments], encoding="utf-8", timeout=20)
-    child.expect(pexpect.EOF)
-    child.close()
-    assert child.exitstatus == 2
-    assert "--headless" in child.before
-    assert len(child.before.strip().splitlines()) <= 2
+def test_on_a_terminal_it_opens_the_app_and_q_leaves_it():
+    with Terminal([sys.executable, "-m", "gpt2tui"], size=(100, 30)) as terminal:
+        terminal.wait_for("1 Train")
+        terminal.wait_for("A new run")
+        terminal.send(b"\x1bq")
+        assert terminal.wait_end() == 0
+        assert terminal.is_as_before
+
+
+@pytest.mark.parametrize("command", ["resume", "watch"])
+def test_commands_about_a_run_that_is_not_there_say_so_on_a_terminal_too(command):
+    with Terminal([sys.executable, "-m", "gpt2tui", command, "nothing"]) as terminal:
+        assert terminal.wait_end() == 2
+        assert b"start one with: gpt2tui train" in terminal.output
 
 
 def test_a_wrong_command_option_or_value_exits_2_without_a_traceback():

@@ -2,14 +2,381 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import on, work
 from textual.app import ComposeResult
+from textual.binding import Binding
+from textual.containers import Container, Horizontal, Vertical
+from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Footer, Static
 
+from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.runs import commands
+from gpt2tui.runs.events import AnyEvent, Notice
+from gpt2tui.runs.follower import Follower
+from gpt2tui.runs.view import State
+from gpt2tui.text import count, duration, one_line
+from gpt2tui.tui.steering import Steering
+from gpt2tui.tui.training import start_training
+from gpt2tui.tui.widgets.banner import Banner
+from gpt2tui.tui.widgets.chart import ChartSource, LossChart
+from gpt2tui.tui.widgets.last_sample import LastSample
+from gpt2tui.tui.widgets.news import News
+from gpt2tui.tui.widgets.question import Ask, Choose, Option
+from gpt2tui.tui.widgets.sparkline import Traces
+from gpt2tui.tui.widgets.start_form import StartForm
+from gpt2tui.tui.widgets.state import state_label
+from gpt2tui.tui.widgets.threshold import Threshold
+from gpt2tui.tui.widgets.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from gpt2tui.tui.app import Gpt2TuiApp
+
+_DRAW_SECONDS = 1.0
+_AT_WORK = ("starting", "compiling", "training", "evaluating", "saving", "paused", "stalled")
+_STEERING = (
+    "pause",
+    "go_on",
+    "sample",
+    "checkpoint",
+    "stop",
+    "change",
+    "resume",
+    "go_past",
+    "chart",
+    "overlay",
+)
+
 
 class TrainScreen(Screen[None]):
-    """Screen 1."""
+    """Screen 1: the form, or the run that the app follows."""
+
+    app: Gpt2TuiApp  # type: ignore[assignment]
+
+    CSS_PATH = "../styles/train.tcss"
+    AUTO_FOCUS = None
+    BINDINGS: ClassVar = [
+        Binding("space", "pause", "Pause", id="train.pause", tooltip="Pause; the model stays loaded"),
+        Binding("space", "go_on", "Go on", id="train.go_on", tooltip="Lift the pause"),
+        Binding("s", "sample", "Sample", id="train.sample", tooltip="Draw text from the weights as they are now"),
+        Binding("c", "checkpoint", "Checkpoint", id="train.checkpoint", tooltip="Save now"),
+        Binding("x", "stop", "Stop", id="train.stop", tooltip="Save and end, or leave it running"),
+        Binding("e", "change", "Set", id="train.change", tooltip="Change target, limits and learning rate"),
+        Binding("R", "resume", "Go on", id="train.resume", tooltip="Go on from the last checkpoint"),
+        Binding("g", "go_past", "Past it", id="train.go_past", tooltip="Go on to a lower target"),
+        Binding("n", "new", "New run", id="train.new", tooltip="Open the form"),
+        Binding("escape", "back", "Back", id="train.back", show=False, tooltip="Close the form"),
+        Binding("y", "chart('toggle_log')", "Log", id="train.log", tooltip="Logarithmic or linear losses"),
+        Binding("u", "chart('cycle_x')", "X axis", id="train.x_axis", show=False, tooltip="Unit of the x axis"),
+        Binding("plus,equals_sign", "chart('zoom_in')", "Zoom in", id="train.zoom_in", show=False),
+        Binding("minus", "chart('zoom_out')", "Zoom out", id="train.zoom_out", show=False),
+        Binding("0", "chart('show_all')", "All", id="train.show_all", show=False, tooltip="The whole curve, following"),
+        Binding("left", "chart('left')", "Left", id="train.left", show=False, tooltip="Move view or cursor"),
+        Binding("right", "chart('right')", "Right", id="train.right", show=False, tooltip="Move view or cursor"),
+        Binding("v", "chart('toggle_cursor')", "Read", id="train.read", show=False, tooltip="Read values"),
+        Binding("o", "overlay", "Overlay", id="train.overlay", show=False, tooltip="Take away the run laid over"),
+    ]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]
+        self.VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (30, "-high")]
+        self._is_composed = False
+        self._steering: Steering | None = None
+        self._state: State = "new"
+        self._is_starting = False
 
     def compose(self) -> ComposeResult:
-        yield Static("Train")
-        yield Footer()
+        yield TopBar("train")
+        with Container(id="form"):
+            yield StartForm()
+        with Horizontal(id="dashboard"):
+            with Vertical(id="numbers"):
+                yield Static("", id="about", markup=False)
+                yield Threshold()
+                yield Static("", id="place", markup=False)
+                yield Traces()
+            with Vertical(id="pictures"):
+                yield LossChart()
+                with Horizontal(id="texts"):
+                    yield LastSample()
+                    yield News()
+        yield Banner()
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        self._is_composed = True
+        self.set_interval(_DRAW_SECONDS, self._draw_pictures)
+        self.change_run()
+        if words := self.app.take_start():
+            self._start(words)
+
+    def on_screen_resume(self) -> None:
+        self._draw_pictures()
+
+    # What the app tells
+
+    def change_run(self) -> None:
+        """Another run is followed, or none."""
+        if not self._is_composed:
+            return
+        follower = self._follower
+        self._steering = Steering(follower.run) if follower else None
+        self._show_form(follower is None and not self._is_starting)
+        if follower:
+            self.query_one("#about", Static).update(_about(follower))
+            self.query_one(LossChart).show(_source(follower))
+            self.query_one(LossChart).overlay(_source(self.app.overlaid) if self.app.overlaid else None)
+            self.take_events([])
+            self._draw_texts()
+            self._draw_pictures()
+
+    def take_events(self, events: list[AnyEvent]) -> None:
+        """New events of the followed run, which the view has taken in."""
+        follower, steering = self._follower, self._steering
+        if not (follower and steering and self._is_composed):
+            return
+        answers = [event for event in events if isinstance(event, Notice) and event.command]
+        for answer in answers:
+            self.notify(answer.text, severity="information" if answer.level == "info" else answer.level, markup=False)
+        steering.take(events)
+        if not follower.is_alive:
+            steering.forget()
+        self._draw_numbers()
+        if any(event.__class__.__name__ not in ("Step", "DeviceReading") for event in events):
+            self._draw_texts()
+
+    @property
+    def _follower(self) -> Follower | None:
+        return self.app.follower
+
+    # Drawing: numbers with every event, pictures once a second
+
+    def _draw_numbers(self) -> None:
+        follower = self._follower
+        if not follower:
+            return
+        view, now = follower.view, self.app.now()
+        state = follower.state(now)
+        self.query_one(Threshold).show(view, now)
+        self.query_one("#place", Static).update(_place(follower, self.app.glyphs.separator))
+        label = state_label(view, state, self.app.glyphs)
+        if view.started:
+            label += Content.styled(
+                f"{self.app.glyphs.separator}{view.started.device} {view.started.dtype}", "$text-muted"
+            )
+        if waiting := self._steering and self._steering.waiting:
+            label += Content.styled(f"{self.app.glyphs.separator}{waiting}", "$text-muted")
+        self.query_one(TopBar).tell(label)
+        self._draw_banner(state, now)
+        if state != self._state:
+            self._state = state
+            self.refresh_bindings()
+
+    def _label(self, state: State) -> Content:
+        follower, steering, separator = self._follower, self._steering, self.app.glyphs.separator
+        assert follower is not None
+        label = state_label(follower.view, state, self.app.glyphs)
+        if started := follower.view.started:
+            label += Content.styled(f"{separator}{started.device} {started.dtype}", "$text-muted")
+        if steering and steering.waiting:
+            label += Content.styled(f"{separator}{steering.waiting}", "$text-muted")
+        return label
+
+    def _draw_banner(self, state: State, now: float) -> None:
+        follower = self._follower
+        assert follower is not None
+        needs_log = state == "crashed" or (state == "finished" and follower.view.finished)
+        self.query_one(Banner).show(
+            follower.view,
+            state,
+            now=now,
+            log_tail=follower.log_tail() if needs_log else (),
+            waiting=self._steering.waiting if self._steering else "",
+        )
+
+    def _draw_texts(self) -> None:
+        if follower := self._follower:
+            self.query_one(LastSample).show(follower.view.sample)
+            self.query_one(News).show(follower.view.news)
+
+    def _draw_pictures(self) -> None:
+        if (follower := self._follower) and self.is_current and not self.has_class("-form"):
+            self._draw_numbers()
+            self.query_one(LossChart).refresh_data()
+            self.query_one(Traces).show(follower.view)
+
+    # Steering
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Which keys mean something in the state the run is in."""
+        if action == "back":
+            return self.has_class("-form") and self._follower is not None
+        if action not in _STEERING:
+            return True
+        if self.has_class("-form") or not self._follower:
+            return False
+        is_at_work = self._state in _AT_WORK
+        finished = self._follower.view.finished
+        is_past = bool(finished and finished.reason == "target_reached")
+        return {
+            "pause": is_at_work and self._state != "paused",
+            "go_on": self._state == "paused",
+            "resume": not is_at_work and not is_past,
+            "go_past": not is_at_work and is_past,
+            "chart": True,
+            "overlay": self.app.overlaid is not None,
+        }.get(action, is_at_work)
+
+    def _send(self, command: commands.Command, words: str) -> None:
+        assert self._steering is not None
+        try:
+            self._steering.send(command, words)
+        except OSError as error:
+            self.notify(f"the run cannot be told: {error}", severity="error", markup=False)
+        self._draw_numbers()
+
+    def action_pause(self) -> None:
+        self._send(commands.Pause(), "pausing")
+
+    def action_go_on(self) -> None:
+        self._send(commands.Resume(), "going on")
+
+    def action_checkpoint(self) -> None:
+        self._send(commands.SaveCheckpoint(), "saving")
+
+    @work
+    async def action_sample(self) -> None:
+        layer = Ask(
+            "A sample from the weights as they are now", hint="a prompt, or nothing for the run's own; enter draws"
+        )
+        prompt = await self.app.push_screen_wait(layer)
+        if prompt is not None:
+            self._send(commands.Sample(prompt=prompt or None), "sampling")
+
+    @work
+    async def action_stop(self) -> None:
+        options = (
+            Option("s", "save and stop; R goes on later", "stop"),
+            Option("l", "leave the app, the training goes on", "leave"),
+        )
+        answer = await self.app.push_screen_wait(Choose("Stop this training?", options))
+        if answer == "stop":
+            self._send(commands.Stop(), "stopping")
+        elif answer == "leave":
+            self.app.action_leave()
+
+    @work
+    async def action_change(self) -> None:
+        from gpt2tui.tui.widgets.change_settings import ChangeSettings
+
+        assert self._follower is not None
+        for change in await self.app.push_screen_wait(ChangeSettings(self._follower.view)) or ():
+            self._send(change, f"setting {change.name.replace('_', ' ')}")
+
+    def action_chart(self, action: str) -> None:
+        """Hand a key on to the chart."""
+        getattr(self.query_one(LossChart), f"action_{action}")()
+
+    def action_overlay(self) -> None:
+        self.app.overlay(None)
+
+    # Starting
+
+    def action_new(self) -> None:
+        self._show_form(True)
+
+    def action_back(self) -> None:
+        self._show_form(False)
+
+    def _show_form(self, is_shown: bool) -> None:
+        self.set_class(is_shown, "-form")
+        self.refresh_bindings()
+        if is_shown:
+            self.query_one(Banner).display = False
+            self.query_one(StartForm).focus_first()
+            self.query_one(TopBar).tell(Content.styled("a new run", "$text-muted"))
+        else:
+            self.set_focus(None)
+            self._draw_pictures()
+
+    @on(StartForm.Submitted)
+    def _submitted(self, event: StartForm.Submitted) -> None:
+        self._start(("train", *event.words))
+
+    def action_resume(self) -> None:
+        if self._follower:
+            self._start(("resume", self._follower.run.id))
+
+    @work
+    async def action_go_past(self) -> None:
+        follower = self._follower
+        if not follower:
+            return
+        target = (follower.view.target_loss or 0.1) / 2
+        layer = Ask(
+            "Go on past the target, until the corpus loss is below",
+            value=f"{target:.3g}",
+            hint="enter starts",
+            check=_not_a_loss,
+        )
+        if answer := await self.app.push_screen_wait(layer):
+            self._start(("resume", follower.run.id, "--target-loss", answer.strip()))
+
+    @work(exclusive=True, group="start")
+    async def _start(self, words: tuple[str, ...]) -> None:
+        if self._is_starting:
+            return
+        self._is_starting = True
+        form = self.query_one(StartForm)
+        form.show_busy(True)
+        self.query_one(TopBar).tell(Content.styled("starting a training process", "$accent"))
+        try:
+            run = await start_training(words)
+        except Gpt2TuiError as error:
+            if words[0] == "train":
+                self._show_form(True)
+                form.show_error(str(error))
+            else:
+                self.notify(str(error), severity="error", markup=False, timeout=15)
+                self._draw_numbers()
+        else:
+            self.app.follow(run)
+        finally:
+            self._is_starting = False
+            form.show_busy(False)
+
+
+def _source(follower: Follower) -> ChartSource:
+    return ChartSource(follower)
+
+
+def _about(follower: Follower) -> Content:
+    config = follower.config
+    return Content.assemble(
+        (one_line(follower.run.name()), "bold"),
+        "\n",
+        (f"{config.preset or 'gpt2'} {count(config.model.parameters)} · {config.recipe.name}", "$text-muted"),
+        "\n",
+        (f"{one_line(config.corpus.name)}, {config.corpus.tokens:,} tokens", "$text-muted"),
+    )
+
+
+def _place(follower: Follower, separator: str) -> str:
+    step = follower.view.step
+    if not step:
+        return "no step yet"
+    return (
+        f"pass {step.passes:,.1f}{separator}step {step.step:,}\n"
+        f"{step.tokens:,} tokens{separator}{duration(step.elapsed)}"
+    )
+
+
+def _not_a_loss(text: str) -> str | None:
+    try:
+        is_loss = 0 < float(text) < 100
+    except ValueError:
+        is_loss = False
+    return None if is_loss else "a number above 0"

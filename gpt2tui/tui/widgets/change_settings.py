@@ -47,7 +47,9 @@ _FIELDS = (
     _Field("target_loss", "target loss", "the run ends when the corpus loss is below it; empty is none", _number),
     _Field("learning_rate", "learning rate", "the peak that the schedule is scaled to", _rate),
     _Field("max_steps", "steps at most", "in all; empty is no limit", _number, is_whole=True),
-    _Field("max_seconds", "time at most", "such as 30m or 2h, since the session began; empty is no limit", parse_seconds),
+    _Field(
+        "max_seconds", "time at most", "such as 30m or 2h, since the session began; empty is no limit", parse_seconds
+    ),
     _Field("max_tokens", "tokens at most", "in all; empty is no limit", _number, is_whole=True),
 )
 

@@ -23,7 +23,7 @@ class News(VerticalScroll):
     """The events of a run but its steps, a line each."""
 
     BORDER_TITLE = "events"
-    DEFAULT_CSS: ClassVar[str] = "News > Static { width: auto; min-width: 100%; }"
+    DEFAULT_CSS: ClassVar[str] = "News > Static { width: 100%; }"
 
     def compose(self) -> ComposeResult:
         yield Static(markup=False)

@@ -13,6 +13,8 @@ from textual.events import Click, Key
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
+from gpt2tui.tui.widgets.ordered_keys import TextField
+
 
 class Ask(ModalScreen[str | None]):
     """Asks for one line. The answer is what was entered, or None where the layer was closed.
@@ -31,7 +33,7 @@ class Ask(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Label(self._title, classes="title", markup=False)
-            yield Input(self._value, compact=True, select_on_focus=False)
+            yield TextField(self._value, compact=True, select_on_focus=False)
             yield Static(self._hint, classes="hint", markup=False)
 
     @on(Input.Submitted)

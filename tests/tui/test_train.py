@@ -1,0 +1,244 @@
+"""The training screen: every key against a real training, every state on the screen."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+import pytest
+
+from gpt2tui.runs.commands import Set, Stop
+from gpt2tui.runs.events import CheckpointSaved, Notice, PhaseChanged, RunFinished, Sampled, SettingChanged
+from gpt2tui.runs.run import Run
+from gpt2tui.tui.screens.train import TrainScreen
+from gpt2tui.tui.training import start_training
+from gpt2tui.tui.widgets.chart import LossChart
+from tests.runs.synthetic import START, append, held, make_run, started, step, wait_until, whole_story
+from tests.tui.apps import app_for, text_of, until, until_text
+
+WIDE = (140, 40)
+TRAINING = ("train", "--preset", "nano", "--no-target", "--sample-every", "never", "--name", "a real one")
+
+
+@pytest.fixture
+def real_run():
+    """A training that goes on until the test is over."""
+    run = asyncio.run(start_training(TRAINING))
+    yield run
+    if run.is_alive():
+        run.send(Stop())
+        wait_until(lambda: not run.is_alive(), seconds=30)
+
+
+def found(run: Run, kind: type) -> list:
+    return [event for event in run.events() if isinstance(event, kind)]
+
+
+async def test_without_runs_the_form_is_there_and_nothing_else_is_asked():
+    app = app_for()
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "A new run")
+        assert len(app.screen_stack) == 1
+
+
+async def test_a_real_training_is_watched_and_steered(real_run):
+    app = app_for(run=real_run.folder)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "● training · cpu")
+        await until(pilot, lambda: app.follower.view.step is not None)
+        assert "a real one" in text_of(app)
+
+        await pilot.press("space")
+        await until_text(pilot, "paused")
+        assert found(real_run, PhaseChanged)[-1].phase == "paused"
+
+        await pilot.press("s")
+        await until_text(pilot, "A sample from the weights")
+        await pilot.press(*"JORY:", "enter")
+        await until(pilot, lambda: found(real_run, Sampled))
+        assert found(real_run, Sampled)[-1].prompt == "JORY:"
+        await until_text(pilot, "sample at step")
+
+        await pilot.press("space")
+        await until_text(pilot, "● training")
+
+        await pilot.press("c")
+        await until(pilot, lambda: [event.reason for event in found(real_run, CheckpointSaved)][-1:] == ["asked"])
+
+        await pilot.press("e")
+        await until_text(pilot, "learning rate")
+        await pilot.press(*"0.5", "tab")
+        app.screen.query_one("#learning_rate").value = "0.0004"
+        app.screen.query_one("#max_steps").value = "many"
+        await pilot.press("enter")
+        await until_text(pilot, "steps at most: a number that is not negative")
+        app.screen.query_one("#max_steps").value = "100000"
+        await pilot.press("enter")
+        await until(pilot, lambda: len(found(real_run, SettingChanged)) == 3)
+        assert {(event.name, event.value) for event in found(real_run, SettingChanged)} == {
+            ("target_loss", 0.5),
+            ("learning_rate", 0.0004),
+            ("max_steps", 100_000),
+        }
+
+        await pilot.press("x")
+        await until_text(pilot, "Stop this training?")
+        await pilot.press("escape", "x")
+        await until_text(pilot, "Stop this training?")
+        await pilot.press("s")
+        await until(pilot, lambda: found(real_run, RunFinished))
+        await until_text(pilot, "Stopped and saved")
+
+        await pilot.press("R")
+        await until(pilot, lambda: len(found(real_run, RunFinished)) == 1 and real_run.is_alive())
+        await until_text(pilot, "● training")
+
+
+async def test_leaving_ends_the_app_and_not_the_training(real_run):
+    app = app_for(run=real_run.folder)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "● training")
+        await pilot.press("x")
+        await until_text(pilot, "leave the app")
+        await pilot.press("l")
+        await until(pilot, lambda: app._exit)
+    assert real_run.is_alive()
+
+
+async def test_a_run_past_its_target_goes_on_to_a_lower_one():
+    run = await start_training(("train", "--preset", "nano", "--target-loss", "10.5", "--sample-every", "never"))
+    app = app_for(run=run.folder)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "Below the target")
+        await pilot.press("g")
+        await until_text(pilot, "Go on past the target")
+        for _ in range(8):
+            await pilot.press("backspace")
+        await pilot.press(*"9.5", "enter")
+        await until(pilot, lambda: len(found(run, RunFinished)) == 2)
+        await until_text(pilot, "Below the target")
+    assert found(run, SettingChanged)[-1].value == 9.5
+
+
+STATES = {
+    "starting": ([started(), PhaseChanged(time=START, phase="starting")], "● starting"),
+    "compiling": ([started(), PhaseChanged(time=START, phase="compiling")], "the first step takes a while"),
+    "training": ([started(), PhaseChanged(time=START, phase="training"), step(1), step(2)], "● training"),
+    "paused": ([started(), step(1), PhaseChanged(time=START, phase="paused")], "space goes on"),
+    "evaluating": ([started(), step(1), PhaseChanged(time=START, phase="evaluating")], "● evaluating"),
+    "saving": ([started(), step(1), PhaseChanged(time=START, phase="saving")], "● saving"),
+    "stalled": ([started(), PhaseChanged(time=START, phase="training"), step(1)], "No sign of life for 1 h"),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_every_state_of_a_living_run_is_told(store, state):
+    events, words = STATES[state]
+    run = make_run(store, events)
+    app = app_for(run=run.folder, at=START + (3_601 if state == "stalled" else 2))
+    with held(run):
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, words)
+
+
+ENDS = {
+    "target_reached": "Below the target: corpus loss",
+    "limit": "Ended at its limit",
+    "stopped": "Stopped and saved",
+    "interrupted": "Interrupted and saved",
+    "diverged": "Diverged: the loss was not finite",
+    "out_of_memory": "Out of memory: the loss was not finite",
+    "failed": "Failed: the loss was not finite",
+}
+
+
+@pytest.mark.parametrize("reason", ENDS)
+async def test_every_end_is_told_with_what_to_do(store, reason):
+    story = whole_story()
+    last = msgspec.structs.replace(story[-1], reason=reason)
+    run = make_run(store, [*story[:-1], Notice(time=START + 470, level="error", text="the loss was not finite"), last])
+    app = app_for(run=run.folder, at=START + 500)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, ENDS[reason])
+
+
+async def test_a_crash_shows_the_end_of_the_log(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    run.log_file.write_text("".join(f"line {number}\n" for number in range(20)) + "Segmentation \x1b[31mfault\n")
+    app = app_for(run=run.folder, at=START + 5)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "Segmentation ^[[31mfault")
+        assert "R goes on from the last checkpoint" in text_of(app)
+        assert "line 19" in text_of(app)
+        assert "line 2\n" not in text_of(app)
+
+
+async def test_a_training_that_cannot_start_is_told_at_the_form():
+    app = app_for(start=("train", "/no/such/text"))
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "no such file or folder")
+        assert isinstance(app.screen, TrainScreen)
+
+
+async def test_the_words_of_the_command_line_start_a_training():
+    app = app_for(start=("train", "--preset", "nano", "--max-steps", "2", "--name", "typed"))
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "Ended at its limit")
+        assert "typed" in text_of(app)
+
+
+async def test_what_is_untrusted_is_text(store):
+    name = "[/red]\u202e\u200b漢字"
+    run = make_run(store, whole_story(), name=name)
+    append(run, [Notice(time=START, level="warning", text="\x1b]0;title\x07 [bold]x")])
+    app = app_for(run=run.folder, at=START)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "[/red]\\u202e\\u200b漢字")
+        await until_text(pilot, "^[]0;title^G [bold]x")
+        assert "upon^[[31m a time" in text_of(app)
+
+
+async def test_events_written_by_others_appear(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    app = app_for(run=run.folder, at=START + 1)
+    with held(run):
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, "step 1")
+            append(run, [step(number) for number in range(2, 78)])
+            await until_text(pilot, "step 77")
+            run.send(Set(name="target_loss", value=0.5))
+            append(run, [SettingChanged(time=START + 78, name="target_loss", value=0.5, previous=0.099999)])
+            await until_text(pilot, "0.5")
+
+
+async def test_keys_of_the_chart(store):
+    run = make_run(store, whole_story())
+    app = app_for(run=run.folder, at=START + 500)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "Below the target")
+        chart = app.screen.query_one(LossChart)
+        before = text_of(app)
+        for key in ("y", "u", "plus", "left", "right", "minus", "0", "v", "left"):
+            await pilot.press(key)
+            await pilot.pause()
+            now = text_of(app)
+            assert now != before or key in ("right", "minus", "0"), key
+            before = now
+        assert chart.is_attached
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 10), (20, 5), (200, 60)])
+async def test_any_size_works_and_resizing_loses_nothing(store, size):
+    run = make_run(store, whole_story())
+    app = app_for(run=run.folder, at=START + 500)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "Below the target")
+        await pilot.press("n")
+        await until_text(pilot, "A new run")
+        await pilot.press(*"my text.txt")
+        await pilot.resize_terminal(*size)
+        await pilot.pause()
+        await pilot.resize_terminal(*WIDE)
+        await until_text(pilot, "my text.txt")
+        await pilot.press("escape", "escape")
+        await until_text(pilot, "Below the target")
