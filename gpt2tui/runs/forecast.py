@@ -18,8 +18,7 @@ FEWEST_POINTS = 8
 _SKIPPED = 0.15
 """Share of the run that is left out at its start, where the loss drops to what the frequencies of tokens give."""
 _RECENT = 0.4
-_WEIGHT = 0.25
-"""The last 40 % of the run are fitted on their own as well, and count for a quarter."""
+"""The last 40 % of the run are fitted on their own as well: where the two fits differ, the interval is wide."""
 _SHARE_LEFT, _SHARE_GONE = 0.15, 0.06
 """The interval spans both fits and these shares of the time left and the time gone: so it held four fifths of the
 crossings of recorded runs.
@@ -77,13 +76,12 @@ def forecast(points: Sequence[tuple[float, float]], target: float, *, now: float
         return None
     goal = target - KNEE / target
     whole, recent = _fit(usable, now), _fit_of_recent(usable, now)
-    far = whole.reaches(goal)
-    if far > _FARTHEST * now or (recent and far and recent.slope > _SLOWEST * whole.slope):
+    left = whole.reaches(goal)
+    if left > _FARTHEST * now or (left and recent and recent.slope > _SLOWEST * whole.slope):
         return NOT_ON_COURSE
-    near = min(recent.reaches(goal), _LONGEST * far + _SHARE_GONE * now) if recent else far
-    left = (1 - _WEIGHT) * far + _WEIGHT * near
+    recently = min(recent.reaches(goal), _LONGEST * left + _SHARE_GONE * now) if recent else left
     margin = _SHARE_LEFT * left + _SHARE_GONE * now
-    return Forecast(left, max(0.0, min(far, near) - margin), max(far, near) + margin)
+    return Forecast(left, max(0.0, min(left, recently) - margin), max(left, recently) + margin)
 
 
 def _fit_of_recent(points: list[tuple[float, float]], now: float) -> _Line | None:

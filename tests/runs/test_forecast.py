@@ -39,11 +39,11 @@ def test_the_interval_holds_the_crossing_of_a_known_exponential(share: float) ->
 
 
 @pytest.mark.parametrize("share", [0.5, 0.6, 0.7, 0.8, 0.9])
-def test_a_loss_that_falls_ever_faster_is_foretold_within_a_third(share: float) -> None:
+def test_a_loss_that_falls_ever_faster_is_foretold_within_two_fifths(share: float) -> None:
     now = int(share * 300)
     found = forecast([(time, memorising(time)) for time in range(1, now + 1)], TARGET)
     assert found is not None
-    assert found.seconds == pytest.approx(300 - now, rel=0.35)
+    assert found.seconds == pytest.approx(300 - now, rel=0.4)
     assert share < 0.7 or found.earliest < 300 - now < found.latest
 
 
@@ -111,8 +111,9 @@ def test_below_the_target_nothing_is_left() -> None:
     assert 0 < found.latest < 60
 
 
-def test_from_half_way_on_the_recorded_runs_are_foretold() -> None:
-    curves = [evened(curve) for curve in recorded_curves()]
+@pytest.mark.parametrize("group", ["tuned on", "held out"])
+def test_from_half_way_on_the_recorded_runs_are_foretold(group: str) -> None:
+    curves = [evened(curve) for curve in recorded_curves() if curve.group == group]
     score = Score.of(one for curve in curves for one in judge(curve))
     assert score.inside >= 0.70
     assert score.error <= 0.25
