@@ -160,3 +160,25 @@ def test_in_a_terminal_alt_enter_and_a_paste_send_nothing(tmp_path: Path) -> Non
         terminal.send(b"\x1b[27;2;13~five\n\x1b[13;2usix\r")
         assert terminal.wait_end() == 0
         assert b"sent 'one\\ntwothree\\nfour\\n\\nfive\\n\\nsix'" in terminal.output
+
+
+@pytest.mark.parametrize(
+    ("burst", "value"), [(b"abc\x7fd", "abd"), (b"abc\x1b[D\x1b[Dx", "axbc"), (b"abc\x1b[Hx\x1b[Fy", "xabcy")]
+)
+@pytest.mark.parametrize("field", ["TextField", "PromptArea"])
+def test_keys_that_come_at_once_act_in_order(field: str, burst: bytes, value: str) -> None:
+    code = (
+        "from tests.tui.test_prompt import *; from gpt2tui.tui.driver import TerminalDriver\n"
+        "from gpt2tui.tui.widgets.ordered_keys import TextField\n"
+        "class Fields(App):\n"
+        "    def get_driver_class(self): return TerminalDriver\n"
+        f"    def compose(self): yield {field}(placeholder='here')\n"
+        "    def on_input_submitted(self, event): self.exit(message=f'sent {event.value!r}')\n"
+        "    def on_prompt_area_submitted(self, event): self.exit(message=f'sent {event.text!r}')\n"
+        "Fields().run()"
+    )
+    with Terminal([sys.executable, "-c", code]) as terminal:
+        terminal.wait_for("here")
+        terminal.send(burst + b"\r")
+        assert terminal.wait_end() == 0
+        assert f"sent '{value}'".encode() in terminal.output

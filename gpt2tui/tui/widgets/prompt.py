@@ -10,11 +10,12 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from gpt2tui.text import visible
+from gpt2tui.tui.widgets.ordered_keys import OrderedKeys
 
 _REMEMBERED = 200
 
 
-class PromptArea(TextArea):
+class PromptArea(OrderedKeys, TextArea):
     """Several lines of text that enter sends; nothing else does, and nothing pasted.
 
     While ``keeps_escape`` is false, esc is left to the screen, which may have something to stop.
@@ -117,16 +118,8 @@ class PromptArea(TextArea):
         self.put(self._draft if place == len(self._history) else self._history[place])
 
     async def _on_key(self, event: events.Key) -> None:
-        # Bindings are looked up when a key has come up to the screen, and what was typed after it may have been
-        # inserted by then. Here keys act in the order in which they were pressed.
-        bindings = self._bindings.copy()
-        bindings.apply_keymap(self.app._keymap)
-        for binding in bindings.key_to_bindings.get(event.key, ()):
-            if await self.app.run_action(binding.action, self):
-                event.stop()
-                event.prevent_default()
-                return
-        if event.key == "enter":  # bound to nothing; a line break to the field below
+        await super()._on_key(event)
+        if event.key == "enter":  # else a line break to the field below, where it is bound to nothing
             event.prevent_default()
 
     async def _on_paste(self, event: events.Paste) -> None:
