@@ -22,6 +22,7 @@ from textual.widgets.tree import TreeNode
 from gpt2tui.text import one_line
 from gpt2tui.tui.corpora import NamedCorpus
 from gpt2tui.tui.folder_listing import Entry, Listing, list_folder
+from gpt2tui.tui.widgets.ordered_keys import TextField
 
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
@@ -147,7 +148,7 @@ class FilePicker(ModalScreen[str | None]):
             yield Label("Choose a text", classes="heading", markup=False)
             if self._corpora:
                 yield OptionList(*(_line(corpus) for corpus in self._corpora), markup=False, compact=True)
-            yield Input(placeholder="filter: part of a name, or *.txt", compact=True)
+            yield TextField(placeholder="filter: part of a name, or *.txt", compact=True)
             yield FileTree(self._folder)
             yield Static(
                 "enter takes a file or a whole folder | right looks into it | left goes up | / filters | esc closes",

@@ -15,6 +15,7 @@ from textual.widgets import Input, Label, Static
 
 from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.tui.sampling_fields import FIELDS, read_settings, typed_value
+from gpt2tui.tui.widgets.ordered_keys import TextField
 
 
 class Choice(Widget, can_focus=True):
@@ -72,7 +73,9 @@ class SamplingPanel(VerticalScroll, can_focus=False):
         for field in FIELDS:
             with Horizontal(classes="field"):
                 yield Label(field.label)
-                yield Input(typed_value(self._given, field.name), id=field.name, compact=True, tooltip=field.tooltip)
+                yield TextField(
+                    typed_value(self._given, field.name), id=field.name, compact=True, tooltip=field.tooltip
+                )
             yield Static("", id=f"{field.name}-problem", classes="problem", markup=False)
         yield Static("", id="device", markup=False)
         yield Static("", id="speed", markup=False)
