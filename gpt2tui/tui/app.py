@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -62,6 +63,12 @@ def _live_commands() -> type[Provider]:
     return LiveCommands
 
 
+def _collect_again() -> None:
+    """Collect garbage from now on, but never walk what the start made: that would take 20 ms off a key press."""
+    gc.freeze()
+    gc.enable()
+
+
 class Gpt2TuiApp(App[None]):
     """Shows and steers what other processes do.
 
@@ -119,6 +126,7 @@ class Gpt2TuiApp(App[None]):
     def on_mount(self) -> None:
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         self.call_after_refresh(self._apply_settings)
+        self.call_after_refresh(_collect_again)
         self.set_interval(POLL_SECONDS, self._poll)
         self.set_interval(_LOOK_SECONDS, self._look)
         if self.options.run:

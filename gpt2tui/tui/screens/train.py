@@ -53,10 +53,10 @@ _STEERING = (
 class TrainScreen(Screen[None]):
     """Screen 1: the form, or the run that the app follows."""
 
-    app: Gpt2TuiApp  # type: ignore[assignment]
+    app: Gpt2TuiApp
 
-    CSS_PATH = "../styles/train.tcss"
-    AUTO_FOCUS = None
+    CSS_PATH: ClassVar = ["../styles/train.tcss", "../styles/start_form.tcss"]
+    AUTO_FOCUS = ""
     BINDINGS: ClassVar = [
         Binding("space", "pause", "Pause", id="train.pause", tooltip="Pause; the model stays loaded"),
         Binding("space", "go_on", "Go on", id="train.go_on", tooltip="Lift the pause"),
@@ -90,8 +90,7 @@ class TrainScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield TopBar("train")
-        with Container(id="form"):
-            yield StartForm()
+        yield Container(id="form")
         with Horizontal(id="dashboard"):
             with Vertical(id="numbers"):
                 yield Static("", id="about", markup=False)
@@ -109,9 +108,9 @@ class TrainScreen(Screen[None]):
     def on_mount(self) -> None:
         self._is_composed = True
         self.set_interval(_DRAW_SECONDS, self._draw_pictures)
-        self.change_run()
         if words := self.app.take_start():
             self._start(words)
+        self.change_run()
 
     def on_screen_resume(self) -> None:
         self._draw_pictures()
@@ -296,11 +295,25 @@ class TrainScreen(Screen[None]):
         self.refresh_bindings()
         if is_shown:
             self.query_one(Banner).display = False
-            self.query_one(StartForm).focus_first()
             self.query_one(TopBar).tell(Content.styled("a new run", "$text-muted"))
+            self._fill_form()
         else:
             self.set_focus(None)
             self._draw_pictures()
+
+    @work(exclusive=True, group="form")
+    async def _fill_form(self, problem: str | None = None) -> None:
+        form = await self._form()
+        form.focus_first()
+        if problem:
+            form.show_error(problem)
+
+    async def _form(self) -> StartForm:
+        """The form, made when it is first needed: it has more widgets than all the rest."""
+        place = self.query_one("#form")
+        if not place.query(StartForm):
+            await place.mount(StartForm())
+        return place.query_one(StartForm)
 
     @on(StartForm.Submitted)
     def _submitted(self, event: StartForm.Submitted) -> None:
@@ -325,28 +338,32 @@ class TrainScreen(Screen[None]):
         if answer := await self.app.push_screen_wait(layer):
             self._start(("resume", follower.run.id, "--target-loss", answer.strip()))
 
-    @work(exclusive=True, group="start")
-    async def _start(self, words: tuple[str, ...]) -> None:
-        if self._is_starting:
-            return
-        self._is_starting = True
-        form = self.query_one(StartForm)
-        form.show_busy(True)
-        self.query_one(TopBar).tell(Content.styled("starting a training process", "$accent"))
+    def _start(self, words: tuple[str, ...]) -> None:
+        if not self._is_starting:
+            self._set_starting(True)
+            self.query_one(TopBar).tell(Content.styled("starting a training process", "$accent"))
+            self._await_start(words)
+
+    @work
+    async def _await_start(self, words: tuple[str, ...]) -> None:
         try:
             run = await start_training(words)
         except Gpt2TuiError as error:
             if words[0] == "train":
                 self._show_form(True)
-                form.show_error(str(error))
+                self._fill_form(str(error))
             else:
                 self.notify(str(error), severity="error", markup=False, timeout=15)
                 self._draw_numbers()
         else:
             self.app.follow(run)
         finally:
-            self._is_starting = False
-            form.show_busy(False)
+            self._set_starting(False)
+
+    def _set_starting(self, is_starting: bool) -> None:
+        self._is_starting = is_starting
+        for form in self.query(StartForm):
+            form.show_busy(is_starting)
 
 
 def _source(follower: Follower) -> ChartSource:
