@@ -41,6 +41,8 @@ class Page:
         self._config: RunConfig | None = None
         self._follower: Follower | None = None
         self._entry: Entry | None = None
+        self._shown: Entry | None = None
+        self._shown_of: Entry | None = None
         self._seen: dict[str, Signature | None] = {}
         self._measured_at = 0.0
 
@@ -122,11 +124,13 @@ class Page:
         return True
 
     def entry(self) -> Entry:
-        """What to show."""
-        assert self._entry is not None
-        if self._entry.label != self.label or self._entry.size != self.size:
-            self._entry = msgspec.structs.replace(self._entry, label=self.label, size=self.size)
-        return self._entry
+        """What to show. It writes nothing that a thread which reads meanwhile would lose."""
+        told, shown = self._entry, self._shown
+        assert told is not None
+        if shown is None or self._shown_of is not told or (shown.label, shown.size) != (self.label, self.size):
+            self._shown_of = told
+            self._shown = shown = msgspec.structs.replace(told, label=self.label, size=self.size)
+        return shown
 
     def _spoil(self, error: Exception) -> None:
         self._follower = None

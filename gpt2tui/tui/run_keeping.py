@@ -87,8 +87,8 @@ class RunKeeping:
             raise Gpt2TuiError(f"{entry.name} is being trained already; enter shows it")
         words = ["resume", str(entry.run.folder)]
         if entry.reason == "target_reached":
-            title = f"{_called(entry)} has reached its target of {entry.target_loss:g}; go on to which?"
-            hint = "a corpus loss, 0 is none; enter starts, esc goes back"
+            title = f"Go on with {one_line(entry.name)} until the corpus loss is below"
+            hint = f"it has reached {entry.target_loss:g}; 0 is no target; enter starts, esc goes back"
             target = await self._ask(title, "", hint, _target_problem)
             if target is None:
                 return ""

@@ -104,12 +104,14 @@ class RunsScreen(Screen[None]):
     # The ledger
 
     def _look(self) -> None:
-        if self.app.current_mode != "runs":
-            return
-        for task in (self._scan, self._measure):
-            running = self._workers.get(task.__name__)
-            if running is None or running.is_finished:
-                self._workers[task.__name__] = task(self.app.now())
+        if self.app.current_mode == "runs":
+            self._begin(self._scan)
+            self._begin(self._measure)
+
+    def _begin(self, task: Callable[[float], Worker[None]]) -> None:
+        running = self._workers.get(task.__name__)
+        if running is None or running.is_finished:
+            self._workers[task.__name__] = task(self.app.now())
 
     @work(thread=True, group="scan")
     def _scan(self, now: float) -> None:
@@ -136,6 +138,8 @@ class RunsScreen(Screen[None]):
     def on_runs_screen_ledger_changed(self) -> None:
         self._is_told = False
         self._show()
+        if self.ledger.has_scanned and any(entry.size is None for entry in self.ledger.entries):
+            self._begin(self._measure)
 
     def _show(self) -> None:
         entries = self.ledger.entries
@@ -309,7 +313,7 @@ class RunsScreen(Screen[None]):
             self._say("nothing is laid over the chart on Train")
         else:
             self.app.overlay(entry.run)
-            self._say(f"{self._known_as(entry)} is laid over {followed.id}; 1 shows both")
+            self._say(f"{self._known_as(entry)} is laid over {followed.name()}; 1 shows both")
 
     @work
     async def action_pin(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from rich.cells import cell_len
+from rich.cells import cell_len, set_cell_size
 
 from gpt2tui.runs.entry import Entry
 from gpt2tui.text import byte_size, duration, loss_text, one_line
@@ -130,6 +130,13 @@ def shown(text: str, glyphs: Glyphs) -> str:
     """Untrusted text on one line, in the characters that may be drawn."""
     safe = one_line(text)
     return safe.encode("ascii", "backslashreplace").decode("ascii") if glyphs.is_ascii else safe
+
+
+def cut(text: str, width: int, glyphs: Glyphs) -> str:
+    """A line of text in so many cells at most; where it is longer, that is shown."""
+    if cell_len(text) <= width:
+        return text
+    return set_cell_size(text, max(0, width - cell_len(glyphs.ellipsis))).rstrip() + glyphs.ellipsis
 
 
 def widths(rows: Iterable[Mapping[str, str]], available: int, *, gap: int, sorted_by: str) -> dict[str, int]:

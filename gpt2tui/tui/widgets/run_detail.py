@@ -16,7 +16,7 @@ from gpt2tui.runs.entry import Entry
 from gpt2tui.runs.model_config import ModelConfig
 from gpt2tui.runs.words import corpus_loss_words
 from gpt2tui.text import bar, byte_size, clock_time, count, duration, loss_text, visible
-from gpt2tui.tui.widgets.run_columns import age, colour, shown, sign
+from gpt2tui.tui.widgets.run_columns import age, colour, cut, shown, sign
 
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
@@ -44,7 +44,7 @@ class RunDetail(VerticalScroll):
     def show(self, entry: Entry | None, now: float) -> None:
         """The run to tell of."""
         glyphs = self.app.glyphs
-        self.border_title = Content(shown(entry.name, glyphs) if entry else "run")
+        self.border_title = Content(cut(shown(entry.name, glyphs), self.size.width - 4, glyphs) if entry else "run")
         self.query_one(Static).update(self._told(entry, now) if entry else Content(""))
         run_id = entry.id if entry else None
         if run_id != self._shown:

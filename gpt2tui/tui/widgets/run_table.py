@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len
 from textual.binding import Binding
 from textual.content import Content
 from textual.events import Click, Resize
@@ -16,7 +16,7 @@ from textual.strip import Strip
 from textual.visual import Visual
 
 from gpt2tui.runs.entry import Entry
-from gpt2tui.tui.widgets.run_columns import BY_NAME, Sorting, cells, colour, widths
+from gpt2tui.tui.widgets.run_columns import BY_NAME, Sorting, cells, colour, cut, widths
 
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
@@ -196,9 +196,7 @@ class RunTable(ScrollView, can_focus=True):
         return "bold" if column == "name" and entry.is_alive else ""
 
     def _placed(self, column: str, text: str, width: int) -> str:
-        if cell_len(text) > width:
-            cut = self.app.glyphs.ellipsis
-            text = set_cell_size(text, max(0, width - cell_len(cut))).rstrip() + cut
+        text = cut(text, width, self.app.glyphs)
         space = " " * (width - cell_len(text))
         return space + text if BY_NAME[column].is_right else text + space
 
