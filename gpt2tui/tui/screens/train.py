@@ -160,7 +160,7 @@ class TrainScreen(Screen[None]):
         view, now = follower.view, self.app.now()
         state = follower.state(now)
         self.query_one(Threshold).show(view, now)
-        self.query_one("#place", Static).update(_place(follower, self.app.glyphs.separator))
+        self.query_one("#place", Static).update(_place(follower, self.app.glyphs.separator), layout=False)
         label = state_label(view, state, self.app.glyphs)
         if view.started:
             label += Content.styled(
@@ -187,14 +187,8 @@ class TrainScreen(Screen[None]):
     def _draw_banner(self, state: State, now: float) -> None:
         follower = self._follower
         assert follower is not None
-        needs_log = state == "crashed" or (state == "finished" and follower.view.finished)
-        self.query_one(Banner).show(
-            follower.view,
-            state,
-            now=now,
-            log_tail=follower.log_tail() if needs_log else (),
-            waiting=self._steering.waiting if self._steering else "",
-        )
+        waiting = self._steering.waiting if self._steering else ""
+        self.query_one(Banner).show(follower, state, now=now, waiting=waiting)
 
     def _draw_texts(self) -> None:
         if follower := self._follower:

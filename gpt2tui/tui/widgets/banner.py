@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from textual.content import Content
 from textual.widgets import Static
 
-from gpt2tui.runs.events import Notice
+from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.view import RunView, State
 from gpt2tui.runs.words import REASONS
 from gpt2tui.text import duration, loss_text, one_line
@@ -20,15 +20,23 @@ class Banner(Static):
 
     def __init__(self) -> None:
         super().__init__("", markup=False)
+        self._shown: tuple[Content, str] | None = None
+        self._about: tuple[str, State] | None = None
+        self._log_tail: list[str] = []
 
-    def show(self, view: RunView, state: State, *, now: float, log_tail: Sequence[str], waiting: str) -> None:
+    def show(self, follower: Follower, state: State, *, now: float, waiting: str) -> None:
         """The words for a state; nothing for one that needs none."""
-        content, kind = _words(view, state, now, log_tail)
+        if (follower.run.id, state) != self._about:
+            self._about = follower.run.id, state
+            self._log_tail = follower.log_tail() if state in ("crashed", "finished") else []
+        content, kind = _words(follower.view, state, now, self._log_tail)
         if waiting and not content:
             content, kind = Content(f"{waiting}, after the step under way"), "info"
-        self.display = bool(content)
-        self.set_classes(kind)
-        self.update(content)
+        if (content, kind) != self._shown:
+            self._shown = content, kind
+            self.display = bool(content)
+            self.set_classes(kind)
+            self.update(content)
 
 
 def _words(view: RunView, state: State, now: float, log_tail: Sequence[str]) -> tuple[Content, str]:
@@ -79,7 +87,7 @@ def _end(view: RunView, log_tail: Sequence[str]) -> tuple[Content, str]:
     assert finished is not None
     took = duration(finished.seconds)
     loss = loss_text(finished.loss)
-    why = _last_error(view.notices)
+    why = _last_error(view)
     match finished.reason:
         case "target_reached":
             return _two(
@@ -87,7 +95,7 @@ def _end(view: RunView, log_tail: Sequence[str]) -> tuple[Content, str]:
                 "2 talks to it. g goes on past the target, n starts another run.",
             ), "success"
         case "limit":
-            return _two(f"Ended at its limit, loss {loss} after {took}.", "R goes on, with other limits."), "info"
+            return _two(f"Ended at its limit, loss {loss} after {took}.", "R goes on without it."), "info"
         case "stopped" | "interrupted":
             return _two(f"{REASONS[finished.reason].capitalize()} and saved, loss {loss}.", "R goes on."), "info"
         case "diverged":
@@ -104,5 +112,8 @@ def _end(view: RunView, log_tail: Sequence[str]) -> tuple[Content, str]:
     return _two(f"Failed: {why}", "\n".join(tail)), "error"
 
 
-def _last_error(notices: Sequence[Notice]) -> str:
-    return next((one_line(notice.text) for notice in reversed(notices) if notice.level == "error"), "")
+def _last_error(view: RunView) -> str:
+    """The error that the last session ended with; what went wrong before it does not count."""
+    since = view.started.time if view.started else 0.0
+    errors = [notice for notice in view.notices if notice.level == "error" and notice.time >= since]
+    return one_line(errors[-1].text) if errors else ""

@@ -40,7 +40,7 @@ class TopBar(Horizontal):
 
     def tell(self, about: Content) -> None:
         """What stands on the right."""
-        self.query_one(".about", Static).update(about)
+        self.query_one(".about", Static).update(about, layout=False)
 
     def _names(self) -> Content:
         parts: list[Content] = []
