@@ -59,13 +59,12 @@ class ModelChoice:
         """Choose a run and a checkpoint."""
         self.run, self.reference, self.snapshot = run, reference, None
 
-    def choose_default(self, followed: Run | None) -> None:
+    def default_run(self, followed: Run | None) -> Run | None:
         """The followed run if it has a checkpoint, else the newest that has one, else the followed or newest run."""
         runs = self._store.all()
         candidates = [*([followed] if followed else []), *runs]
         run = next((run for run in candidates if chosen_step(run) is not None), None)
-        if run or candidates:
-            self.choose(run or candidates[0])
+        return run or next(iter(candidates), None)
 
     def step(self) -> int | None:
         """The step of the checkpoint that is meant now; None where there is none (yet, or any more)."""

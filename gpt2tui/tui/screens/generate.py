@@ -104,8 +104,8 @@ class GenerateScreen(Screen[None]):
         self.set_interval(_SNAPSHOT_SECONDS, self._look_for_snapshot)
         if self._wanted:
             self._choice.choose(*self._wanted)
-        else:
-            self._choice.choose_default(self._followed)
+        elif run := self._choice.default_run(self._followed):
+            self._choice.choose(run)
         self._open(self._choice.run)
         if self._choice.step() is not None:
             prompt.focus()
@@ -132,9 +132,9 @@ class GenerateScreen(Screen[None]):
     def change_run(self) -> None:
         """The app follows another run: it is this screen's too, unless one was chosen here."""
         if self.is_mounted and self._wanted is None and self._conversation.turn is None:
-            before = self._choice.run
-            self._choice.choose_default(self._followed)
-            if (after := self._choice.run) and (before is None or before.folder != after.folder):
+            before, after = self._choice.run, self._choice.default_run(self._followed)
+            if after and (before is None or before.folder != after.folder):
+                self._choice.choose(after)
                 self._open(after)
                 self._prepare()
 
@@ -169,7 +169,7 @@ class GenerateScreen(Screen[None]):
     def _look(self) -> None:
         if not self.is_current:
             return
-        if self._choice.step() is None and self._choice.reference is None:
+        if self._choice.step() is None and self._choice.reference is None and not self._choice.snapshot:
             self.change_run()
             self._prepare()
         self._draw_place()
@@ -479,7 +479,7 @@ class GenerateScreen(Screen[None]):
         checkpoint = choice.checkpoint_words()
         panel = self.query_one(SamplingPanel)
         panel.show_place(Content(name), Content(checkpoint))
-        parts = [name, checkpoint, *panel.words(), "p settings"]
+        parts = [name, checkpoint, *panel.words()]
         self.query_one("#summary", Static).update(Content.styled(glyphs.separator.join(parts), "$text-muted"))
         self.query_one(TopBar).tell(Content.styled(f"{name}{glyphs.separator}{checkpoint}", "$text-muted"))
         words = guide(choice)

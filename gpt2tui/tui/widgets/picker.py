@@ -14,6 +14,9 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
+from gpt2tui.text import one_line
+from gpt2tui.tui.widgets.ordered_keys import TextField
+
 T = TypeVar("T")
 
 
@@ -54,7 +57,7 @@ class Picker(ModalScreen[T | None], Generic[T]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Label(self._title, classes="title", markup=False)
-            yield Input(placeholder="type to narrow", compact=True)
+            yield TextField(placeholder="type to narrow", compact=True)
             yield OptionList(compact=True, markup=False)
             yield Static("enter chooses   esc goes back", classes="hint", markup=False)
 
@@ -73,7 +76,10 @@ class Picker(ModalScreen[T | None], Generic[T]):
         options = self.query_one(OptionList)
         options.clear_options()
         options.add_options(
-            [Option(Content.assemble(row.name, ("  " + row.about, "$text-muted"))) for row in self._shown]
+            [
+                Option(Content.assemble(one_line(row.name), ("  " + one_line(row.about), "$text-muted")))
+                for row in self._shown
+            ]
         )
         options.highlighted = 0 if self._shown else None
 

@@ -66,6 +66,9 @@ class TurnView(Widget):
         self._drawn_lines: tuple[int, int] = (0, 0)
         """How many lines of text and how many in all were there when it was last laid out."""
         self._text = turn.text
+        self._strips: dict[int, Strip] = {}
+        """Lines as they were last drawn, in the look that they were drawn in."""
+        self._look: object = None
 
     # What it holds
 
@@ -75,12 +78,14 @@ class TurnView(Widget):
         lines, notes = self._counts(self.content_size.width)
         is_new_text, self._text = self.turn.text is not self._text, self.turn.text
         self._drawn_lines = (lines, lines + notes)
+        first = max(0, before - 2)  # a mark may join the character at the end of a line
+        for y in range(0 if is_new_text else first, before + 1):
+            self._strips.pop(y, None)
+        height = max(before_all, lines + notes) - first
         if is_new_text or not self.content_size.width:
             self.refresh(layout=True)
-            return
-        first = max(0, before - 2)  # a mark may join the character at the end of a line
-        height = max(before_all, lines + notes) - first
-        self.refresh(Region(0, first, self.content_size.width, height), layout=before_all != lines + notes)
+        else:
+            self.refresh(Region(0, first, self.content_size.width, height), layout=before_all != lines + notes)
 
     def show_tints(self, is_tinted: bool) -> None:
         """Tint tokens by their probability, or not."""
@@ -125,15 +130,24 @@ class TurnView(Widget):
         lines = self.turn.text.lines(width)
         base = self.rich_style
         if y < len(lines):
-            segments, offset = self._text_segments(y, lines), lines[y].start - lines[y].paragraph_start
-            strip = Strip(segments).apply_offsets(offset, lines[y].paragraph)
-            return strip.extend_cell_length(width, base)
+            # The frame draws all of a turn anew whenever its height changes.
+            look = (width, base, self.app.theme, self.is_tinted, self.cursor, self.text_selection)
+            if look != self._look:
+                self._look, self._strips = look, {}
+            if y not in self._strips:
+                self._strips[y] = self._text_line(y, lines)
+            return self._strips[y]
         notes = self._notes(width)
         if y - len(lines) < len(notes):
             name = "turn--problem" if self.turn.state == "failed" else "turn--note"
             strip = Strip([Segment(notes[y - len(lines)], self.get_component_rich_style(name))])
             return strip.crop(0, width).extend_cell_length(width, base)
         return Strip.blank(width, base)
+
+    def _text_line(self, y: int, lines: list[Line]) -> Strip:
+        offset = lines[y].start - lines[y].paragraph_start
+        strip = Strip(self._text_segments(y, lines)).apply_offsets(offset, lines[y].paragraph)
+        return strip.extend_cell_length(self.content_size.width, self.rich_style)
 
     def _text_segments(self, y: int, lines: list[Line]) -> list[Segment]:
         line, text = lines[y], self.turn.text

@@ -1,0 +1,345 @@
+"""What the Generate screen shows: any text, at any size, from before, and from a run that trains."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+
+import pytest
+
+from gpt2tui.model.transformer import GPT2
+from gpt2tui.runs.sampling import SamplingSettings
+from gpt2tui.runs.transcript import Transcripts, Turn
+from gpt2tui.tui.history import STRETCH
+from gpt2tui.tui.screens.generate import GenerateScreen
+from gpt2tui.tui.widgets.picker import Picker
+from tests.runs.synthetic import append, held
+from tests.tiny import add_checkpoint, tiny_run, tiny_run_config
+from tests.training.small import NO_TARGET, small_config, small_run, training
+from tests.tui.apps import text_of, until, until_text
+from tests.tui.talking import ENDLESS, kept, talking
+
+HOSTILE = [
+    "[/red]",
+    "\x1b[31m",
+    "\x07",
+    "\u202e",
+    "\u200b",
+    "漢字",
+    "é",
+    "\r",
+    "\x1b]52;c;aGk=\x07",
+    "\U0001f642",
+    "\n",
+]
+
+
+@pytest.fixture
+def run(store):
+    """A run with a checkpoint of random weights."""
+    return tiny_run(store.folder)
+
+
+def record(prompt: str, texts: list[str], **changes: object) -> Turn:
+    """A turn as a transcript keeps it."""
+    fields = {
+        "checkpoint": "step-00000004",
+        "step": 4,
+        "device": "cpu",
+        "dtype": "float32",
+        "prompt": prompt,
+        "prompt_tokens": [1, 2],
+        "settings": SamplingSettings(seed=1),
+        "tokens": list(range(len(texts))),
+        "texts": texts,
+        "probabilities": [0.01 + 0.9 * index / max(1, len(texts)) for index in range(len(texts))],
+        "text": "".join(texts),
+        "finish": "length",
+        "seconds": 1.0,
+    }
+    return Turn(**fields | changes)
+
+
+def keep(run, *records: Turn) -> None:
+    transcripts = Transcripts(run)
+    for one in records:
+        transcripts.append(one)
+
+
+def told(talk) -> str:
+    """The notifications so far."""
+    return " ".join(notification.message for notification in talk.app._notifications)
+
+
+async def test_hostile_text_is_shown_and_not_obeyed(run):
+    keep(run, record("".join(HOSTILE), HOSTILE))
+    async with talking() as talk:
+        await until_text(talk.pilot, "length reached")
+        text = text_of(talk.app)
+        for shown in ("[/red]", "^[[31m", "^G", "\\u202e", "\\u200b", "漢字", "^M", "^[]52;c;aGk=^G"):
+            assert shown in text
+        assert not any(ord(sign) < 32 and sign != "\n" for sign in text)
+        await talk.press("escape", "t", "c", *["left"] * 12, *["right"] * 12)
+        await talk.press("escape", "y")
+        assert "\x1b" not in talk.app.clipboard
+        assert "\u202e" in talk.app.clipboard
+
+
+async def test_a_hostile_name_of_a_run_is_shown(store):
+    run = tiny_run(store.folder, config=tiny_run_config(name="a\x1b[31m\u202e[b]"))
+    async with talking() as talk:
+        await until_text(talk.pilot, "a^[[31m\\u202e[b]")
+        await talk.press("escape", "o")
+        await until_text(talk.pilot, "Which run?")
+        await until_text(talk.pilot, "a^[[31m\\u202e[b]  ")
+        assert run.name() == "a\x1b[31m\u202e[b]"
+
+
+async def test_earlier_turns_are_there_when_the_app_is_opened_again(run):
+    async with talking() as talk:
+        first = await talk.tell("Before", max_new_tokens=6)
+    async with talking() as talk:
+        (turn,) = await until(talk.pilot, lambda: talk.turns)
+        assert turn.whole_text == first.whole_text
+        assert (turn.ids, turn.seed, turn.step) == (first.ids, first.seed, first.step)
+        await talk.press("escape", "c")
+        await until_text(talk.pilot, "known for turns of this session only")
+        await talk.press("escape", "r")
+        again = await until(talk.pilot, lambda: talk.turns[0] is not turn and talk.turns[0])
+        await talk.over(again)
+        assert kept(run)[1].replaces == first.record_id
+
+
+async def test_a_long_past_is_shown_a_stretch_at_a_time(run):
+    keep(run, *(record(f"prompt {number}", [" text"], time=float(number)) for number in range(STRETCH + 20)))
+    async with talking() as talk:
+        await until(talk.pilot, lambda: len(talk.turns) == STRETCH)
+        assert talk.turns[-1].prompt == f"prompt {STRETCH + 19}"
+        await talk.press("escape", "home")
+        await until(talk.pilot, lambda: len(talk.turns) == STRETCH + 20)
+        assert [turn.prompt for turn in talk.turns] == [f"prompt {number}" for number in range(STRETCH + 20)]
+        await talk.press("home")
+        await until_text(talk.pilot, "prompt 0 text")
+        assert "earlier turn" not in text_of(talk.app)
+
+
+async def test_a_torn_transcript_costs_its_last_turn_only(run):
+    keep(run, record("whole", [" text"]))
+    (file,) = run.transcripts.glob("*.jsonl")
+    with file.open("a") as torn:
+        torn.write(json.dumps({"type": "turn", "prompt": "torn"})[:-3])
+    async with talking() as talk:
+        await until_text(talk.pilot, "whole text")
+        assert len(talk.turns) == 1
+
+
+async def test_resizing_keeps_the_half_typed_prompt_and_the_place_that_is_read(run):
+    lines = [f"line {number} of a verse that is rather long\n" for number in range(200)]
+    keep(run, record("Verse\n", lines))
+    async with talking() as talk:
+        await until_text(talk.pilot, "line 199")
+        await talk.press(*"half")
+        await talk.press("escape", *["pageup"] * 3)
+        await talk.pilot.pause()
+        top = text_of(talk.app).splitlines()[1].strip(" █▌▍")
+        assert top.startswith("line ")
+        for size in ((60, 20), (34, 15), (200, 60), (140, 40)):
+            await talk.pilot.resize_terminal(*size)
+            await talk.pilot.pause()
+            await talk.pilot.pause()
+            assert top.split(" of")[0] in "\n".join(text_of(talk.app).splitlines()[1:3])
+            assert talk.prompt.text == "half"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 10), (20, 5), (8, 3)])
+async def test_small_terminals_drop_panels_and_do_not_crash(run, size):
+    async with talking(size=size) as talk:
+        turn = await talk.tell("Small", max_new_tokens=12)
+        assert turn.finish == "length"
+        await talk.press("escape", "p")
+        await talk.pilot.pause()
+        await talk.press("p", "t", "c", "left", "enter")
+        await talk.pilot.pause()
+        await talk.press("escape", "escape", "o", "escape", "m", "escape", "w", "escape")
+        assert talk.app.screen is talk.screen
+        if size == (80, 24):
+            assert "k 50" in text_of(talk.app)
+            await talk.press("p")
+            await until_text(talk.pilot, "repetition")
+            await talk.press("escape")
+            await until(talk.pilot, lambda: "repetition" not in text_of(talk.app))
+
+
+async def test_ascii_mode_draws_ascii_only(run):
+    keep(run, record("é\n", ["漢字", " \U0001f642", "\n"]))
+    async with talking(is_ascii=True) as talk:
+        await until_text(talk.pilot, "\\u6f22\\u5b57")
+        await talk.tell("Say", max_new_tokens=30)
+        for keys in (("escape", "t", "c"), ("left", "enter"), ("escape", "escape", "p"), ("p",)):
+            await talk.press(*keys)
+            await talk.pilot.pause()
+            words = "\n".join(line[:100] for line in text_of(talk.app).splitlines()[1:-1])
+            assert words.isascii(), [sign for sign in words if not sign.isascii()]
+
+
+async def test_scrolling_away_ends_following_and_the_end_resumes_it(run):
+    async with talking(size=(80, 24)) as talk:
+        await talk.set(max_new_tokens=ENDLESS)
+        turn = await talk.send("Follow")
+        await until(talk.pilot, lambda: talk.transcript.max_scroll_y > 30)
+        assert talk.transcript.scroll_y > talk.transcript.max_scroll_y - 5
+        talk.transcript.focus()
+        await talk.press("pageup")
+        place = talk.transcript.scroll_y
+        drawn = turn.drawn
+        await talk.drawn(turn, drawn + 200)
+        await talk.pilot.pause()
+        assert talk.transcript.scroll_y == place
+        await talk.press("end")
+        await talk.drawn(turn, turn.drawn + 200)
+        await talk.pilot.pause()
+        assert talk.transcript.scroll_y > talk.transcript.max_scroll_y - 5
+        await talk.press("escape")
+        assert turn.is_over
+
+
+async def test_while_a_text_streams_only_lines_that_changed_are_drawn(run, monkeypatch):
+    from gpt2tui.tui.widgets.turn import TurnView
+
+    drawn_lines = 0
+    honest = TurnView._text_line
+
+    def counting(self, y, lines):
+        nonlocal drawn_lines
+        drawn_lines += 1
+        return honest(self, y, lines)
+
+    async with talking() as talk:
+        await talk.set(max_new_tokens=ENDLESS)
+        turn = await talk.send("Long")
+        await talk.drawn(turn, 1_500)
+        monkeypatch.setattr(TurnView, "_text_line", counting)
+        changes = 0
+        take_changes = TurnView.take_changes
+
+        def counting_changes(self):
+            nonlocal changes
+            changes += 1
+            take_changes(self)
+
+        monkeypatch.setattr(TurnView, "take_changes", counting_changes)
+        await talk.drawn(turn, turn.drawn + 300)
+        await talk.press("escape")
+        await talk.pilot.pause()
+        assert changes > 3
+        assert drawn_lines < 8 * changes
+
+
+async def test_up_and_down_go_from_turn_to_turn(run):
+    keep(run, *(record(f"prompt {number}", [" text"], time=float(number)) for number in range(3)))
+    async with talking() as talk:
+        await until(talk.pilot, lambda: len(talk.turns) == 3)
+        await talk.press("escape")
+        chosen = []
+        for key in ("up", "up", "up", "down", "down", "down"):
+            await talk.press(key)
+            chosen.append(talk.transcript.chosen.turn.prompt)
+        assert [name[-1] for name in chosen] == list("100122")
+        await talk.press("tab")
+        assert talk.prompt.has_focus
+
+
+async def test_beside_a_training_one_thread_is_taken_and_that_is_said(store, run):
+    other = tiny_run(store.folder, config=tiny_run_config(name="busy", seed=9))
+    with held(other):
+        async with talking(run=run.folder) as talk:
+            await talk.tell("Say", max_new_tokens=3)
+            assert talk.conversation.loaded.threads == 1
+            assert "one thread beside a" in text_of(talk.app)
+    async with talking(run=run.folder) as talk:
+        await talk.tell("Say", max_new_tokens=3)
+        assert "one thread beside" not in text_of(talk.app)
+
+
+async def test_the_weights_of_a_run_that_trains_are_there_as_they_are_now(tmp_path, store):
+    config = small_config(model=tiny_run_config().model, limits=NO_TARGET, name="moving")
+    run = small_run(tmp_path / "made", config)
+    store.folder.parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "made" / "runs").rename(store.folder)
+    run = next(one for one in store.all() if one.name() == "moving")
+    with training(run):
+        async with talking() as talk:
+            await until(talk.pilot, lambda: run.series_file.is_file() and len(run.series()) > 3)
+            await until_text(talk.pilot, "moving")
+            await talk.press("escape", "m")
+            await until(talk.pilot, lambda: isinstance(talk.app.screen, Picker))
+            await talk.press(*"now", "enter")
+            await until(talk.pilot, lambda: talk.screen._choice.reference, told(talk))
+            step = int(talk.screen._choice.reference)
+            assert step >= 3
+            turn = await talk.tell("Say", max_new_tokens=3)
+            assert (turn.step, turn.finish) == (step, "length")
+
+
+async def test_a_snapshot_that_will_not_come_is_told(store, run):
+    with held(run) as holder:
+        async with talking(run=run.folder) as talk:
+            await talk.press("escape", "m")
+            await until(talk.pilot, lambda: isinstance(talk.app.screen, Picker))
+            await talk.press(*"now", "enter")
+            await until_text(talk.pilot, "asking for a snapshot")
+            os.kill(holder.pid, signal.SIGKILL)
+            await until(talk.pilot, lambda: "no snapshot: the run has ended" in told(talk))
+            assert (await talk.tell("Say", max_new_tokens=3)).finish == "length"
+
+
+async def test_the_last_checkpoint_of_a_run_is_the_last_one_also_when_it_moves(run):
+    async with talking() as talk:
+        assert (await talk.tell("Say", max_new_tokens=3)).step == 4
+        add_checkpoint(run, GPT2.initialised(run.config().model, seed=3).state_dict(), step=12)
+        assert (await talk.tell("Say", max_new_tokens=3)).step == 12
+        await until_text(talk.pilot, "best, step 12")
+
+
+async def test_another_followed_run_is_talked_to_until_one_is_chosen_here(store, run):
+    other = tiny_run(store.folder, config=tiny_run_config(name="other", seed=5))
+    async with talking(run=run.folder) as talk:
+        await until(talk.pilot, lambda: talk.screen._choice.run.folder == run.folder)
+        talk.app.follow(other)
+        assert talk.screen._choice.run.folder == other.folder
+        talk.screen.open_run(run)
+        talk.app.follow(other)
+        assert talk.screen._choice.run.folder == run.folder
+
+
+async def test_every_key_has_an_id_and_a_meaning_and_the_footer_shows_six_at_most(run):
+    async with talking() as talk:
+        await talk.tell("Say", max_new_tokens=3)
+        for keys in ((), ("escape",), ("c",), ("enter",)):
+            await talk.press(*keys)
+            shown = [
+                active.binding
+                for active in talk.screen.active_bindings.values()
+                if active.binding.show and active.enabled
+            ]
+            assert 1 <= len(shown) <= 6, [binding.description for binding in shown]
+        assert isinstance(talk.app.screen, GenerateScreen)
+        for binding in GenerateScreen.BINDINGS:
+            assert binding.id.startswith("generate.")
+            assert binding.tooltip
+
+
+def test_an_event_of_another_command_is_no_snapshot(run):
+    from gpt2tui.runs.events import CheckpointSaved
+    from gpt2tui.tui.model_choice import Snapshot
+
+    with held(run):
+        snapshot = Snapshot(run)
+        (command,) = [json.loads(line) for line in run.commands_file.read_text().splitlines()]
+        assert command["type"] == "checkpoint"
+        saved = {"path": "checkpoints/step-00000004", "bytes": 1, "seconds": 0.1, "reason": "command"}
+        append(run, [CheckpointSaved(step=4, command="other", **saved)])
+        assert snapshot.poll() is None
+        append(run, [CheckpointSaved(step=5, command=command["id"], **saved)])
+        assert snapshot.poll() == 5
