@@ -42,6 +42,8 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def line_of(app: FormApp, name: str, of: str = "problem") -> str:
     """What stands below a field; empty where nothing is shown."""
+    if not app.form.field(name).is_mounted:
+        return ""
     line = app.form.field(name).query_one(f".{of}", Static)
     return str(line.render()) if line.display else ""
 
@@ -74,8 +76,8 @@ async def test_it_is_filled_and_started_with_the_keyboard_alone(here: Path):
         expected = "--preset nano --target-loss 1.5 --max-time 30m --max-steps 9 --name 'my run' book.txt"
         assert app.started == [shlex.split(expected)]
         assert app.form.command == f"gpt2tui train --headless {expected}"
-        shown = str(app.form.query_one(".command", Static).render())
-        assert shown == app.form.command
+        command = app.form.query_one(".command", Static)
+        await until(pilot, lambda: str(command.render()) == app.form.command)
 
 
 async def test_pressing_enter_twice_starts_one_run_and_a_failure_lets_it_be_started_again():
@@ -231,10 +233,11 @@ async def test_what_the_child_finds_wrong_stands_below_the_field_that_it_is_abou
     (here / "tiny.txt").write_text("few words")
     app = FormApp(preset="nano")
     async with app.run_test(size=WIDE) as pilot:
-        app.form.field("block_size").value = "4096"
-        await until(pilot, lambda: line_of(app, "block_size"))
+        await pilot.press("ctrl+l", *"4096", "ctrl+l")
+        await until(pilot, lambda: line_of(app, "block_size"), "the complaint")
         assert line_of(app, "block_size") == "block-size 4096 is more than the model's 128"
         assert not app.form.query_one(Collapsible).collapsed
+        assert app.form.field("block_size").is_mounted
         app.form.field("block_size").value = ""
         app.form.field("text").value = "tiny.txt"
         await until(pilot, lambda: line_of(app, "text"))
@@ -294,10 +297,12 @@ async def test_a_start_that_fails_is_told_at_the_field(here: Path):
 
 async def test_a_failure_without_its_code_finds_the_field_by_its_words(here: Path):
     app = FormApp()
-    async with app.run_test(size=WIDE):
+    async with app.run_test(size=WIDE) as pilot:
         app.form.field("text").value = "book.txt"
+        await pilot.pause()
         app.form.show_error("book.txt: byte 3 is not UTF-8; dropout must lie in [0, 1), not 2")
         assert line_of(app, "text") == "book.txt: byte 3 is not UTF-8"
+        await until(pilot, lambda: line_of(app, "dropout"))
         assert line_of(app, "dropout") == "dropout must lie in [0, 1), not 2"
 
 

@@ -27,8 +27,9 @@ class EstimatePanel(Vertical):
     def say(self, status: str, *, is_wrong: bool = False) -> None:
         """A line about the estimate itself; what stood there before is no longer true."""
         line = self.query_one(".status", Static)
-        line.update(one_line(status))
-        line.display = bool(status)
+        if str(line.content) != (shown := one_line(status)):
+            line.update(shown)
+            line.display = bool(shown)
         line.set_class(is_wrong, "-wrong")
         self.query_one(".facts").set_class(True, "-stale")
 

@@ -33,32 +33,42 @@ class FormField(Vertical):
         super().__init__(id=f"field-{option.spelling}")
         self.option = option
         self.tooltip = option.meaning
+        self._value = value
         self._beside = beside
         self._variable = variable(option.name)
         self._own_problem: str | None = None
         self._told_problem: str | None = None
-        self.control = _control(option, value)
+        self.check()
 
     def compose(self) -> ComposeResult:
         with Horizontal(classes="line"):
             yield Label(self.option.label, markup=False)
-            yield self.control
+            yield _control(self.option, self._value)
             if self._beside:
                 yield self._beside
         yield Static("", classes="note", markup=False)
         yield Static("", classes="problem", markup=False)
 
     def on_mount(self) -> None:
-        self.check()
+        self._show()
+
+    @property
+    def control(self) -> Input | Select[str]:
+        """What the value is entered with; only where the field is mounted."""
+        return self.query_one(".control", expect_type=Widget)  # type: ignore[return-value]
 
     @property
     def value(self) -> str:
-        """The value as it would be typed; empty for none."""
-        return str(self.control.value).strip()
+        """The value as it would be typed; empty for none. A field that is not mounted has one as well."""
+        return self._value
 
     @value.setter
     def value(self, value: str) -> None:
-        self.control.value = value
+        if self.is_mounted:
+            self.control.value = value
+        else:
+            self._value = value
+            self.check()
 
     @property
     def problem(self) -> str | None:
@@ -85,28 +95,35 @@ class FormField(Vertical):
 
     def note(self, words: str) -> None:
         """Say something of the value below it."""
-        note = self.query_one(".note", Static)
-        note.update(one_line(words))
-        note.display = bool(words)
+        _say(self.query_one(".note", Static), words)
 
     @on(Input.Changed)
     @on(Select.Changed)
-    def _changed(self, event: Message) -> None:
+    def _changed(self, event: Input.Changed | Select.Changed) -> None:
         event.stop()
+        if str(event.value).strip() == self._value:
+            return
+        self._value = str(event.value).strip()
         self.check()
         self.post_message(self.Changed(self))
 
     def _show(self) -> None:
-        line = self.query_one(".problem", Static)
-        line.update(one_line(self.problem or ""))
-        line.display = bool(self.problem)
+        for line in self.query(".problem").results(Static):  # none before it is composed
+            _say(line, self.problem or "")
         self.set_class(bool(self.problem), "-wrong")
+
+
+def _say(line: Static, words: str) -> None:
+    """Let a line say that, or be away; a line that says it already costs no layout."""
+    if (shown := one_line(words)) != str(line.content):
+        line.update(shown)
+        line.display = bool(shown)
 
 
 def _control(option: StartOption, value: str) -> Input | Select[str]:
     if option.choices:
         known = [name for _, name in option.choices]
         chosen = value if value in known else option.default
-        return Select(option.choices, value=chosen, allow_blank=False, compact=True)
+        return Select(option.choices, value=chosen, allow_blank=False, compact=True, classes="control")
     printable = "".join(character for character in value if character.isprintable())
-    return Input(printable, placeholder=option.placeholder, compact=True, select_on_focus=False)
+    return Input(printable, placeholder=option.placeholder, compact=True, select_on_focus=False, classes="control")

@@ -25,7 +25,7 @@ from gpt2tui.tui.asking import RefusedError
 from gpt2tui.tui.corpora import NamedCorpus, named_corpora
 from gpt2tui.tui.estimate_facts import AbsentText, estimate_facts
 from gpt2tui.tui.start_defaults import user_defaults
-from gpt2tui.tui.start_option import NO_TARGET
+from gpt2tui.tui.start_option import NO_TARGET, StartOption
 from gpt2tui.tui.start_options import START_OPTIONS
 from gpt2tui.tui.start_words import placed_complaints, split_texts, text_problem, words_of
 from gpt2tui.tui.training import estimate
@@ -78,27 +78,27 @@ class StartForm(Vertical, can_focus=True):
         super().__init__()
         self.is_busy = False
         self._users: dict[str, str] = {}
+        self._fields: dict[str, FormField] = {}
         self._timer: Timer | None = None
         self._corpora: list[NamedCorpus] | None = None
         self._paces: list[Pace] = []
         self._living: list[tuple[str, str]] = []
         self._device: str | None = None
         self._has_looked = asyncio.Event()
+        self._opening = asyncio.Lock()
 
     def compose(self) -> ComposeResult:
         self._users = user_defaults(self.app.options.defaults)
         glyphs = self.app.glyphs
         signs = (">", "v") if glyphs.is_ascii else ("▸", "▾")
-        fields = {option.name: self._field(option.name) for option in START_OPTIONS}
+        self._fields = {option.name: self._new_field(option) for option in START_OPTIONS}
         with VerticalScroll(can_focus=False), Container(classes="body"):
             with Vertical(classes="fields"):
                 yield Static("A new run", classes="heading")
-                yield from (fields[option.name] for option in START_OPTIONS if option.is_main)
-                with (
-                    Collapsible(title="More", collapsed_symbol=signs[0], expanded_symbol=signs[1]),
-                    Container(classes="more"),
-                ):
-                    yield from (fields[option.name] for option in START_OPTIONS if not option.is_main)
+                yield from (field for field in self._fields.values() if field.option.is_main)
+                with Collapsible(title="More", collapsed_symbol=signs[0], expanded_symbol=signs[1]):
+                    # Its fields are mounted when they are asked for: the first paint need not wait for them.
+                    yield Container(classes="more")
             with Vertical(classes="side"):
                 yield EstimatePanel()
                 yield Static("", classes="busy", markup=False)
@@ -110,15 +110,14 @@ class StartForm(Vertical, can_focus=True):
                 yield Static("", classes="command", markup=False)
         yield Static("", classes="meaning", markup=False)
 
-    def _field(self, name: str) -> FormField:
-        option = next(option for option in START_OPTIONS if option.name == name)
+    def _new_field(self, option: StartOption) -> FormField:
         beside: Widget | None = None
-        if name == "text":
+        if option.name == "text":
             ellipsis = self.app.glyphs.ellipsis
             beside = Button(
                 f"Choose{ellipsis}", id="browse", compact=True, tooltip="Choose a text from the disk (ctrl+o)"
             )
-        return FormField(option, self._users.get(name, option.default), beside=beside)
+        return FormField(option, self._users.get(option.name, option.default), beside=beside)
 
     def on_mount(self) -> None:
         self._show_command()
@@ -127,7 +126,7 @@ class StartForm(Vertical, can_focus=True):
 
     def values(self) -> dict[str, str]:
         """Every option's value, as it would be typed."""
-        return {field.option.name: field.value for field in self.query(FormField)}
+        return {name: field.value for name, field in self._fields.items()}
 
     def words(self) -> list[str]:
         """What a person would type behind ``gpt2tui train``.
@@ -147,7 +146,7 @@ class StartForm(Vertical, can_focus=True):
 
     def field(self, name: str) -> FormField:
         """The field of an option."""
-        return next(field for field in self.query(FormField) if field.option.name == name)
+        return self._fields[name]
 
     def focus_first(self) -> None:
         """Go to the first field."""
@@ -171,8 +170,8 @@ class StartForm(Vertical, can_focus=True):
             self.query_one(EstimatePanel).say("no estimate", is_wrong=True)
         code = error.exit_code if isinstance(error, Gpt2TuiError) else 1
         self._place(str(error), code)
-        if wrong := next((field for field in self.query(FormField) if field.problem), None):
-            wrong.control.focus()
+        if wrong := next((field for field in self._fields.values() if field.problem), None):
+            self._go_to(wrong)
 
     def _place(self, message: str, code: int) -> None:
         try:
@@ -180,16 +179,17 @@ class StartForm(Vertical, can_focus=True):
         except UsageError:
             texts = []
         complaints = placed_complaints(message, code, texts)
-        for field in self.query(FormField):
-            field.tell(complaints.get(field.option.name))
-            if field.problem and not field.option.is_main:
-                self.query_one(Collapsible).collapsed = False
+        for name, field in self._fields.items():
+            field.tell(complaints.get(name))
+        if any(field.problem and not field.option.is_main for field in self._fields.values()):
+            self._open_more()
         self._show_error(complaints.get("", ""))
 
     def _show_error(self, message: str) -> None:
         line = self.query_one(".error", Static)
-        line.update(one_line(message))
-        line.display = bool(message)
+        if line.display or message:
+            line.update(one_line(message))
+            line.display = bool(message)
 
     # Keys
 
@@ -197,12 +197,9 @@ class StartForm(Vertical, can_focus=True):
         """Post the words, unless a value is wrong or a run is being started."""
         if self.is_busy:
             return
-        for field in self.query(FormField):
-            if field.is_wrong:
-                if not field.option.is_main:
-                    self.query_one(Collapsible).collapsed = False
-                field.control.focus()
-                return
+        if wrong := next((field for field in self._fields.values() if field.is_wrong), None):
+            self._go_to(wrong)
+            return
         try:
             words = self.words()
         except UsageError as error:
@@ -228,7 +225,29 @@ class StartForm(Vertical, can_focus=True):
 
     def _shown_fields(self) -> list[FormField]:
         is_short = self.query_one(Collapsible).collapsed
-        return [field for field in self.query(FormField) if field.option.is_main or not is_short]
+        return [field for field in self._fields.values() if field.option.is_main or not is_short]
+
+    def _go_to(self, field: FormField) -> None:
+        if field.option.is_main:
+            field.control.focus()
+        else:
+            self._open_more(field)
+
+    @work(group="more")
+    async def _open_more(self, field: FormField | None = None) -> None:
+        """Show all options, and go to one of them."""
+        async with self._opening:
+            place = self.query_one(".more")
+            if not place.children:
+                await place.mount_all(field for field in self._fields.values() if not field.option.is_main)
+        self.query_one(Collapsible).collapsed = False
+        if field and field.is_mounted:  # not where the app was left meanwhile
+            # What was hidden until now cannot be focused before it is laid out.
+            self.call_after_refresh(field.control.focus)
+
+    @on(Collapsible.Expanded)
+    def _expanded(self) -> None:
+        self._open_more()
 
     def action_next(self) -> None:
         """Go to the next control."""
@@ -248,10 +267,10 @@ class StartForm(Vertical, can_focus=True):
 
     def action_more(self) -> None:
         """Show all options, or the main ones only."""
-        more = self.query_one(Collapsible)
-        more.collapsed = not more.collapsed
-        if not more.collapsed:
-            next(field for field in self.query(FormField) if not field.option.is_main).control.focus()
+        if self.query_one(Collapsible).collapsed:
+            self._open_more(next(field for field in self._fields.values() if not field.option.is_main))
+        else:
+            self.query_one(Collapsible).collapsed = True
 
     def action_copy(self) -> None:
         """Copy the command that does the same without the app."""
@@ -306,7 +325,6 @@ class StartForm(Vertical, can_focus=True):
     def _changed(self, event: FormField.Changed) -> None:
         event.stop()
         self._show_error("")
-        self._show_command()
         self._wait_and_ask()
 
     def _wait_and_ask(self) -> None:
@@ -327,6 +345,7 @@ class StartForm(Vertical, can_focus=True):
     @work(exclusive=True, group="estimate")
     async def _ask(self) -> None:
         self._timer = None
+        self._show_command()
         panel = self.query_one(EstimatePanel)
         text = self.field("text")
         try:
@@ -339,7 +358,7 @@ class StartForm(Vertical, can_focus=True):
         if problem := await asyncio.to_thread(text_problem, texts, tuple(names)):
             text.tell(problem)
         text.note("; ".join(f"{name}: {names[name].facts}" for name in texts or ["bundled"] if name in names))
-        if wrong := [field.option.label.lower() for field in self.query(FormField) if field.problem]:
+        if wrong := [field.option.label.lower() for field in self._fields.values() if field.problem]:
             panel.say(f"no estimate: see {', '.join(wrong)}", is_wrong=True)
             return
         absent = _absent(texts, names)
