@@ -132,7 +132,7 @@ class FilePicker(ModalScreen[str | None]):
 
     CSS_PATH = "../styles/start_form.tcss"
     AUTO_FOCUS = "FileTree"
-    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-low"), (20, "-high")]
+    VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012 (Textual declares no ClassVar)
     BINDINGS: ClassVar = [
         Binding("escape", "dismiss(None)", "Close", id="files.leave", tooltip="Choose nothing"),
         Binding("slash", "filter", "Filter", id="files.filter", tooltip="Show only names that fit"),
