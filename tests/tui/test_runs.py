@@ -85,6 +85,7 @@ async def test_without_runs_the_screen_says_where_one_is_started(store: RunStore
     async with opened(SMALL) as (pilot, screen):
         assert "No runs yet." in text_of(screen.app)
         assert "1 leads to the form" in text_of(screen.app)
+        assert "Delete" not in text_of(screen.app)
         for key in ("enter", "g", "d", "n", "p", "e", "o", "c", "R", "x", "space", "s", "S", "escape", "i"):
             await pilot.press(key)
         assert screen.app.screen is screen
@@ -97,6 +98,7 @@ async def test_a_run_that_appears_is_listed_and_one_that_vanishes_is_not(
 ) -> None:
     async with opened() as (pilot, screen):
         assert listed(screen) == ["lear", "hamlet", "othello"]
+        assert "d Delete" in text_of(screen.app)
         make_run(store, stopped(5), name="macbeth", created=NOW)
         await until(pilot, lambda: listed(screen) == ["macbeth", "lear", "hamlet", "othello"])
         assert pointed(screen) == "lear"

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 _LOOK_SECONDS = 1.0
 _WIDE, _TALL, _LOWEST = 110, 30, 16
 
+
 T = TypeVar("T")
 
 
@@ -72,6 +73,7 @@ class RunsScreen(Screen[None]):
         self.marks: set[str] = set()
         self.sorting = Sorting()
         self._wants_details: bool | None = None
+        self._has_runs = False
         self._is_told = False
         self._is_ready = False
         self._workers: dict[str, Worker[None]] = {}
@@ -100,6 +102,11 @@ class RunsScreen(Screen[None]):
         """Another run is followed, or another is laid over it."""
         if self._is_ready:
             self._show()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Without runs there is nothing to do with one."""
+        is_about_runs = any(isinstance(one, Binding) and one.action == action for one in self.BINDINGS)
+        return bool(self.ledger.entries) or not is_about_runs
 
     # The ledger
 
@@ -187,6 +194,9 @@ class RunsScreen(Screen[None]):
         if not has_any:
             empty.update(text)
         self.query_one(RunTable).set_class(not has_any, "-empty")
+        if bool(self.ledger.entries) != self._has_runs:
+            self._has_runs = not self._has_runs
+            self.refresh_bindings()
         self._fit()
 
     @on(RunTable.Pointed)

@@ -17,7 +17,7 @@ _COLOURS: dict[State, str] = {
     "stalled": "$error",
     "crashed": "$error",
     "finished": "$primary",
-    "new": "$text-muted",
+    "new": "$foreground-muted",
 }
 _BAD_ENDS = ("diverged", "out_of_memory", "failed")
 
