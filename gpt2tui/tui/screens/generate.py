@@ -11,6 +11,7 @@ from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widgets import Footer, Static
 
 from gpt2tui.errors import Gpt2TuiError
@@ -70,6 +71,9 @@ class GenerateScreen(Screen[None]):
         self._edited: LiveTurn | None = None
         self._is_tinted = False
         self._is_dirty = False
+        self._keys_state: object = None
+        self._flushing: Timer
+        self._snapshot_watch: Timer
         self._is_open = True
         self._is_panel_wanted: bool | None = None
         self._wanted: tuple[Run, str | None] | None = None
@@ -99,9 +103,9 @@ class GenerateScreen(Screen[None]):
         )
         prompt = self.query_one(PromptArea)
         prompt.border_title, prompt.keeps_escape = "Prompt", False
-        self.set_interval(FLUSH_SECONDS, self._flush)
+        self._flushing = self.set_interval(FLUSH_SECONDS, self._flush, pause=True)
+        self._snapshot_watch = self.set_interval(_SNAPSHOT_SECONDS, self._look_for_snapshot, pause=True)
         self.set_interval(_LOOK_SECONDS, self._look)
-        self.set_interval(_SNAPSHOT_SECONDS, self._look_for_snapshot)
         if self._wanted:
             self._choice.choose(*self._wanted)
         elif run := self._choice.default_run(self._followed):
@@ -180,6 +184,8 @@ class GenerateScreen(Screen[None]):
         except Gpt2TuiError as error:
             self.notify(one_line(str(error)), severity="error", markup=False)
             has_come = True
+        if self._choice.snapshot is None:
+            self._snapshot_watch.pause()
         if has_come:
             self._draw_place()
             self._prepare()
@@ -237,13 +243,15 @@ class GenerateScreen(Screen[None]):
 
     def _take_change(self) -> None:
         turn = self._conversation.turn
-        if turn is None or turn.drawn <= 1:
-            self._is_dirty = True
-            self._flush()
         self._is_dirty = True
+        if turn is None or turn.drawn <= 1:
+            self._flush()
+        else:
+            self._flushing.resume()
 
     def _flush(self) -> None:
         if not self._is_dirty:
+            self._flushing.pause()
             return
         self._is_dirty = False
         if (turn := self._conversation.turn) and (view := self.query_one(Transcript).view_of(turn)):
@@ -383,7 +391,7 @@ class GenerateScreen(Screen[None]):
             alternatives.show(text, place, turn.probability(event.token), turn.reply(event.token))
         elif alternatives.has_focus:
             self.query_one(Transcript).focus()
-        self.refresh_bindings()
+        self._draw_state()
 
     @on(Alternatives.Branched)
     def _branch(self, event: Alternatives.Branched) -> None:
@@ -431,6 +439,7 @@ class GenerateScreen(Screen[None]):
         def take(reference: str | None) -> None:
             if reference == NOW:
                 self._choice.ask_for_snapshot()
+                self._snapshot_watch.resume()
             elif reference is not None:
                 self._choice.reference = reference
                 self._prepare()
@@ -504,4 +513,8 @@ class GenerateScreen(Screen[None]):
         if turn and turn.seconds_to_first_token is not None:
             words.append(f"first after {seconds_words(turn.seconds_to_first_token)}")
         panel.show_speed(glyphs.separator.join(words))
-        self.refresh_bindings()
+        # The footer is built anew by this, which takes longer than all the rest.
+        state = (conversation.turn is None, self._chosen is None, self.query_one(Transcript).has_cursor)
+        if state != self._keys_state:
+            self._keys_state = state
+            self.refresh_bindings()

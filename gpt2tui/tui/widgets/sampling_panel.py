@@ -115,11 +115,16 @@ class SamplingPanel(VerticalScroll, can_focus=False):
 
     def show_device(self, words: str) -> None:
         """Where the model is, or how far loading is."""
-        self.query_one("#device", Static).update(words)
+        self._say("device", words)
 
     def show_speed(self, words: str) -> None:
         """How fast the last turn was."""
-        self.query_one("#speed", Static).update(words)
+        self._say("speed", words)
+
+    def _say(self, id: str, words: str) -> None:
+        line = self.query_one(f"#{id}", Static)
+        if line.content != words:
+            line.update(words)
 
     def show_place(self, run: Content, checkpoint: Content) -> None:
         """The run and the checkpoint that are asked."""
