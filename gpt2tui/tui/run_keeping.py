@@ -30,11 +30,13 @@ class RunKeeping:
     """Each deed asks what it has to, does it, and returns what to say; nothing where the person went back.
 
     They run in workers, since questions are layers, and raise Gpt2TuiError or OSError for what cannot be done.
+    ``say`` is for what takes a while.
     """
 
-    def __init__(self, app: Gpt2TuiApp, ledger: Ledger) -> None:
+    def __init__(self, app: Gpt2TuiApp, ledger: Ledger, say: Callable[[str], None]) -> None:
         self._app = app
         self._ledger = ledger
+        self._say = say
 
     async def pin(self, entry: Entry) -> str:
         """Keep a run on top, or no longer."""
@@ -94,6 +96,7 @@ class RunKeeping:
                 return ""
             words += ["--target-loss", target.strip()]
         others = [one for one in self._ledger.entries if one.is_alive and _is_same_device(one, entry)]
+        self._say(f"{entry.name}: starting")
         self._app.follow(await start_training(words))
         beside = f"; {others[0].name} trains on the same device, so both are slower" if others else ""
         return f"{entry.name} goes on{beside}; enter shows it"

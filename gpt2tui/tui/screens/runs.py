@@ -69,7 +69,7 @@ class RunsScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.ledger = Ledger(self.app.store)
-        self.keeping = RunKeeping(self.app, self.ledger)
+        self.keeping = RunKeeping(self.app, self.ledger, self._say)
         self.marks: set[str] = set()
         self.sorting = Sorting()
         self._wants_details: bool | None = None
