@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
@@ -11,7 +10,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
-from gpt2tui.runs.words import corpus_loss_words, running_loss_words, state_style, state_words
+from gpt2tui.runs.words import corpus_loss_words, outlook_words, running_loss_words, state_style, state_words
 from gpt2tui.text import bar, clock_time, count, duration, loss_text, one_line, sparkline, visible
 
 if TYPE_CHECKING:
@@ -24,7 +23,6 @@ _WIDE = 116
 
 _LEFT = 72
 _GAP = 4
-_AT_WORK = ("starting", "compiling", "training", "evaluating", "saving")
 
 
 class Clipped:
@@ -130,7 +128,8 @@ class _Picture:
         rows: list[RenderableType] = [losses]
         if view.target_loss:
             rows.append(self._bar(width))
-        rows += [Text(self._outlook()), "", Text(self._place()), *self._sparklines(width, side_by_side)]
+        rows += [Text(outlook_words(view, self._state, self._now)), "", Text(self._place())]
+        rows += self._sparklines(width, side_by_side)
         return Group(*rows)
 
     def aftermath(self, log_tail: Sequence[str]) -> list[RenderableType]:
@@ -182,56 +181,12 @@ class _Picture:
 
     def _bar(self, width: int) -> Text:
         view = self._view
-        is_reached = bool(
-            view.corpus_loss
-            and not view.corpus_loss.partial
-            and view.target_loss
-            and view.corpus_loss.loss < view.target_loss
-        )
-        # Only a corpus loss below the target fills the bar.
-        share = 1.0 if is_reached else min(0.99, view.progress())
+        is_reached = view.is_target_reached
+        share = view.progress()
         filled, rest = bar(share, width - 22, is_unicode=self._is_unicode)
         text = Text(filled, style="green" if is_reached else "cyan")
         text.append(rest, style="dim")
         return text.append(f" {int(share * 100)} % on a log scale", style="not dim default")
-
-    def _outlook(self) -> str:
-        view = self._view
-        if self._state == "finished" and view.finished:
-            ended = clock_time(view.finished.time, now=self._now)
-            return f"{state_words(view, self._state)} at {ended}, after {duration(view.finished.seconds)}"
-        if not view.step:
-            return "no step yet"
-        if not view.target_loss:
-            return self._limits() or "no target and no limit: it trains until it is stopped"
-        found = view.forecast()
-        if not found:
-            return "no forecast yet: too early to say"
-        if not found.is_on_course:
-            return "the target is not on this course: the loss hardly falls any more"
-        if found.seconds <= 0:
-            return "about there; the corpus loss decides"
-        if self._state not in _AT_WORK:
-            return f"below the target after about {duration(found.seconds)} more of training"
-        reached = view.step.time + found.seconds
-        sooner, later = (
-            clock_time(view.step.time + end, now=self._now) if math.isfinite(end) else None
-            for end in (found.earliest, found.latest)
-        )
-        between = f"between {sooner} and {later}" if later else f"not before {sooner}"
-        left = duration(max(0.0, reached - self._now))
-        return f"below the target at about {clock_time(reached, now=self._now)}, in {left} ({between})"
-
-    def _limits(self) -> str:
-        limits = self._view.limits
-        parts = []
-        if limits.max_steps is not None:
-            parts.append(f"{limits.max_steps:,} steps")
-        if limits.max_tokens is not None:
-            parts.append(f"{limits.max_tokens:,} tokens")
-        if limits.max_seconds is not None:
-            parts.append(duration(limits.max_seconds))
-        return f"ends after {' or '.join(parts)}" if parts else ""
 
     def _place(self) -> str:
         step = self._view.step

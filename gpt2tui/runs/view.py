@@ -121,6 +121,12 @@ class RunView:
         """The target as it is now."""
         return self.limits.target_loss
 
+    @property
+    def is_target_reached(self) -> bool:
+        """Whether the last corpus loss over the whole text is below the target."""
+        corpus = self.corpus_loss
+        return bool(self.target_loss and corpus and not corpus.partial and corpus.loss < self.target_loss)
+
     def state(self, *, is_alive: bool, now: float) -> State:
         """What the run does, given whether its lock is held and the time (seconds since the epoch)."""
         if self.finished:
@@ -142,13 +148,15 @@ class RunView:
         """How far from the first loss to the target, on a log scale, in [0, 1].
 
         The loss is the corpus loss where the last evaluation was later than the last step, else the running
-        loss.
+        loss. Only a corpus loss below the target makes it 1.
         """
+        if self.is_target_reached:
+            return 1.0
         if not (self.first_loss and self.step and self.target_loss):
             return 0.0
         whole = math.log(self.first_loss / self.target_loss)
         gone = math.log(self.first_loss / max(self.judged_loss(), 1e-12))
-        return min(1.0, max(0.0, gone / whole)) if whole > 0 else 1.0
+        return min(0.99, max(0.0, gone / whole)) if whole > 0 else 0.99
 
     def judged_loss(self) -> float:
         """The corpus loss of the weights as they are, where known, else the running loss."""

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
+from gpt2tui.runs.config import Limits
 from gpt2tui.runs.events import Evaluated, Reason
 from gpt2tui.runs.view import RunView, State
+from gpt2tui.text import clock_time, duration
 
 REASONS: dict[Reason, str] = {
     "target_reached": "target reached",
@@ -24,6 +28,7 @@ _STYLES: dict[State, str] = {
     "new": "dim",
 }
 
+_AT_WORK = ("starting", "compiling", "training", "evaluating", "saving")
 _PASS_STEPS = 200
 """The running loss is a mean over one pass, but never over more steps than these."""
 
@@ -61,3 +66,42 @@ def corpus_loss_words(evaluated: Evaluated) -> str:
     elif evaluated.estimate:
         words += f", estimate over {evaluated.tokens:,} tokens"
     return words
+
+
+def outlook_words(view: RunView, state: State, now: float) -> str:
+    """When the target will be reached, or why that is not said; ``now`` in seconds since the epoch."""
+    if state == "finished" and view.finished:
+        ended = clock_time(view.finished.time, now=now)
+        return f"{state_words(view, state)} at {ended}, after {duration(view.finished.seconds)}"
+    if not view.step:
+        return "no step yet"
+    if not view.target_loss:
+        return _limits_words(view.limits) or "no target and no limit: it trains until it is stopped"
+    found = view.forecast()
+    if not found:
+        return "no forecast yet: too early to say"
+    if not found.is_on_course:
+        return "the target is not on this course: the loss hardly falls any more"
+    if found.seconds <= 0:
+        return "about there; the corpus loss decides"
+    if state not in _AT_WORK:
+        return f"below the target after about {duration(found.seconds)} more of training"
+    reached = view.step.time + found.seconds
+    sooner, later = (
+        clock_time(view.step.time + end, now=now) if math.isfinite(end) else None
+        for end in (found.earliest, found.latest)
+    )
+    between = f"between {sooner} and {later}" if later else f"not before {sooner}"
+    left = duration(max(0.0, reached - now))
+    return f"below the target at about {clock_time(reached, now=now)}, in {left} ({between})"
+
+
+def _limits_words(limits: Limits) -> str:
+    parts = []
+    if limits.max_steps is not None:
+        parts.append(f"{limits.max_steps:,} steps")
+    if limits.max_tokens is not None:
+        parts.append(f"{limits.max_tokens:,} tokens")
+    if limits.max_seconds is not None:
+        parts.append(duration(limits.max_seconds))
+    return f"ends after {' or '.join(parts)}" if parts else ""

@@ -33,6 +33,7 @@ class Terminal:
         stdin: int | None = None,
     ) -> None:
         self.output = b""
+        self.patience = PATIENCE
         self.screen = pyte.Screen(*size)
         self._stream = pyte.ByteStream(self.screen)
         self.master, self.slave = os.openpty()
@@ -99,7 +100,7 @@ class Terminal:
 
     def wait_until(self, condition: Callable[[], Any], what: str = "") -> Any:
         """Read until the condition holds; its value."""
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while not (value := condition()):
             if time.monotonic() > deadline:
                 picture = "\n".join(self.screen.display)

@@ -159,7 +159,7 @@ class TrainScreen(Screen[None]):
             return
         view, now = follower.view, self.app.now()
         state = follower.state(now)
-        self.query_one(Threshold).show(view, now)
+        self.query_one(Threshold).show(view, state, now)
         self.query_one("#place", Static).update(_place(follower, self.app.glyphs.separator), layout=False)
         label = state_label(view, state, self.app.glyphs)
         if view.started:

@@ -1,0 +1,115 @@
+"""The heart of the training screen: the loss, the target, and how far it is from one to the other."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Digits, Static
+
+from gpt2tui.runs.view import RunView, State
+from gpt2tui.runs.words import corpus_loss_words, outlook_words, running_loss_words
+from gpt2tui.text import bar, loss_text
+
+if TYPE_CHECKING:
+    from gpt2tui.tui.app import Gpt2TuiApp
+
+_OUTLOOK_SECONDS = 1.0
+_TREND_STEPS = 40
+_STILL = 0.01
+"""A mean that changed by less than this share is flat."""
+
+
+class Threshold(Vertical):
+    """``show`` draws it; the forecast is made anew once a second at most."""
+
+    app: Gpt2TuiApp
+
+    DEFAULT_CSS: ClassVar[str] = """
+    Threshold {
+        height: auto;
+        & > * { height: auto; }
+        & > Digits { height: 3; color: $primary; }
+        & > Digits.reached { color: $success; }
+    }
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._outlook = ""
+        self._foretold: tuple[float, State] | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Digits("", id="loss-digits")
+        yield Static("", id="loss-line", markup=False)
+        yield Static("", id="loss-kind", markup=False)
+        yield Static("", id="target", markup=False)
+        yield Static("", id="outlook", markup=False)
+
+    def show(self, view: RunView, state: State, now: float) -> None:
+        """The losses of a view, and where they lead; ``now`` in seconds since the epoch."""
+        loss = loss_text(view.judged_loss(), none="-") if view.step else "-"
+        colour = "$success" if view.is_target_reached else "$primary"
+        digits = self.query_one("#loss-digits", Digits)
+        digits.display = (
+            not self.app.glyphs.is_ascii and not self.screen.has_class("-low") and not self.screen.has_class("-flat")
+        )
+        if digits.display:
+            digits.update(loss)
+            digits.set_class(view.is_target_reached, "reached")
+        line = self.query_one("#loss-line", Static)
+        line.display = not digits.display
+        words = Content.assemble(("LOSS ", "$text-muted"), (loss, f"bold {colour}"), f" {self._trend(view)}")
+        line.update(words, layout=False)
+        self.query_one("#loss-kind", Static).update(self._kind(view, with_trend=digits.display))
+        self.query_one("#target", Static).update(self._target(view, colour))
+        self.query_one("#outlook", Static).update(self._told(view, state, now))
+
+    def _kind(self, view: RunView, *, with_trend: bool) -> Content:
+        """Which loss it is, and the other one where there is one."""
+        corpus = view.corpus_loss
+        if not view.step:
+            return Content.styled("no step yet", "$text-muted")
+        if corpus and corpus.step == view.step.step and not corpus.partial:
+            return Content.styled(f"corpus loss {corpus_loss_words(corpus)}", "$text-muted")
+        words = running_loss_words(view) + (f" {self._trend(view)}" if with_trend else "")
+        if corpus:
+            seen = f"corpus loss {loss_text(corpus.loss)} {corpus_loss_words(corpus)}"
+            return Content.styled(f"{words}\n{seen}", "$text-muted")
+        return Content.styled(words, "$text-muted")
+
+    def _target(self, view: RunView, colour: str) -> Content:
+        if not view.target_loss:
+            return Content.styled("no target", "$text-muted")
+        share = view.progress()
+        filled, rest = bar(share, max(8, self.size.width - 6), is_unicode=not self.app.glyphs.is_ascii)
+        validation = view.validation_loss
+        return Content.assemble(
+            ("target ", "$text-muted"),
+            (f"{view.target_loss:g}", "bold"),
+            (" corpus loss", "$text-muted"),
+            "\n",
+            (filled, colour),
+            (rest, "$text-muted 60%"),
+            (f" {int(share * 100)} %", "bold"),
+            (f"\nvalidation loss {loss_text(validation.loss)}, never decides", "$text-muted") if validation else "",
+        )
+
+    def _told(self, view: RunView, state: State, now: float) -> str:
+        if self._foretold is None or self._foretold[1] != state or not 0 <= now - self._foretold[0] < _OUTLOOK_SECONDS:
+            self._foretold = now, state
+            self._outlook = "" if state == "finished" else outlook_words(view, state, now)
+        return self._outlook
+
+    def _trend(self, view: RunView) -> str:
+        """Whether the mean falls."""
+        if len(view.steps) < 2:
+            return ""
+        before = view.steps[max(0, len(view.steps) - _TREND_STEPS)].running_loss
+        now = view.steps[-1].running_loss
+        glyphs = self.app.glyphs
+        if abs(now - before) < _STILL * before:
+            return glyphs.flat
+        return glyphs.falling if now < before else glyphs.rising

@@ -1,0 +1,77 @@
+"""The whole story on a real terminal: open, fill in the form, train to the target, talk, leave, come back."""
+
+from __future__ import annotations
+
+import re
+import sys
+
+from gpt2tui.runs.events import RunFinished
+from gpt2tui.runs.paths import Paths
+from gpt2tui.runs.store import RunStore
+from gpt2tui.runs.view import RunView
+from tests.tui.terminal import Terminal, modes_on
+
+APP = [sys.executable, "-m", "gpt2tui"]
+SIZE = (120, 36)
+ENTER, F1 = b"\r", b"\x1bOP"
+
+
+def picture(terminal: Terminal) -> str:
+    return "\n".join(terminal.screen.display)
+
+
+def leave(terminal: Terminal) -> str:
+    """Go to Train and press q; what stays on the normal screen."""
+    terminal.send(F1)
+    terminal.wait_for("loss, log")
+    terminal.send(b"q")
+    assert terminal.wait_end() == 0
+    assert terminal.is_as_before
+    assert modes_on(terminal.output) <= {"7", "25"}
+    return terminal.output.rpartition(b"\x1b[?1049l")[2].decode()
+
+
+def test_from_an_empty_home_to_a_model_that_answers():
+    with Terminal(APP, size=SIZE) as terminal:
+        terminal.wait_for("A new run")
+        terminal.wait_for("Files, folders, globs")  # the meaning of the first field, which now has the keys
+        terminal.send(b"\t\t" + ENTER)  # over the chooser to the preset
+        terminal.wait_for("nano, 7.0M")
+        terminal.send(b"nano" + ENTER)  # the list finds what is typed
+        terminal.wait_for("--preset nano")
+        terminal.send(b"\t\t\t\t\t")
+        terminal.wait_for("What to call the run")
+        terminal.send(b"first light")
+        terminal.wait_for("'first light'")
+        terminal.send(b"\x13")
+        terminal.wait_for("● training")
+        (run,) = RunStore(Paths.from_environment().runs).all()
+        words = leave(terminal)
+    assert f"gpt2tui watch {run.id}" in words
+    assert run.is_alive()
+
+    with Terminal([*APP, "watch", "first"], size=SIZE) as terminal:
+        terminal.patience = 240
+        terminal.wait_for("Below the target")
+        terminal.patience = 30
+        finished = list(run.events())[-1]
+        assert isinstance(finished, RunFinished)
+        assert finished.reason == "target_reached"
+        corpus_loss = RunView.of(run).corpus_loss
+        assert corpus_loss is not None
+        assert corpus_loss.loss < 0.099999
+
+        terminal.send(b"2")
+        terminal.wait_for("A text for the model to go on from")
+        terminal.send(b"JORY:" + ENTER)
+        terminal.wait_until(lambda: re.search(r"tokens/s", picture(terminal)), "an answer with its rate")
+        assert "JORY:" in picture(terminal)
+        words = leave(terminal)
+    assert "target reached" in words
+    assert f"gpt2tui sample --run {run.id}" in words
+
+    with Terminal([*APP, "watch", "first"], size=SIZE) as terminal:
+        terminal.wait_for("Below the target")
+        terminal.send(b"2")
+        terminal.wait_for("JORY:")  # what was said is kept with the run
+        leave(terminal)
