@@ -67,7 +67,7 @@ class TrainScreen(Screen[None]):
         Binding("R", "resume", "Go on", id="train.resume", tooltip="Go on from the last checkpoint"),
         Binding("g", "go_past", "Past it", id="train.go_past", tooltip="Go on to a lower target"),
         Binding("n", "new", "New run", id="train.new", tooltip="Open the form"),
-        Binding("escape", "back", "Back", id="train.back", show=False, tooltip="Close the form"),
+        Binding("escape", "back", "Back", id="train.back", tooltip="Close the form"),
         Binding("y", "chart('toggle_log')", "Log", id="train.log", tooltip="Logarithmic or linear losses"),
         Binding("u", "chart('cycle_x')", "X axis", id="train.x_axis", show=False, tooltip="Unit of the x axis"),
         Binding("plus,equals_sign", "chart('zoom_in')", "Zoom in", id="train.zoom_in", show=False),
@@ -288,7 +288,7 @@ class TrainScreen(Screen[None]):
         self.set_class(is_shown, "-form")
         self.refresh_bindings()
         if is_shown:
-            self.query_one(Banner).display = False
+            self.query_one(Banner).hide()
             self.query_one(TopBar).tell(Content.styled("a new run", "$text-muted"))
             self._fill_form()
         else:

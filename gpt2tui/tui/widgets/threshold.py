@@ -40,6 +40,7 @@ class Threshold(Vertical):
         super().__init__()
         self._outlook = ""
         self._foretold: tuple[float, State] | None = None
+        self._written: dict[str, Content] = {}
 
     def compose(self) -> ComposeResult:
         yield Digits("", id="loss-digits")
@@ -59,13 +60,20 @@ class Threshold(Vertical):
         if digits.display:
             digits.update(loss)
             digits.set_class(view.is_target_reached, "reached")
-        line = self.query_one("#loss-line", Static)
-        line.display = not digits.display
+        self.query_one("#loss-line", Static).display = not digits.display
         words = Content.assemble(("LOSS ", "$text-muted"), (loss, f"bold {colour}"), f" {self._trend(view)}")
-        line.update(words, layout=False)
-        self.query_one("#loss-kind", Static).update(self._kind(view, with_trend=digits.display))
-        self.query_one("#target", Static).update(self._target(view, colour))
-        self.query_one("#outlook", Static).update(self._told(view, state, now))
+        self._write("loss-line", words)
+        self._write("loss-kind", self._kind(view, with_trend=digits.display))
+        self._write("target", self._target(view, colour))
+        self._write("outlook", Content(self._told(view, state, now)))
+
+    def _write(self, name: str, content: Content) -> None:
+        """Change a text; the screen is laid out anew only where it may take more or fewer lines."""
+        before = self._written.get(name)
+        if before is None or not content.is_same(before):
+            self._written[name] = content
+            is_longer = before is None or len(content) != len(before)
+            self.query_one(f"#{name}", Static).update(content, layout=is_longer)
 
     def _kind(self, view: RunView, *, with_trend: bool) -> Content:
         """Which loss it is, and the other one where there is one."""
