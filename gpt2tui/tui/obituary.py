@@ -14,7 +14,7 @@ _LONGEST = 200
 
 def obituary(code: int, log: Path) -> str:
     """One line on a generation child that left with this code (negative: the signal) without being asked."""
-    way_out = "load the checkpoint again to go on"
+    way_out = "the next prompt loads the checkpoint again"
     if code >= 0:
         said = last_line(log) or f"nothing in {log}"
         return f"the generation process ended by itself (code {code}): {said}; {way_out}"

@@ -100,14 +100,14 @@ FIELDS: tuple[Field, ...] = (
         "seed",
         _seed,
         "0 or more. The same seed gives the same text; empty draws a new one for every turn.",
-        "another each time",
+        "a new one",
     ),
     Field(
         "stop",
         "stop",
         _stop,
         "The text ends before any of these strings. | stands between several, \\n is a line break; empty is none.",
-        "nothing",
+        "none",
     ),
 )
 

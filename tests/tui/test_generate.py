@@ -204,7 +204,7 @@ async def test_the_cursor_reads_tokens_and_their_alternatives(run):
         reply = turn.reply(view.cursor)
         assert alternatives.alternatives == reply.best()
         assert len(alternatives.alternatives) == 10
-        assert f"token 2 of 40 · sampled {100 * reply.drawn:.2f}"[:20] in text_of(talk.app)
+        assert "token 2 of 40" in text_of(talk.app)
         rows = text_of(talk.app)
         assert "sampled" in rows
         assert "model" in rows

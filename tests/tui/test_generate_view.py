@@ -104,7 +104,7 @@ async def test_earlier_turns_are_there_when_the_app_is_opened_again(run):
         assert turn.whole_text == first.whole_text
         assert (turn.ids, turn.seed, turn.step) == (first.ids, first.seed, first.step)
         await talk.press("escape", "c")
-        await until_text(talk.pilot, "known for turns of this session only")
+        await until_text(talk.pilot, "known only for tokens that this session drew")
         await talk.press("escape", "r")
         again = await until(talk.pilot, lambda: talk.turns[0] is not turn and talk.turns[0])
         await talk.over(again)
@@ -233,7 +233,7 @@ async def test_while_a_text_streams_only_lines_that_changed_are_drawn(run, monke
         await talk.press("escape")
         await talk.pilot.pause()
         assert changes > 3
-        assert drawn_lines < 8 * changes
+        assert drawn_lines < 12 * changes  # a third of what can be seen
 
 
 async def test_up_and_down_go_from_turn_to_turn(run):

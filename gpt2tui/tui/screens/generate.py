@@ -33,9 +33,9 @@ from gpt2tui.tui.widgets.picker import Picker
 from gpt2tui.tui.widgets.prompt import PromptArea
 from gpt2tui.tui.widgets.question import Ask
 from gpt2tui.tui.widgets.sampling_panel import Choice, SamplingPanel
+from gpt2tui.tui.widgets.summary import Summary, device_words, hints, speed_words
 from gpt2tui.tui.widgets.top_bar import TopBar
 from gpt2tui.tui.widgets.transcript import Transcript
-from gpt2tui.tui.widgets.turn import rate_words, seconds_words, tokens_words
 
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
@@ -72,6 +72,7 @@ class GenerateScreen(Screen[None]):
         self._is_tinted = False
         self._is_dirty = False
         self._keys_state: object = None
+        self._place_words: object = None
         self._flushing: Timer
         self._snapshot_watch: Timer
         self._is_open = True
@@ -87,7 +88,7 @@ class GenerateScreen(Screen[None]):
                 yield Transcript()
                 yield Legend()
                 yield Alternatives()
-                yield Static("", id="summary", markup=False)
+                yield Summary()
                 yield PromptArea(placeholder="A text for the model to go on from", id="prompt")
             yield SamplingPanel(SamplingSettings())
         yield Footer(show_command_palette=False)
@@ -211,7 +212,10 @@ class GenerateScreen(Screen[None]):
         self, prompt: str, *, replaces: LiveTurn | None = None, has_new_seed: bool = False
     ) -> LiveTurn | None:
         settings = self._settings()
-        if settings is None or self._choice.place() is None:
+        if settings is None:
+            return None
+        if self._choice.place() is None:
+            self.notify(guide(self._choice).splitlines()[0], severity="warning", markup=False)
             return None
         if has_new_seed:
             settings = msgspec.structs.replace(settings, seed=None)
@@ -268,7 +272,7 @@ class GenerateScreen(Screen[None]):
         if self._is_open:
             if view := self.query_one(Transcript).view_of(turn):
                 view.take_changes()
-            self._draw_state()
+            self.call_after_refresh(self._draw_state)
 
     def _tell_problem(self, text: str) -> None:
         turn = LiveTurn("", SamplingSettings(), is_ascii=self.app.glyphs.is_ascii)
@@ -348,10 +352,15 @@ class GenerateScreen(Screen[None]):
     def action_tint(self) -> None:
         self._is_tinted = not self._is_tinted
         self.query_one(Transcript).show_tints(self._is_tinted)
-        self.query_one(Legend).display = self._is_tinted
+        self.set_class(self._is_tinted, "-tinted")
 
     def action_panel(self) -> None:
-        self._show_panel(not self.query_one(SamplingPanel).display)
+        panel = self.query_one(SamplingPanel)
+        self._show_panel(not panel.display)
+        if panel.display:
+            panel.query_one(Choice).focus()
+        else:
+            self.query_one(Transcript).focus()
 
     def _show_panel(self, is_wanted: bool) -> None:
         self._is_panel_wanted = is_wanted
@@ -483,36 +492,25 @@ class GenerateScreen(Screen[None]):
         self._draw_place()
 
     def _draw_place(self) -> None:
-        choice, glyphs = self._choice, self.app.glyphs
-        name = one_line(choice.run.name()) if choice.run else "none"
-        checkpoint = choice.checkpoint_words()
-        panel = self.query_one(SamplingPanel)
-        panel.show_place(Content(name), Content(checkpoint))
-        parts = [name, checkpoint, *panel.words()]
-        self.query_one("#summary", Static).update(Content.styled(glyphs.separator.join(parts), "$text-muted"))
-        self.query_one(TopBar).tell(Content.styled(f"{name}{glyphs.separator}{checkpoint}", "$text-muted"))
-        words = guide(choice)
-        self.query_one("#guide", Static).update(words)
-        self.query_one("#guide").display = bool(words)
+        choice = self._choice
+        name, checkpoint = one_line(choice.run.name()) if choice.run else "none", choice.checkpoint_words()
+        words = (name, checkpoint, guide(choice))
+        if words != self._place_words:
+            self._place_words = words
+            self.query_one(SamplingPanel).show_place(Content(name), Content(checkpoint))
+            about = self.app.glyphs.separator.join(words[:2]) if choice.run else ""
+            self.query_one(TopBar).tell(Content.styled(about, "$text-muted"))
+            self.query_one("#guide", Static).update(words[2])
+            self.query_one("#guide").display = bool(words[2])
         self._draw_state()
 
     def _draw_state(self) -> None:
-        conversation, glyphs = self._conversation, self.app.glyphs
+        conversation, separator = self._conversation, self.app.glyphs.separator
         panel = self.query_one(SamplingPanel)
-        if loaded := conversation.loaded:
-            words = [loaded.device, loaded.dtype, f"sees {tokens_words(loaded.context)}"]
-            if conversation.place and conversation.place.threads == 1:
-                words.append("one thread beside a training")
-            panel.show_device(glyphs.separator.join(words))
-        else:
-            panel.show_device(conversation.progress())
-        turn = conversation.turn or self._chosen
-        words = []
-        if turn and turn.tokens_per_second:
-            words.append(f"{rate_words(turn.tokens_per_second)} tokens/s")
-        if turn and turn.seconds_to_first_token is not None:
-            words.append(f"first after {seconds_words(turn.seconds_to_first_token)}")
-        panel.show_speed(glyphs.separator.join(words))
+        speed = speed_words(conversation.turn or self._chosen)
+        panel.show_device(separator.join(device_words(conversation)))
+        panel.show_speed("\n".join(speed))
+        self.query_one(Summary).show([*panel.words(), *hints(conversation), *speed])
         # The footer is built anew by this, which takes longer than all the rest.
         state = (conversation.turn is None, self._chosen is None, self.query_one(Transcript).has_cursor)
         if state != self._keys_state:

@@ -9,6 +9,7 @@ from textual.app import RenderResult
 from textual.binding import Binding
 from textual.content import Content
 from textual.events import Click
+from textual.geometry import Size
 from textual.message import Message
 from textual.widget import Widget
 
@@ -73,7 +74,9 @@ class Alternatives(Widget, can_focus=True):
 
     def on_click(self, event: Click) -> None:
         offset = event.get_content_offset(self)
-        if offset is not None and 0 <= (row := offset.y - _HEADER) < len(self.alternatives):
+        rows = self._rows()
+        if offset is not None and 0 <= offset.y - _HEADER < len(rows):
+            row = rows[offset.y - _HEADER]
             if row == self.row:
                 self.branch()
             self.row = row
@@ -90,26 +93,38 @@ class Alternatives(Widget, can_focus=True):
 
     # Drawing
 
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return _HEADER + len(self.alternatives)
+
     def render(self) -> RenderResult:
         width = self.content_size.width
         lines = [self._title(width)]
         if not self.alternatives:
-            lines.append(Content.styled("What else was likely is known for turns of this session only.", "$text-muted"))
+            lines.append(
+                Content.styled("What else was likely is known only for tokens that this session drew.", "$text-muted")
+            )
             return Content("\n").join(lines)
         bar, text = _widths(width)
         head = "      " + "token".ljust(text + 2) + "sampled".ljust(bar + 9) + "model"
         lines.append(Content.styled(head, "$text-muted"))
-        lines += [self._line(row, one, bar, text) for row, one in enumerate(self.alternatives)]
-        return Content("\n").join(lines)
+        lines += [self._line(row, self.alternatives[row], bar, text) for row in self._rows()]
+        return Content("\n").join(line.truncate(width) for line in lines)
+
+    def _rows(self) -> range:
+        """The rows that fit, the marked one among them."""
+        fitting = max(1, self.content_size.height - _HEADER)
+        first = max(0, min(self.row - fitting // 2, len(self.alternatives) - fitting))
+        return range(first, min(len(self.alternatives), first + fitting))
 
     def _title(self, width: int) -> Content:
         separator = self.app.glyphs.separator
         text = shown(self._text, is_ascii=self.app.glyphs.is_ascii) or "(part of a character)"
-        facts = [self._place]
+        facts = []
         if self._reply is not None:
             facts.append(f"sampled {percent(self._reply.drawn)}")
         if self._probability is not None:
             facts.append(f"model {percent(self._probability)}")
+        facts.append(self._place)
         about = separator + separator.join(facts)
         return Content.assemble(
             (_cut(text, max(4, width - len(about)), self.app.glyphs.ellipsis), "bold"), (about, "$text-muted")

@@ -74,7 +74,11 @@ class SamplingPanel(VerticalScroll, can_focus=False):
             with Horizontal(classes="field"):
                 yield Label(field.label)
                 yield TextField(
-                    typed_value(self._given, field.name), id=field.name, compact=True, tooltip=field.tooltip
+                    typed_value(self._given, field.name),
+                    placeholder=field.empty,
+                    id=field.name,
+                    compact=True,
+                    tooltip=field.tooltip,
                 )
             yield Static("", id=f"{field.name}-problem", classes="problem", markup=False)
         yield Static("", id="device", markup=False)
@@ -90,8 +94,7 @@ class SamplingPanel(VerticalScroll, can_focus=False):
             problem = self.problems.get(field.name, "")
             line.update(problem)
             line.display = bool(problem)
-        if settings != self.settings or self.problems:
-            self.settings = settings
+        self.settings = settings
         self.post_message(self.Changed())
 
     @on(Input.Submitted)

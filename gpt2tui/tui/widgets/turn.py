@@ -63,6 +63,8 @@ class TurnView(Widget):
         self.turn = turn
         self.is_tinted = False
         self.cursor: int | None = None
+        self._marked: int | None = None
+        """The token that is drawn as the cursor's."""
         self._drawn_lines: tuple[int, int] = (0, 0)
         """How many lines of text and how many in all were there when it was last laid out."""
         self._text = turn.text
@@ -95,11 +97,19 @@ class TurnView(Widget):
 
     def show_cursor(self, token: int | None) -> None:
         """Mark a token, or none."""
-        for marked in {self.cursor, token} - {None}:
-            assert marked is not None
-            first, last = self.rows(marked)
-            self.refresh(Region(0, first, self.content_size.width, last - first + 1))
-        self.cursor = token
+        before, self.cursor = self._marked, token
+        self._marked = None if token is None else self._first_drawn(token)
+        for marked in (before, token, self._marked):
+            if marked is not None:
+                first, last = self.rows(marked)
+                self.refresh(Region(0, first, self.content_size.width, last - first + 1))
+
+    def _first_drawn(self, token: int) -> int:
+        """A token that ends inside a character is seen with the one that ends the character."""
+        text = self.turn.text
+        while token + 1 < len(text.starts) and text.span(token)[0] == text.span(token)[1]:
+            token += 1
+        return token
 
     def rows(self, token: int) -> tuple[int, int]:
         """The first and last line of a token, counted from the top of the turn."""
@@ -186,7 +196,7 @@ class TurnView(Widget):
             yield pending[0], pending[1], self.get_component_rich_style(pending[2])
 
     def _class_of(self, token: int) -> str:
-        if token == self.cursor:
+        if token == self._marked:
             return "turn--cursor"
         probability = self.turn.probability(token) if self.is_tinted else None
         if probability is not None and (level := tint_level(probability)):
@@ -217,7 +227,11 @@ class TurnView(Widget):
             text = one_line(f"{self.app.glyphs.bad} {self.turn.news}")
             if self.app.glyphs.is_ascii:
                 text = text.encode("ascii", "backslashreplace").decode("ascii")
-            return [text[start:end] for start, end in broken(text, 0, len(text), max(1, width))]
+            hint = "r tries again" if self.turn.prompt else ""
+            return [
+                *(text[start:end] for start, end in broken(text, 0, len(text), max(1, width))),
+                *filter(None, [hint]),
+            ]
         lines = [""]
         for fact in self._facts():
             longer = lines[-1] + self.app.glyphs.separator + fact if lines[-1] else fact
