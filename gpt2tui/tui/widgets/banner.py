@@ -19,7 +19,7 @@ class Banner(Static):
     """Some lines above the footer; not there while all is well."""
 
     def __init__(self) -> None:
-        super().__init__("", markup=False)
+        super().__init__("", classes="empty", markup=False)
         self._shown: tuple[Content, str] | None = None
         self._about: tuple[str, State] | None = None
         self._log_tail: list[str] = []
@@ -34,8 +34,7 @@ class Banner(Static):
             content, kind = Content(f"{waiting}, after the step under way"), "info"
         if (content, kind) != self._shown:
             self._shown = content, kind
-            self.display = bool(content)
-            self.set_classes(kind)
+            self.set_classes(kind or "empty")
             self.update(content)
 
     def hide(self) -> None:
