@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from types import TracebackType
 from typing import Any
 
 import psutil
@@ -101,17 +102,29 @@ class WatchedTerminal(Terminal):
         self._torn = b""
         self.seen = self.began
         """When the last piece came that is in the picture."""
-        self._clock = threading.Thread(target=self._collect, args=(self.master,), daemon=True)
+        self._end, self._told_to_end = os.pipe()
+        self._clock = threading.Thread(target=self._collect, args=(self.master, self._end), daemon=True)
         self._clock.start()
 
-    def _collect(self, master: int) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        # Before the terminal is closed: its number is the next one's.
+        os.write(self._told_to_end, b"\n")
+        self._clock.join()
+        os.close(self._end)
+        os.close(self._told_to_end)
+        super().__exit__(kind, error, trace)
+
+    def _collect(self, master: int, end: int) -> None:
         with suppress(OSError):  # not ours to ask for everywhere
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), -10)  # a clock that waits is none
         while True:
             try:
-                select.select([master], [], [])
+                if end in select.select([master, end], [], [])[0]:
+                    return
                 data = os.read(master, 1 << 16)
-            except (OSError, ValueError):
+            except OSError:  # the program has ended
                 return
             self._pieces.put((time.perf_counter(), data))
             for asked in _ASKED.finditer(data):
