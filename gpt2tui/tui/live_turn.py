@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time as clock
 from array import array
 from typing import Literal
@@ -49,7 +50,7 @@ class LiveTurn:
         self.time = clock.time()
         self.replaces = replaces
         """The id of the recorded turn that this one was made in place of."""
-        self.record_id: str | None = None
+        self.record_id = secrets.token_hex(4)
         """The id under which the run's transcripts keep this one."""
         self.state: State = "waiting"
         self.news = ""
@@ -171,10 +172,11 @@ class LiveTurn:
         return self.prompt + self.continuation
 
     def record(self) -> Turn | None:
-        """What is to be kept of it; None where nothing was drawn. It has the same id each time."""
+        """What is to be kept of it; None where nothing was drawn."""
         if not self.drawn or self.step is None:
             return None
-        record = Turn(
+        return Turn(
+            id=self.record_id,
             time=self.time,
             replaces=self.replaces,
             kept=self._kept,
@@ -194,8 +196,6 @@ class LiveTurn:
             seconds_to_first_token=self.seconds_to_first_token,
             tokens_per_second=self.tokens_per_second,
         )
-        self.record_id = self.record_id or record.id
-        return msgspec.structs.replace(record, id=self.record_id)
 
     # Its pieces, numbered as in ``text``
 

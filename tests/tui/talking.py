@@ -65,7 +65,7 @@ class Talk:
         )
 
     async def over(self, turn: LiveTurn) -> None:
-        await until(self.pilot, lambda: turn.is_over, "the end of the turn")
+        await until(self.pilot, lambda: turn.is_over and not self.screen._unkept, "the end of the turn")
         await self.pilot.pause()
 
     async def drawn(self, turn: LiveTurn, number: int) -> None:

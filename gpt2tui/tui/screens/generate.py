@@ -68,6 +68,7 @@ class GenerateScreen(Screen[None]):
         self._choice: ModelChoice
         self._conversation: Conversation
         self._history: History | None = None
+        self._unkept: list[tuple[History, LiveTurn]] = []
         self._edited: LiveTurn | None = None
         self._is_tinted = False
         self._is_dirty = False
@@ -122,6 +123,7 @@ class GenerateScreen(Screen[None]):
     async def on_unmount(self) -> None:
         self._is_open = False
         self._conversation.stop()
+        self._keep_turns()
         await self._conversation.close()
 
     # The run and its checkpoint
@@ -220,7 +222,7 @@ class GenerateScreen(Screen[None]):
         if has_new_seed:
             settings = msgspec.structs.replace(settings, seed=None)
         kept = replaces.kept_tokens() if replaces and has_new_seed else None
-        recorded = (replaces.record_id or replaces.replaces) if replaces else None
+        recorded = (replaces.record_id if replaces.drawn else replaces.replaces) if replaces else None
         return LiveTurn(prompt, settings, kept=kept, replaces=recorded, is_ascii=self.app.glyphs.is_ascii)
 
     def _settings(self) -> SamplingSettings | None:
@@ -263,16 +265,23 @@ class GenerateScreen(Screen[None]):
         self._draw_state()
 
     def _end_turn(self, turn: LiveTurn) -> None:
-        try:
-            if self._history:
-                self._history.keep(turn)
-        except OSError as error:
-            problem = f"this turn is not kept: {error.strerror or error}; w saves it elsewhere"
-            self.notify(problem, severity="error", markup=False)
+        if self._history:
+            self._unkept.append((self._history, turn))
         if self._is_open:
             if view := self.query_one(Transcript).view_of(turn):
                 view.take_changes()
+            # The end is to be seen first: a long turn takes a while to be written.
             self.call_after_refresh(self._draw_state)
+            self.call_after_refresh(self._keep_turns)
+
+    def _keep_turns(self) -> None:
+        while self._unkept:
+            history, turn = self._unkept.pop(0)
+            try:
+                history.keep(turn)
+            except OSError as error:
+                problem = f"this turn is not kept: {error.strerror or error}; w saves it elsewhere"
+                self.notify(problem, severity="error", markup=False)
 
     def _tell_problem(self, text: str) -> None:
         turn = LiveTurn("", SamplingSettings(), is_ascii=self.app.glyphs.is_ascii)
