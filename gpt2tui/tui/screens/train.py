@@ -288,7 +288,6 @@ class TrainScreen(Screen[None]):
         self.set_class(is_shown, "-form")
         self.refresh_bindings()
         if is_shown:
-            self.query_one(Banner).hide()
             self.query_one(TopBar).tell(Content.styled("a new run", "$text-muted"))
             self._fill_form()
         else:

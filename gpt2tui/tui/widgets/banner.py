@@ -37,11 +37,6 @@ class Banner(Static):
             self.set_classes(kind or "empty")
             self.update(content)
 
-    def hide(self) -> None:
-        """Take it away until it is shown again."""
-        self._shown = None
-        self.display = False
-
 
 def _words(view: RunView, state: State, now: float, log_tail: Sequence[str]) -> tuple[Content, str]:
     match state:
