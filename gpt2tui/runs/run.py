@@ -6,8 +6,8 @@ import fcntl
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import filelock
 import msgspec
 
 from gpt2tui.errors import Gpt2TuiError
@@ -17,6 +17,9 @@ from gpt2tui.runs.events import AnyEvent
 from gpt2tui.runs.files import tree_bytes, write_whole
 from gpt2tui.runs.journal import EVENTS_FILE, JournalWriter, event_reader
 from gpt2tui.runs.series import Series, open_series
+
+if TYPE_CHECKING:
+    import filelock
 
 _LOCK_SECONDS = 2.0
 """A trainer waits this long for its lock, since a viewer that looks holds it for an instant."""
@@ -144,6 +147,8 @@ class Run:
         Raises:
             Gpt2TuiError: another process trains it.
         """
+        import filelock  # only trainers take it; every start of a viewer would pay for it
+
         lock = filelock.FileLock(self.lock_file, timeout=_LOCK_SECONDS)
         try:
             return lock.acquire().lock
