@@ -84,6 +84,10 @@ class History:
             self._views[column] = np.asarray(self._series[column]) if self._series else np.empty(0)
         return self._views[column]
 
+    def last(self, unit: Unit) -> float:
+        """Where the last step stands; 0 before the first."""
+        return float(self.values(unit)[-1]) if len(self) else 0.0
+
     def place_of(self, unit: Unit, values: Floats | float) -> Indices:
         """The index of the last record at or before each value of a unit; at least 0."""
         return np.maximum(np.searchsorted(self.values(unit), values, side="right") - 1, 0)

@@ -3,63 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from enum import IntEnum, auto
 from typing import NamedTuple
 
 import numpy as np
 
 from gpt2tui.runs.events import Evaluated
 from gpt2tui.tui.axes import Floats, Scale, loss_scale, loss_ticks, x_ticks
-from gpt2tui.tui.canvas import Canvas, band, dot_rows
-from gpt2tui.tui.columns import Columns, History, Unit
+from gpt2tui.tui.canvas import Canvas
+from gpt2tui.tui.columns import History, Unit
+from gpt2tui.tui.curves import Curves
+from gpt2tui.tui.frame import Frame
+from gpt2tui.tui.inks import ASCII, UNICODE, Ink
 from gpt2tui.tui.window import Extent, Window
 
 UNIT_NAMES: dict[Unit, str] = {"step": "steps", "tokens": "tokens", "passes": "passes", "elapsed": "time"}
 
 _TALL = 9
-"""From so many rows on the x axis has a line above its labels."""
+"""From so many rows the x axis has a line above its labels."""
 
-_LABELLED = 5
-_WIDE = 24
-"""From so many rows and columns on the axes are labelled."""
+_LABELLED_ROWS, _LABELLED_COLUMNS = 5, 24
+"""From here on the axes are labelled."""
+
+_MARGIN = 6
+"""Cells left of the curves, where no label needs more."""
 
 _NEAR = 3.0
-"""A target within this factor of what is seen is taken into a picture that is zoomed in."""
-
-
-class Ink(IntEnum):
-    """What a cell belongs to; the later cover the earlier."""
-
-    BLANK = 0
-    AXIS = auto()
-    TARGET = auto()
-    CURSOR = auto()
-    RAW = auto()
-    OVERLAY = auto()
-    MEAN = auto()
-    VALIDATION = auto()
-    CORPUS = auto()
-
-
-class Signs(NamedTuple):
-    """What lines and marks are drawn with."""
-
-    target: str
-    upright: str
-    level: str
-    corner: str
-    left_tick: str
-    bottom_tick: str
-    corpus: str
-    validation: str
-    point: str
-    reading: str
-    below: str
-    above: str
-
-
-UNICODE = Signs("┄", "│", "─", "└", "┤", "┬", "◆", "◇", "•", "●", "↓", "↑")
-ASCII = Signs("-", "|", "-", "+", "+", "+", "o", "x", ".", "@", "v", "^")
+"""In a picture that is zoomed in, a target or an evaluation has its place if it is within this factor of the losses."""
 
 
 class Subject(NamedTuple):
@@ -71,14 +40,14 @@ class Subject(NamedTuple):
     overlay: History | None = None
 
     def extent(self, unit: Unit) -> Extent:
-        """How far the longer of both runs goes."""
-        histories = [self.history, *([self.overlay] if self.overlay else [])]
-        longest = max(histories, key=lambda history: _last(history, unit))
-        return Extent(_last(longest, unit), len(longest), unit)
+        """How far the run goes, and how far the longer of both."""
+        last = self.history.last(unit)
+        farthest = max(last, self.overlay.last(unit)) if self.overlay else last
+        return Extent(last, len(self.history), unit, farthest)
 
 
 class Look(NamedTuple):
-    """How it is drawn."""
+    """How it is drawn; ``cursor`` is the place that is read, in the unit of x."""
 
     window: Window
     unit: Unit = "step"
@@ -88,251 +57,166 @@ class Look(NamedTuple):
 
 
 class Picture(NamedTuple):
-    """A canvas, and where on it the curves are: left, top, columns and rows in cells, edges in the unit of x."""
+    """A canvas, where on it the curves are, and the scale of losses; None where there is nothing to see."""
 
     canvas: Canvas
-    left: int
-    columns: int
-    rows: int
-    bounds: tuple[float, float]
+    frame: Frame
     scale: Scale | None
-
-    def x_at(self, column: float) -> float:
-        """The place of a column of the canvas, in the unit of x."""
-        start, end = self.bounds
-        return start + (column - self.left) / max(1, self.columns) * (end - start)
-
-    def column_of(self, x: float) -> int:
-        """The column of the canvas that a place is in."""
-        start, end = self.bounds
-        share = (x - start) / (end - start)
-        return self.left + min(self.columns - 1, int(share * self.columns)) if 0 <= share <= 1 else -1
 
 
 def draw_picture(subject: Subject, look: Look, columns: int, rows: int, previous: Scale | None = None) -> Picture:
     """Draw on so many columns and rows; ``previous`` is the scale of losses that is kept where it fits."""
-    canvas = Canvas(columns, rows, is_ascii=look.is_ascii)
-    margin, needed = 0, 6 if columns >= _WIDE and rows >= _LABELLED else 0
-    while margin < needed:
-        margin = needed
-        drawing = _Drawing(canvas, subject, look, margin, previous)
-        needed = drawing.margin_needed()
-    if not needed:
-        drawing = _Drawing(canvas, subject, look, 0, previous)
+    margin = _MARGIN if columns >= _LABELLED_COLUMNS and rows >= _LABELLED_ROWS else 0
+    drawing = _Drawing(subject, look, columns, rows, margin, previous)
+    if margin and drawing.margin_needed() > margin:
+        drawing = _Drawing(subject, look, columns, rows, drawing.margin_needed(), previous)
     return drawing.draw()
 
 
 class _Drawing:
-    def __init__(self, canvas: Canvas, subject: Subject, look: Look, margin: int, previous: Scale | None) -> None:
-        self._canvas, self._subject, self._look, self._margin = canvas, subject, look, margin
+    def __init__(
+        self, subject: Subject, look: Look, columns: int, rows: int, margin: int, previous: Scale | None
+    ) -> None:
+        self._subject, self._look = subject, look
+        self._canvas = Canvas(columns, rows, is_ascii=look.is_ascii)
         self._signs = ASCII if look.is_ascii else UNICODE
-        self._has_line = bool(margin) and canvas.rows >= _TALL
-        self._rows = canvas.rows - (1 + self._has_line if margin else 0)
-        self._columns = canvas.columns - margin
-        self._bounds = look.window.bounds(subject.extent(look.unit))
-        self._edges = np.linspace(*self._bounds, self._columns * canvas.dots_across + 1)
-        self._own = subject.history.columns(look.unit, self._edges)
-        self._other = subject.overlay.columns(look.unit, self._edges) if subject.overlay else None
-        self._marks = {split: self._places(split) for split in ("validation", "train")}
+        self._has_labels, self._has_line = margin > 0, margin > 0 and rows >= _TALL
+        axis_rows = self._has_labels + self._has_line
+        self._frame = Frame(margin, columns - margin, rows - axis_rows, *look.window.bounds(subject.extent(look.unit)))
+        self._own = self._curves(subject.history)
+        self._other = self._curves(subject.overlay) if subject.overlay else None
         self._scale = self._scale_of(previous)
-        self._ticks = loss_ticks(self._scale, max(2, self._rows // 3)) if self._scale else []
+        self._ticks = loss_ticks(self._scale, max(2, self._frame.rows // 3)) if self._scale else []
 
     def margin_needed(self) -> int:
+        """Cells that the labels of losses and the axis take."""
         return max((len(tick.label) + 1 for tick in self._ticks), default=0)
 
     def draw(self) -> Picture:
-        if self._scale:
-            if self._margin:
-                self._draw_axes(self._scale)
-            self._draw_target(self._scale)
-            self._draw_cursor_line()
-            self._draw_raw(self._scale)
-            if self._other and self._subject.overlay:
-                self._draw_mean(self._subject.overlay, self._other, Ink.OVERLAY, "+", self._scale)
-            self._draw_mean(self._subject.history, self._own, Ink.MEAN, "*", self._scale)
-            self._draw_marks(self._scale)
-            self._draw_reading(self._scale)
+        if self._scale is None:
+            self._draw_nothing()
         else:
-            words = "no steps yet" if not len(self._subject.history) else "nothing to see here; 0 shows all"
-            middle = max(0, (self._canvas.columns - len(words)) // 2)
-            self._canvas.write((self._canvas.rows - 1) // 2, middle, words, Ink.AXIS)
-        return Picture(self._canvas, self._margin, self._columns, self._rows, self._bounds, self._scale)
+            if self._has_labels:
+                self._draw_axes(self._scale)
+            self._draw_target_line(self._scale)
+            self._draw_cursor()
+            self._draw_curves(self._scale)
+            for split, ink, sign in (
+                ("validation", Ink.VALIDATION, self._signs.validation),
+                ("train", Ink.CORPUS, self._signs.corpus),
+            ):
+                self._put(*self._evaluations(split), sign, ink, self._scale)
+            self._draw_reading(self._scale)
+            self._draw_target_words(self._scale)
+        return Picture(self._canvas, self._frame, self._scale)
 
-    def _places(self, split: str) -> tuple[Floats, Floats]:
-        """Where evaluations stand: x and loss. One that ended early is no corpus loss and is left out."""
-        kept = [event for event in self._subject.evaluations if event.split == split and not event.partial]
-        if not kept or not len(self._subject.history):
-            return np.empty(0), np.empty(0)
+    def _curves(self, history: History) -> Curves:
+        return Curves(history, self._look.unit, self._frame, self._frame.columns * self._canvas.dots_across)
+
+    def _evaluations(self, split: str) -> tuple[Floats, Floats]:
+        """Where they stand: x and loss. One that ended early is no corpus loss and is left out."""
         history = self._subject.history
-        indices = history.place_of("step", np.array([float(event.step) for event in kept]))
-        return history.values(self._look.unit)[indices], np.array([event.loss for event in kept])
+        kept = [event for event in self._subject.evaluations if event.split == split and not event.partial]
+        if not kept or not len(history):
+            return np.empty(0), np.empty(0)
+        records = history.place_of("step", np.array([float(event.step) for event in kept]))
+        return history.values(self._look.unit)[records], np.array([event.loss for event in kept])
 
     def _scale_of(self, previous: Scale | None) -> Scale | None:
-        seen = [self._own.lowest, self._own.highest, self._own.running]
-        if self._other:
-            seen.append(self._other.running)
-        start, end = self._bounds
-        for x, losses in self._marks.values():
-            seen.append(losses[(x >= start) & (x <= end)])
-        values = np.concatenate(seen)
-        values = values[np.isfinite(values)]
-        if self._look.is_log:
-            values = values[values > 0]
-        if not len(values):
-            around = self._around(self._subject.history, self._own)
-            values = np.array(
-                [loss for _, loss, _ in around if np.isfinite(loss) and (loss > 0 or not self._look.is_log)]
-            )
-            if not len(values):
-                return None
-        low, high = float(values.min()), float(values.max())
-        target = self._subject.target
-        is_drawable = target is not None and (target > 0 or not self._look.is_log)
-        if target is not None and is_drawable and (self._look.window.is_whole or _is_near(target, low, high)):
-            low, high = min(low, target), max(high, target)
-        return loss_scale(low, high, is_log=self._look.is_log, previous=previous)
+        is_log = self._look.is_log
+        losses = np.concatenate((self._own.values(), self._other.columns.running if self._other else np.empty(0)))
+        losses = losses[np.isfinite(losses) & (losses > 0 if is_log else True)]
+        if not len(losses):
+            return None
+        low, high = float(losses.min()), float(losses.max())
+        beside = [np.array([np.nan if self._subject.target is None else self._subject.target])]
+        for split in ("validation", "train"):
+            x, found = self._evaluations(split)
+            beside.append(found[self._frame.columns_of(x) >= 0])
+        others = np.concatenate(beside)
+        others = others[np.isfinite(others) & (others > 0 if is_log else True)]
+        if not self._look.window.is_whole:
+            others = others[(others >= low / _NEAR) & (others <= high * _NEAR)]
+        low, high = float(np.min(others, initial=low)), float(np.max(others, initial=high))
+        return loss_scale(low, high, is_log=is_log, previous=previous)
 
-    # The curves
+    # The curves and marks
 
-    def _around(self, history: History, columns: Columns) -> list[tuple[float, float, float]]:
-        """The steps just outside of the window, where its curves come from and go to: x, loss, running loss."""
-        found = []
-        for index in (int(columns.first[0]) - 1, int(columns.last[-1])):
-            if 0 <= index < len(history):
-                values = (history.values(name)[index] for name in (self._look.unit, "loss", "running_loss"))
-                found.append(tuple(float(value) for value in values))
-        return found  # type: ignore[return-value]
-
-    def _joined(self, columns: Columns, outside: list[tuple[float, float]], values: Floats, scale: Scale) -> Floats:
-        """Values of columns as shares of the height; between columns with steps a straight line, NaN beyond them."""
-        start, end = self._bounds
-        count = len(values)
-        is_known = np.isfinite(values)
-        x = np.flatnonzero(is_known).astype(float)
-        shares = scale.share(values[is_known])
-        for place, loss in outside:
-            if np.isfinite(loss):
-                position = (place - start) / (end - start) * count - 0.5
-                at = 0 if place < start else len(x)
-                x, shares = np.insert(x, at, position), np.insert(shares, at, scale.share(np.array([loss]))[0])
-        if not len(x):
-            return np.full(count, np.nan)
-        return np.interp(np.arange(count), x, shares, left=np.nan, right=np.nan)
-
-    def _draw_raw(self, scale: Scale) -> None:
-        around = [(x, loss) for x, loss, _ in self._around(self._subject.history, self._own)]
-        low = self._joined(self._own, around, self._own.lowest, scale)
-        high = self._joined(self._own, around, self._own.highest, scale)
-        self._draw_band(low, high, Ink.RAW)
-        first, last = int(self._own.first[0]), int(self._own.last[-1])
-        if last - first <= self._columns // 4:
-            points = np.s_[first:last]
+    def _draw_curves(self, scale: Scale) -> None:
+        height, signs = self._frame.rows * self._canvas.dots_down, self._signs
+        left = self._frame.left
+        self._canvas.draw_dots(self._own.raw(scale, height), Ink.RAW, column=left)
+        points = self._own.points
+        if points.stop - points.start <= self._frame.columns // 4:
             history = self._subject.history
-            self._put(
-                history.values(self._look.unit)[points],
-                history.values("loss")[points],
-                Ink.RAW,
-                self._signs.point,
-                scale,
-            )
+            x, losses = history.values(self._look.unit)[points], history.values("loss")[points]
+            self._put(x, losses, signs.point, Ink.RAW, scale)
+        if self._other:
+            self._canvas.draw_dots(self._other.mean(scale, height), Ink.OVERLAY, column=left, sign=signs.overlay)
+        self._canvas.draw_dots(self._own.mean(scale, height), Ink.MEAN, column=left, sign=signs.mean)
 
-    def _draw_mean(self, history: History, columns: Columns, ink: Ink, sign: str, scale: Scale) -> None:
-        around = [(x, running) for x, _, running in self._around(history, columns)]
-        line = self._joined(columns, around, columns.running, scale)
-        self._draw_band(line, line, ink, sign)
+    def _put(self, x: Floats, losses: Floats, sign: str, ink: Ink, scale: Scale) -> None:
+        rows = self._frame.rows_of(losses, scale, self._canvas.dots_down)
+        self._canvas.put(rows, self._frame.columns_of(x), sign, ink)
 
-    def _draw_band(self, low: Floats, high: Floats, ink: Ink, sign: str = "") -> None:
-        dots = band(low, high, self._rows * self._canvas.dots_down)
-        self._canvas.draw_dots(dots, ink, column=self._margin, sign=sign)
+    def _draw_cursor(self) -> None:
+        if self._look.cursor is not None:
+            rows = np.arange(self._frame.rows)
+            columns = np.full(len(rows), self._frame.columns_of(self._look.cursor))
+            self._canvas.put(rows, columns, self._signs.upright, Ink.CURSOR)
 
-    def _draw_marks(self, scale: Scale) -> None:
-        for split, ink, sign in (
-            ("validation", Ink.VALIDATION, self._signs.validation),
-            ("train", Ink.CORPUS, self._signs.corpus),
-        ):
-            self._put(*self._marks[split], ink, sign, scale)
-
-    def _put(self, x: Floats, losses: Floats, ink: Ink, sign: str, scale: Scale) -> None:
-        start, end = self._bounds
-        is_seen = (x >= start) & (x <= end) & np.isfinite(losses)
-        columns = np.minimum(((x[is_seen] - start) / (end - start) * self._columns).astype(np.intp), self._columns - 1)
-        shares = scale.share(losses[is_seen])
-        is_inside = (shares >= 0) & (shares <= 1)
-        rows = self._cells(shares)
-        self._canvas.put(rows[is_inside], columns[is_inside] + self._margin, sign, ink)
-
-    def _cells(self, shares: Floats) -> np.ndarray:
-        down = self._canvas.dots_down
-        return dot_rows(shares, self._rows * down) // down
+    def _draw_reading(self, scale: Scale) -> None:
+        history, cursor = self._subject.history, self._look.cursor
+        if cursor is not None and len(history):
+            record = int(history.place_of(self._look.unit, cursor))
+            mean = history.values("running_loss")[record : record + 1]
+            self._put(np.array([cursor]), mean, self._signs.reading, Ink.CURSOR, scale)
 
     # Lines and words
 
-    def _draw_target(self, scale: Scale) -> None:
+    def _draw_nothing(self) -> None:
+        words = "no steps yet" if not len(self._subject.history) else "no losses here"
+        column = max(0, (self._canvas.columns - len(words)) // 2)
+        self._canvas.write((self._canvas.rows - 1) // 2, column, words, Ink.AXIS)
+
+    def _target_row(self, scale: Scale) -> int:
+        target = np.array([self._subject.target], dtype=float)
+        return int(self._frame.rows_of(target, scale, self._canvas.dots_down)[0])
+
+    def _draw_target_line(self, scale: Scale) -> None:
+        if self._subject.target is not None and (row := self._target_row(scale)) >= 0:
+            self._canvas.write(row, self._frame.left, self._signs.target * self._frame.columns, Ink.TARGET)
+
+    def _draw_target_words(self, scale: Scale) -> None:
         target = self._subject.target
         if target is None:
             return
-        share = float(scale.share(np.array([target]))[0])
-        words = f"target {target:g}"
-        if share < 0 or share > 1:
-            arrow = self._signs.below if share < 0 else self._signs.above
-            row = self._rows - 1 if share < 0 else 0
-            self._canvas.write(row, self._margin + 1, f" {arrow} {words} ", Ink.TARGET)
-            return
-        row = int(self._cells(np.array([share]))[0])
-        self._canvas.write(row, self._margin, self._signs.target * self._columns, Ink.TARGET)
-        if self._columns > len(words) + 8:
-            self._canvas.write(row, self._margin + 2, f" {words} ", Ink.TARGET)
-
-    def _cursor_column(self) -> int:
-        if self._look.cursor is None:
-            return -1
-        start, end = self._bounds
-        share = (self._look.cursor - start) / (end - start)
-        return self._margin + min(self._columns - 1, int(share * self._columns)) if 0 <= share <= 1 else -1
-
-    def _draw_cursor_line(self) -> None:
-        column = self._cursor_column()
-        if column >= 0:
-            rows = np.arange(self._rows)
-            self._canvas.put(rows, np.full(self._rows, column), self._signs.upright, Ink.CURSOR)
-
-    def _draw_reading(self, scale: Scale) -> None:
-        column = self._cursor_column()
-        if column < 0 or not len(self._subject.history):
-            return
-        index = int(self._subject.history.place_of(self._look.unit, self._look.cursor or 0.0))
-        running = float(self._subject.history.values("running_loss")[index])
-        share = scale.share(np.array([running]))
-        if np.isfinite(running) and 0 <= share[0] <= 1:
-            self._canvas.put(self._cells(share), np.array([column]), self._signs.reading, Ink.CURSOR)
+        words, row = f"target {target:g}", self._target_row(scale)
+        if row < 0:
+            is_below = target < scale.low
+            row = self._frame.rows - 1 if is_below else 0
+            words = f"{self._signs.below if is_below else self._signs.above} {words}"
+        if self._frame.columns > len(words) + 8:
+            self._canvas.write(row, self._frame.left + 2, f" {words} ", Ink.TARGET)
 
     def _draw_axes(self, scale: Scale) -> None:
-        canvas, signs = self._canvas, self._signs
-        axis = self._margin - 1
-        for row in range(self._rows):
+        canvas, frame, signs = self._canvas, self._frame, self._signs
+        axis = frame.left - 1
+        for row in range(frame.rows):
             canvas.write(row, axis, signs.upright, Ink.AXIS)
         for tick in self._ticks:
-            row = int(self._cells(scale.share(np.array([tick.value])))[0])
+            row = int(frame.rows_of(np.array([tick.value]), scale, canvas.dots_down)[0])
             canvas.write(row, 0, f"{tick.label:>{axis}}{signs.left_tick}", Ink.AXIS)
         if self._has_line:
-            canvas.write(self._rows, axis, signs.corner + signs.level * self._columns, Ink.AXIS)
+            canvas.write(frame.rows, axis, signs.corner + signs.level * frame.columns, Ink.AXIS)
         name = UNIT_NAMES[self._look.unit]
         free, limit = 0, canvas.columns - len(name) - 1
-        start, end = self._bounds
-        for tick in x_ticks(start, end, max(2, self._columns // 11), unit=self._look.unit):
-            column = self._margin + round((tick.value - start) / (end - start) * (self._columns - 1))
-            left = max(0, column - len(tick.label) // 2)
-            if left >= free and left + len(tick.label) < limit:
-                canvas.write(canvas.rows - 1, left, tick.label, Ink.AXIS)
-                free = left + len(tick.label) + 2
+        for tick in x_ticks(frame.start, frame.end, max(2, frame.columns // 11), unit=self._look.unit):
+            column = int(frame.columns_of(tick.value))
+            start = max(0, column - len(tick.label) // 2)
+            if column >= 0 and start >= free and start + len(tick.label) < limit:
+                canvas.write(canvas.rows - 1, start, tick.label, Ink.AXIS)
+                free = start + len(tick.label) + 2
                 if self._has_line:
-                    canvas.write(self._rows, column, signs.bottom_tick, Ink.AXIS)
+                    canvas.write(frame.rows, column, signs.bottom_tick, Ink.AXIS)
         canvas.write(canvas.rows - 1, canvas.columns - len(name), name, Ink.AXIS)
-
-
-def _is_near(target: float, low: float, high: float) -> bool:
-    return low / _NEAR <= target <= high * _NEAR
-
-
-def _last(history: History, unit: Unit) -> float:
-    return float(history.values(unit)[-1]) if len(history) else 0.0

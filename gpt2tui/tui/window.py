@@ -14,18 +14,32 @@ _CALM = 10
 
 
 class Extent:
-    """How far a run goes in one unit: ``last`` is its last step's place, of ``steps`` steps."""
+    """How far a run goes in one unit: ``last`` is its last step's place, of ``steps`` steps.
 
-    def __init__(self, last: float, steps: int, unit: str) -> None:
+    ``farthest`` is as far as there is anything to see, when a longer run is laid over it.
+    """
+
+    def __init__(self, last: float, steps: int, unit: str, farthest: float = 0.0) -> None:
         self.last, self.steps, self.unit = last, steps, unit
+        self.farthest = max(last, farthest)
 
-    def end(self, span: float | None = None) -> float:
-        """A round number at or a little after the last step; ``span`` is how much of the run is seen."""
-        if self.last <= 0:
-            return 1.0
-        last = max(self.last, self.last / self.steps * _CALM) if span is None else self.last
-        step = x_step((span or last) / 16, unit=self.unit)
-        return math.ceil(last / step - 1e-9) * step
+    def whole(self) -> float:
+        """A round number at or a little after all there is to see."""
+        calm = self.last / self.steps * _CALM if self.steps else 0.0
+        farthest = max(self.farthest, calm) or 1.0
+        return self._round_up(farthest, farthest)
+
+    def end(self, span: float) -> float:
+        """A round number at or a little after the run's last step, where so much of it is seen."""
+        return self._round_up(self.last, span)
+
+    def limit(self, span: float) -> float:
+        """As far to the right as one may move."""
+        return self._round_up(self.farthest, span)
+
+    def _round_up(self, x: float, span: float) -> float:
+        step = x_step(span / 16, unit=self.unit)
+        return math.ceil(x / step - 1e-9) * step
 
     def least_span(self) -> float:
         """The narrowest window."""
@@ -52,7 +66,7 @@ class Window:
     def bounds(self, extent: Extent) -> tuple[float, float]:
         """Left and right edge."""
         if self.span is None:
-            return 0.0, extent.end()
+            return 0.0, extent.whole()
         right = extent.end(self.span) if self.right is None else self.right
         return right - self.span, right
 
@@ -68,7 +82,7 @@ class Window:
         """Make the span so many times as wide; ``about`` stays where it is, by default the right edge."""
         left, right = self.bounds(extent)
         span = max((right - left) * factor, extent.least_span())
-        if span >= extent.end():
+        if span >= extent.whole():
             self.show_all()
             return
         if about is None and self.is_following:
@@ -84,13 +98,24 @@ class Window:
             _, right = self.bounds(extent)
             self._place(right + share * self.span, self.span, extent, is_pan=True)
 
-    def reveal(self, x: float, extent: Extent) -> None:
-        """Move as far as is needed to see a place."""
+    def reveal(self, x: float | None, extent: Extent) -> bool:
+        """Move so that a place is seen; whether that was needed."""
         left, right = self.bounds(extent)
-        if self.span is not None and not left <= x <= right:
-            self._place(x + self.span / 2, self.span, extent, is_pan=True)
+        if x is None or self.span is None or left <= x <= right:
+            return False
+        self._place(x + self.span / 2, self.span, extent, is_pan=True)
+        return True
+
+    def set_bounds(self, left: float, right: float) -> None:
+        """See what is between two places, or all where these are none; who follows goes on following."""
+        if right > left:
+            self.span = right - left
+            self.right = None if self.is_following else right
+        else:
+            self.show_all()
 
     def _place(self, right: float, span: float, extent: Extent, *, is_pan: bool = False) -> None:
-        end = extent.end(span)
+        limit = extent.limit(span)
+        is_at_end = right >= limit and extent.farthest == extent.last
         self.span = span
-        self.right = None if is_pan and right >= end else min(max(right, span), end)
+        self.right = None if is_pan and is_at_end else min(max(right, span), limit)

@@ -30,7 +30,7 @@ _ZOOM = 2.0
 _WHEEL = 1.25
 _PAN = 1 / 8
 _LEGEND = {
-    "raw": ("⣿", ":", "raw", "$primary 60%"),
+    "raw": ("⣿", ":", "raw", "$primary 70%"),
     "mean": ("━", "*", "mean", "$primary"),
     "validation": ("◇", "x", "validation", "$foreground"),
     "corpus": ("◆", "o", "corpus loss", "$success"),
@@ -86,7 +86,7 @@ class LossChart(Widget, can_focus=True):
         & > .chart--axis { color: $text-muted; }
         & > .chart--target { color: $success; }
         & > .chart--cursor { color: $foreground; }
-        & > .chart--raw { color: $primary 45%; }
+        & > .chart--raw { color: $primary 55%; }
         & > .chart--overlay { color: $warning; }
         & > .chart--mean { color: $primary; text-style: bold; }
         & > .chart--validation { color: $foreground; }
@@ -239,13 +239,13 @@ class LossChart(Widget, can_focus=True):
     def action_show_all(self) -> None:
         """See the whole run, and follow it."""
         if self._plot:
-            self._plot.window.show_all()
+            self._plot.show_all()
             self._draw()
 
     def action_follow(self) -> None:
         """Go to the end of the run, and follow it."""
         if self._plot:
-            self._plot.window.follow()
+            self._plot.follow()
             self._draw()
 
     def action_left(self) -> None:

@@ -1,0 +1,43 @@
+"""Where on a canvas the curves of a chart are, and which place of the run and which loss a cell stands for."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from gpt2tui.tui.axes import Floats, Scale
+from gpt2tui.tui.canvas import dot_rows
+
+Cells = npt.NDArray[np.intp]
+
+
+class Frame(NamedTuple):
+    """``columns`` by ``rows`` cells right of ``left``, from the top of the canvas; x goes from ``start`` to ``end``."""
+
+    left: int
+    columns: int
+    rows: int
+    start: float
+    end: float
+
+    def x_at(self, column: float) -> float:
+        """The place of a column of the canvas, in the unit of x."""
+        return self.start + (column - self.left) / self.columns * (self.end - self.start)
+
+    def columns_of(self, x: Floats | float) -> Cells:
+        """The columns of the canvas that places are in; -1 for those that are not seen."""
+        places = np.asarray(x, dtype=float)
+        with np.errstate(invalid="ignore"):
+            shares = (places - self.start) / (self.end - self.start)
+            is_seen = (shares >= 0) & (shares <= 1)
+        inside = np.minimum((np.where(is_seen, shares, 0.0) * self.columns).astype(np.intp), self.columns - 1)
+        return np.where(is_seen, inside + self.left, -1)
+
+    def rows_of(self, losses: Floats | float, scale: Scale, dots_down: int) -> Cells:
+        """The rows that losses are in, in cells of so many dots; -1 for those that are not seen."""
+        shares = scale.share(np.asarray(losses, dtype=float))
+        with np.errstate(invalid="ignore"):
+            is_seen = (shares >= 0) & (shares <= 1)
+        return np.where(is_seen, dot_rows(shares, self.rows * dots_down) // dots_down, -1)

@@ -1,0 +1,56 @@
+"""What the reading cursor of a chart says."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gpt2tui.text import loss_text
+from gpt2tui.tui.axes import time_label
+from gpt2tui.tui.columns import History, Unit
+from gpt2tui.tui.frame import Frame
+
+
+def reading_words(history: History, unit: Unit, frame: Frame, cursor: float) -> list[str]:
+    """Step, loss, mean, pass, time and tokens at a place; where its column holds several steps, of all of them.
+
+    The mean and what follows are those of the last step of the column.
+    """
+    first, last = _records(history, unit, frame, cursor)
+    steps = history.values("step")[[first, last]]
+    found = history.columns("step", steps)
+    loss = _loss(found.mean[0])
+    if last > first and np.isfinite(found.lowest[0]):
+        loss += f" ({_loss(found.lowest[0])} to {_loss(found.highest[0])})"
+    return [
+        f"step {steps[1]:,.0f}" if first == last else f"steps {steps[0]:,.0f} to {steps[1]:,.0f}",
+        f"loss {loss}",
+        f"mean {_loss(history.values('running_loss')[last])}",
+        f"pass {history.values('passes')[last]:,.2f}",
+        time_label(float(history.values("elapsed")[last]), 1),
+        f"{history.values('tokens')[last]:,.0f} tokens",
+    ]
+
+
+def overlay_words(history: History, unit: Unit, cursor: float, name: str) -> list[str]:
+    """The mean of another run at the same place, if it went so far."""
+    if not len(history) or cursor > history.last(unit):
+        return []
+    record = int(history.place_of(unit, cursor))
+    return [f"{name} {_loss(history.values('running_loss')[record])}"]
+
+
+def _records(history: History, unit: Unit, frame: Frame, cursor: float) -> tuple[int, int]:
+    """The first and last record in the cursor's column; the nearest before it where there is none."""
+    column = int(frame.columns_of(cursor))
+    here = int(history.place_of(unit, cursor))
+    if column < 0:
+        return here, here
+    edges = np.array([frame.x_at(column), frame.x_at(column + 1)])
+    first, end = (int(index) for index in np.searchsorted(history.values(unit), edges))
+    if column == frame.left + frame.columns - 1:
+        end = int(np.searchsorted(history.values(unit), frame.end, side="right"))
+    return (first, end - 1) if first < end else (here, here)
+
+
+def _loss(value: float) -> str:
+    return loss_text(float(value)) if np.isfinite(value) else "not finite"
