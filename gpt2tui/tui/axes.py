@@ -84,7 +84,8 @@ def loss_ticks(scale: Scale, most: int) -> list[Tick]:
         if len(inside) > 1 or most == 1:
             return [Tick(value, loss_label(value)) for value in inside]
     step = nice_step((scale.high - scale.low) / most)
-    return [Tick(value, _decimal(value, step)) for value in _steps(scale.low, scale.high, step)]
+    values = _steps(scale.low, scale.high, step)
+    return [Tick(value, _decimal(value, step)) for value in values if value > 0 or not scale.is_log]
 
 
 def loss_label(value: float) -> str:
@@ -124,7 +125,10 @@ def count_label(value: float, step: float) -> str:
     for size, name in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= size:
             digits = _digits(step / size)
-            return f"{value:,.0f}" if digits > 2 else f"{value / size:.{digits}f}{name}"
+            if digits > 2:
+                return f"{value:,.0f}"
+            number = f"{value / size:.{digits}f}"
+            return (number.rstrip("0").rstrip(".") if digits else number) + name
     return f"{value:.0f}"
 
 

@@ -76,7 +76,7 @@ class History:
         if is_replaced:
             self._levels = []
         self._sum_up()
-        return is_replaced or len(self) != count
+        return len(self) != count or (is_replaced and count > 0)
 
     def values(self, column: str) -> Floats:
         """A column of the series as a view of the file, (steps,)."""

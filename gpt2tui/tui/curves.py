@@ -40,7 +40,7 @@ class Curves:
         found = found[np.isfinite(found)]
         if len(found):
             return found
-        beside = np.array([loss for _, loss in self._outside("loss")])
+        beside: Floats = np.array([loss for _, loss in self._outside("loss")])
         return beside[np.isfinite(beside)]
 
     def _outside(self, column: str) -> list[tuple[float, float]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
@@ -153,10 +154,12 @@ class Plot:
         subject = self._subject
         if self.cursor is None or not subject or not self._frame:
             return
-        history = subject.history
-        width = (self._frame.end - self._frame.start) / self._frame.columns
+        history, frame = subject.history, self._frame
         here = int(history.place_of(self._unit, self.cursor))
-        there = int(history.place_of(self._unit, self.cursor + columns * width))
+        # A cursor that a zoom left outside moves by one step, and the view goes to it.
+        column = int(frame.columns_of(self.cursor))
+        goal = frame.x_at(column + columns + 1) if column >= 0 else self.cursor
+        there = int(history.place_of(self._unit, math.nextafter(goal, -math.inf)))
         there = max(there, here + 1) if columns > 0 else min(there, here - 1)
         self.cursor = self._place(history, there)
         if self._window.reveal(self.cursor, subject.extent(self._unit)):
