@@ -1,0 +1,128 @@
+"""The threshold: which loss it shows, how far it is from the target, and what is foretold."""
+
+from __future__ import annotations
+
+import pytest
+from textual.app import App, ComposeResult
+from textual.widgets import Digits, Static
+
+from gpt2tui.runs.config import Limits
+from gpt2tui.runs.events import AnyEvent, Rewound, Step
+from gpt2tui.runs.view import RunView, State
+from gpt2tui.tui.glyphs import ASCII, UNICODE, Glyphs
+from gpt2tui.tui.widgets.threshold import Threshold
+from tests.runs.synthetic import START, configuration, evaluated, started, step
+
+TARGET = 0.099999
+
+
+class Host(App[None]):
+    """A threshold and nothing else."""
+
+    def __init__(self, glyphs: Glyphs = UNICODE) -> None:
+        super().__init__()
+        self.glyphs = glyphs
+
+    def compose(self) -> ComposeResult:
+        yield Threshold()
+
+
+def view_of(*events: AnyEvent, target: float | None = TARGET) -> RunView:
+    view = RunView(configuration(limits=Limits(target_loss=target)))
+    view.fold([started(), *events])
+    return view
+
+
+def steps(last: int, first: int = 1) -> list[Step]:
+    return [step(number) for number in range(first, last + 1)]
+
+
+async def words_of(view: RunView, *, state: State = "training", glyphs: Glyphs = UNICODE, width: int = 60) -> str:
+    """All that is written, a text a line."""
+    app = Host(glyphs)
+    async with app.run_test(size=(width, 20)) as pilot:
+        threshold = app.query_one(Threshold)
+        await pilot.pause()
+        threshold.show(view, state, START + 1_000)
+        await pilot.pause()
+        return "\n".join(str(text.render()) for text in threshold.query(Static) if text.display)
+
+
+async def test_before_the_first_step_it_says_so() -> None:
+    words = await words_of(view_of())
+    assert "no step yet" in words
+    assert "0.099999" in words
+
+
+async def test_it_names_the_mean_until_the_corpus_loss_is_of_these_very_weights() -> None:
+    before = await words_of(view_of(*steps(100)))
+    assert "loss of the last pass ▼" in before
+    assert "corpus loss at" not in before
+    later = await words_of(view_of(*steps(100), evaluated(100, 3.7), *steps(120, 101)))
+    assert "loss of the last pass" in later
+    assert "corpus loss 3.7000 at step 100" in later
+    now = await words_of(view_of(*steps(100), evaluated(100, 3.7)))
+    assert "corpus loss at step 100" in now
+    assert "last pass" not in now
+
+
+async def test_an_evaluation_that_ended_early_is_not_the_loss() -> None:
+    words = await words_of(view_of(*steps(100), evaluated(100, 0.01, partial=True)))
+    assert "loss of the last pass" in words
+    assert "so far: 2,000 tokens were enough" in words
+
+
+@pytest.mark.parametrize(("loss", "is_reached"), [(0.0999, True), (TARGET, False), (0.2, False)])
+async def test_only_a_corpus_loss_below_the_target_is_success(loss: float, is_reached: bool) -> None:
+    app = Host()
+    async with app.run_test(size=(60, 20)) as pilot:
+        await pilot.pause()
+        app.query_one(Threshold).show(view_of(*steps(470), evaluated(470, loss)), "training", START + 1_000)
+        await pilot.pause()
+        digits = app.query_one(Digits)
+        assert digits.value == f"{loss:.4f}"
+        assert digits.has_class("reached") == is_reached
+        bar = str(app.query_one("#target", Static).render())
+        assert (" 100 %" in bar) == is_reached
+
+
+async def test_the_bar_goes_from_the_first_loss_to_the_target_on_a_log_scale() -> None:
+    view = view_of(step(1, loss=10.0, running_loss=10.0), step(2, loss=1.0, running_loss=1.0), target=0.1)
+    assert " 50 %" in await words_of(view)
+
+
+async def test_a_run_without_a_target_has_no_bar() -> None:
+    words = await words_of(view_of(*steps(10), target=None))
+    assert "no target" in words
+    assert "%" not in words
+    assert "until it is stopped" in words
+
+
+async def test_it_says_when_the_target_will_be_reached_and_when_that_cannot_be_said() -> None:
+    assert "too early to say" in await words_of(view_of(*steps(15)))
+    assert "below the target at about" in await words_of(view_of(*steps(400)))
+    flat = [step(number, loss=3.0, running_loss=3.0) for number in range(1, 400)]
+    assert "not on this course" in await words_of(view_of(*flat))
+    paused = await words_of(view_of(*steps(400)), state="paused")
+    assert "more of training" in paused
+
+
+@pytest.mark.parametrize(("losses", "sign"), [((1.0, 2.0), "▲"), ((2.0, 1.0), "▼"), ((2.0, 2.001), "▬")])
+async def test_the_trend_is_that_of_the_mean(losses: tuple[float, float], sign: str) -> None:
+    found = view_of(*(step(number, running_loss=loss) for number, loss in enumerate(losses, 1)))
+    words = await words_of(found)
+    assert f" {sign}" in words
+
+
+async def test_after_a_rewind_to_the_start_it_shows_no_loss() -> None:
+    words = await words_of(view_of(*steps(50), Rewound(to_step=0, why="not finite")))
+    assert "no step yet" in words
+
+
+@pytest.mark.parametrize("width", [20, 36, 120])
+async def test_in_ascii_nothing_else_is_drawn(width: int) -> None:
+    view = view_of(*steps(100), evaluated(90, 4.0), evaluated(90, 5.0, split="validation"))
+    words = await words_of(view, glyphs=ASCII, width=width)
+    assert words.isascii()
+    assert "LOSS 3.8627 v" in words
+    assert "validation loss 5.0000, never decides" in words
