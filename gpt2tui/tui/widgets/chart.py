@@ -128,7 +128,8 @@ class LossChart(Widget, can_focus=True):
         return self._plot is not None
 
     def on_mount(self) -> None:
-        self.call_after_refresh(self._load)
+        # The app answers after its first frame; a widget is called back within Textual's batch of the start.
+        self.app.call_after_refresh(self._load)
 
     @work
     async def _load(self) -> None:
