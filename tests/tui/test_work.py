@@ -1,0 +1,185 @@
+"""How much the app does for what it shows: work is counted, not timed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from textual.app import App
+from textual.screen import Screen
+
+from gpt2tui.runs.journal import JournalWriter
+from gpt2tui.runs.run import Run
+from gpt2tui.runs.series import SeriesWriter
+from gpt2tui.runs.store import RunStore
+from gpt2tui.tui.app import Gpt2TuiApp
+from gpt2tui.tui.widgets.chart import LossChart
+from gpt2tui.tui.widgets.threshold import Threshold
+from tests.runs.synthetic import append, held, make_run, started, step, whole_story
+from tests.tui.apps import app_for, until, until_text
+from tests.tui.terminal import Terminal
+
+WIDE = (140, 40)
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often some methods were called since the test began; they do what they do."""
+    counted: Counter[str] = Counter()
+
+    def count(kind: type, name: str) -> None:
+        method: Callable[..., Any] = getattr(kind, name)
+
+        def counting(self: Any, *arguments: Any, **options: Any) -> Any:
+            counted[f"{kind.__name__}.{name}"] += 1
+            return method(self, *arguments, **options)
+
+        monkeypatch.setattr(kind, name, counting)
+
+    count(LossChart, "_draw")
+    count(Threshold, "show")
+    count(Gpt2TuiApp, "_poll")
+    count(Screen, "_refresh_layout")
+    return counted
+
+
+def living_run(store: RunStore, steps: int) -> Run:
+    """A run of so many steps, its series beside the journal; nobody holds it yet."""
+    run = make_run(store, [started()])
+    append(run, (step(number) for number in range(1, steps + 1)))
+    SeriesWriter(run.series_file).close()
+    return run
+
+
+async def test_a_thousand_events_cost_a_few_pictures_and_no_more_numbers_than_looks(store, calls):
+    run = living_run(store, 100)
+    journal, series = JournalWriter(run.events_file), SeriesWriter(run.series_file)
+    app = app_for(run=run.folder)
+    with held(run):
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, "step 100")
+            await until(pilot, lambda: app.screen.query_one(LossChart).is_ready, "a chart")
+            await pilot.pause(1.5)
+            calls.clear()
+            began = time.monotonic()
+            for number in range(101, 1_101):
+                journal.append([step(number)])
+                series.append([step(number)])
+                if number % 10 == 0:
+                    await asyncio.sleep(0.01)
+            await until_text(pilot, "step 1,100")
+            seconds = time.monotonic() - began
+    assert 1 <= calls["LossChart._draw"] <= seconds + 2
+    # A look finds all that was written since the last one; pictures once a second bring their own numbers.
+    assert 1 <= calls["Threshold.show"] <= calls["Gpt2TuiApp._poll"] + 2 * seconds + 4
+    assert calls["Threshold.show"] < 500
+    journal.close()
+    series.close()
+
+
+async def test_events_that_change_numbers_only_lay_out_nothing(store, calls):
+    run = living_run(store, 2_000)
+    app = app_for(run=run.folder)
+    with held(run):
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, "step 2,000")
+            await until(pilot, lambda: app.screen.query_one(LossChart).is_ready, "a chart")
+            await pilot.pause(1.5)
+            laid_out = _layouts(app)
+            calls.clear()
+            for number in range(2_001, 2_041):
+                append(run, [step(number)])
+                await until_text(pilot, f"step {number:,}")
+    assert calls["Threshold.show"] >= 40
+    assert len(laid_out) <= calls["Threshold.show"] / 2
+
+
+def _layouts(app: App[Any]) -> list[None]:
+    """Grows by one whenever the places of widgets are worked out anew."""
+    found: list[None] = []
+    compositor = app.screen._compositor
+    reflow = compositor.reflow
+
+    def counting(*arguments: Any) -> Any:
+        found.append(None)
+        return reflow(*arguments)
+
+    compositor.reflow = counting  # type: ignore[method-assign]
+    return found
+
+
+@pytest.mark.skipif(not hasattr(psutil.Process, "io_counters"), reason="this system does not count what is read")
+async def test_a_look_reads_what_is_new_and_not_the_journal(store):
+    run = living_run(store, 40_000)
+    size = run.events_file.stat().st_size
+    assert size > 8 << 20
+    app = app_for(run=run.folder)
+    with held(run):
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, "step 40,000")
+            await until(pilot, lambda: app.follower and app.follower.is_caught_up, "the journal read")
+            await pilot.pause(1.5)
+            process = psutil.Process()
+            before = process.io_counters().read_chars
+            for number in range(40_001, 40_031):
+                append(run, [step(number)])
+                await until_text(pilot, f"step {number:,}")
+            read = process.io_counters().read_chars - before
+    assert read < size / 2
+
+
+def test_an_event_costs_the_terminal_little(store):
+    run = living_run(store, 2_000)
+    with held(run), Terminal([sys.executable, "-m", "gpt2tui", "watch", run.id], size=WIDE) as terminal:
+        terminal.wait_for("step 2,000")
+        for _ in range(20):
+            terminal.read(0.1)
+        written, began, events = len(terminal.output), time.monotonic(), 60
+        for number in range(2_001, 2_001 + events):
+            append(run, [step(number)])
+            terminal.wait_for(f"step {number:,}")
+        per_event, per_second = 3_000, 30_000
+        assert len(terminal.output) - written < per_event * events + per_second * (time.monotonic() - began + 1)
+
+
+_FIRST_FRAME = """
+import json, sys
+from pathlib import Path
+from textual.app import App
+display = App._display
+
+def first_display(self, screen, renderable):
+    if renderable is not None and not self._batch_count:
+        Path(sys.argv[1]).write_text(json.dumps(sorted(sys.modules)))
+        App._display = display
+    display(self, screen, renderable)
+
+App._display = first_display
+from gpt2tui.runs.paths import Paths
+from gpt2tui.tui.launch import open_app
+from gpt2tui.tui.options import AppOptions
+open_app(AppOptions(paths=Paths.from_environment()))
+"""
+
+
+@pytest.mark.parametrize("has_run", [False, True], ids=["the form", "a run"])
+def test_the_first_frame_waits_for_nothing_heavy(store, tmp_path: Path, has_run: bool):
+    if has_run:
+        make_run(store, whole_story())
+    told = tmp_path / "modules.json"
+    with Terminal([sys.executable, "-c", _FIRST_FRAME, told], size=WIDE) as terminal:
+        terminal.wait_for("Below the target" if has_run else "A new run")
+    loaded = set(json.loads(told.read_text()))
+    assert "gpt2tui.tui.screens.train" in loaded
+    heavy = {"numpy", "torch", "tiktoken", "psutil", "pygments", "markdown_it", "matplotlib", "plotext", "filelock"}
+    screens = {"gpt2tui.tui.screens.generate", "gpt2tui.tui.screens.runs", "gpt2tui.tui.plot", "gpt2tui.tui.speaker"}
+    widgets = {"textual.widgets._data_table", "textual.widgets._text_area", "textual.widgets._markdown"}
+    assert loaded & (heavy | screens | widgets) == set()
