@@ -51,7 +51,7 @@ def test_from_an_empty_home_to_a_model_that_answers():
     assert run.is_alive()
 
     with Terminal([*APP, "watch", "first"], size=SIZE) as terminal:
-        terminal.patience = 240
+        terminal.patience = 900
         terminal.wait_for("Below the target")
         terminal.patience = 30
         finished = list(run.events())[-1]
