@@ -56,7 +56,7 @@ def loss_scale(low: float, high: float, *, is_log: bool, previous: Scale | None 
     if previous and previous.is_log == is_log and previous.is_filled_by(low, high):
         return previous
     if is_log and high / low >= 3:
-        return Scale(_mantissa_below(low), _mantissa_above(high), True)
+        return Scale(min(low, _mantissa_below(low)), max(high, _mantissa_above(high)), True)
     if high - low <= 1e-9 * abs(high):
         margin = abs(high) / 10 or 1.0
         low, high = low - margin, high + margin
@@ -64,7 +64,8 @@ def loss_scale(low: float, high: float, *, is_log: bool, previous: Scale | None 
     bottom, top = math.floor(low / step + 1e-9) * step, math.ceil(high / step - 1e-9) * step
     if is_log and bottom <= 0:
         bottom = _mantissa_below(low)
-    return Scale(bottom, top, is_log)
+    # A product that is rounded may miss what it is made for by the last digit.
+    return Scale(min(bottom, low), max(top, high), is_log)
 
 
 def loss_ticks(scale: Scale, most: int) -> list[Tick]:
@@ -133,7 +134,7 @@ def count_label(value: float, step: float) -> str:
 
 
 def time_label(seconds: float, step: float) -> str:
-    """``2:30``, ``1h05``, ``12h``, ``3d``."""
+    """``2:30``, ``1h05``, ``12h``, ``4d12h``, ``4d12:30``, ``3d``."""
     if step < 1:
         return f"{_decimal(seconds, step)}s"
     whole = round(seconds)
@@ -143,7 +144,10 @@ def time_label(seconds: float, step: float) -> str:
     if step >= 3600 and hours < 100:
         return f"{hours}h"
     if hours >= 100:
-        return f"{hours // 24}d{hours % 24:02}h"
+        day, hour, minutes = hours // 24, hours % 24, rest // 60
+        if step >= 3600:
+            return f"{day}d{hour:02}h"
+        return f"{day}d{hour:02}:{minutes:02}" if step >= 60 else f"{day}d{hour:02}:{minutes:02}:{rest % 60:02}"
     if not hours:
         return f"{rest // 60}:{rest % 60:02}"
     return f"{hours}h{rest // 60:02}" if step >= 60 else f"{hours}:{rest // 60:02}:{rest % 60:02}"
@@ -151,7 +155,9 @@ def time_label(seconds: float, step: float) -> str:
 
 def _decimal(value: float, step: float) -> str:
     if value and not 1e-4 <= abs(value) < 1e6:
-        return f"{value:g}"
+        # As many digits as tell it from its neighbours.
+        digits = math.floor(math.log10(abs(value)) + 1e-9) - math.floor(math.log10(step) + 1e-9) + 1
+        return f"{value:.{max(1, digits)}g}"
     return f"{value:.{_digits(step)}f}"
 
 

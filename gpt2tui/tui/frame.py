@@ -12,6 +12,9 @@ from gpt2tui.tui.canvas import dot_rows
 
 Cells = npt.NDArray[np.intp]
 
+_NEARLY = 1e-6
+"""A share so little outside of 0 to 1 is at the edge: bounds and ticks are rounded."""
+
 
 class Frame(NamedTuple):
     """``columns`` by ``rows`` cells right of ``left``, from the top of the canvas; x goes from ``start`` to ``end``."""
@@ -31,13 +34,13 @@ class Frame(NamedTuple):
         places = np.asarray(x, dtype=float)
         with np.errstate(invalid="ignore"):
             shares = (places - self.start) / (self.end - self.start)
-            is_seen = (shares >= 0) & (shares <= 1)
-        inside = np.minimum((np.where(is_seen, shares, 0.0) * self.columns).astype(np.intp), self.columns - 1)
+            is_seen = (shares >= -_NEARLY) & (shares <= 1 + _NEARLY)
+        inside = np.clip((np.where(is_seen, shares, 0.0) * self.columns).astype(np.intp), 0, self.columns - 1)
         return np.where(is_seen, inside + self.left, -1)
 
     def rows_of(self, losses: Floats | float, scale: Scale, dots_down: int) -> Cells:
         """The rows that losses are in, in cells of so many dots; -1 for those that are not seen."""
         shares = scale.share(np.asarray(losses, dtype=float))
         with np.errstate(invalid="ignore"):
-            is_seen = (shares >= 0) & (shares <= 1)
+            is_seen = (shares >= -_NEARLY) & (shares <= 1 + _NEARLY)
         return np.where(is_seen, dot_rows(shares, self.rows * dots_down) // dots_down, -1)
