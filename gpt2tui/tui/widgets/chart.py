@@ -99,6 +99,7 @@ class LossChart(Widget, can_focus=True):
         self._source: Source | None = None
         self._other: Source | None = None
         self._plot: Plot | None = None
+        self._is_loading = False
         self._strips: list[Strip] = []
         self._titles: tuple[str, str] = ("", "")
         self._dragged_from: int | None = None
@@ -108,6 +109,11 @@ class LossChart(Widget, can_focus=True):
     def show(self, source: Source | None) -> None:
         """Draw another run, or the same one anew."""
         self._source = source
+        if source and not self._is_loading:
+            self._is_loading = True
+            # Once there is something to draw, and after the app's first frame: a widget's own callback comes
+            # within Textual's batch of the start, the app's first one before the frame is written.
+            self.app.call_after_refresh(self.app.call_after_refresh, self._load)
         self._take_in()
 
     def overlay(self, source: Source | None) -> None:
@@ -126,10 +132,6 @@ class LossChart(Widget, can_focus=True):
     def is_ready(self) -> bool:
         """Whether it can draw: what it draws with is loaded after the app's first paint."""
         return self._plot is not None
-
-    def on_mount(self) -> None:
-        # The app answers after its first frame; a widget is called back within Textual's batch of the start.
-        self.app.call_after_refresh(self._load)
 
     @work
     async def _load(self) -> None:
