@@ -77,9 +77,9 @@ class Plot:
         return picture
 
     def legend(self) -> list[str]:
-        """What there is to see besides raw and mean: ``validation``, ``corpus``, ``overlay``."""
+        """What there is to see besides raw and mean: ``corpus``, ``validation``, ``overlay``."""
         splits = {event.split for event in self._source.evaluations if not event.partial} if self._source else set()
-        found = [name for split, name in (("validation", "validation"), ("train", "corpus")) if split in splits]
+        found = [name for split, name in (("train", "corpus"), ("validation", "validation")) if split in splits]
         return found + (["overlay"] if self._other else [])
 
     def reading(self) -> list[str]:

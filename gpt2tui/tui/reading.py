@@ -11,20 +11,19 @@ from gpt2tui.tui.frame import Frame
 
 
 def reading_words(history: History, unit: Unit, frame: Frame, cursor: float) -> list[str]:
-    """Step, loss, mean, pass, time and tokens at a place; where its column holds several steps, of all of them.
+    """Step, loss, mean, pass, time and tokens at a place, the most important first.
 
-    The mean and what follows are those of the last step of the column.
+    Of a column of several steps the loss is their mean, with the lowest and highest; the rest is that of the last.
     """
     first, last = _records(history, unit, frame, cursor)
     steps = history.values("step")[[first, last]]
     found = history.columns("step", steps)
-    loss = _loss(found.mean[0])
-    if last > first and np.isfinite(found.lowest[0]):
-        loss += f" ({_loss(found.lowest[0])} to {_loss(found.highest[0])})"
+    is_range = last > first and np.isfinite(found.lowest[0])
     return [
         f"step {steps[1]:,.0f}" if first == last else f"steps {steps[0]:,.0f} to {steps[1]:,.0f}",
-        f"loss {loss}",
+        f"loss {_loss(found.mean[0])}",
         f"mean {_loss(history.values('running_loss')[last])}",
+        *([f"from {_loss(found.lowest[0])} to {_loss(found.highest[0])}"] if is_range else []),
         f"pass {history.values('passes')[last]:,.2f}",
         time_label(float(history.values("elapsed")[last]), 1),
         f"{history.values('tokens')[last]:,.0f} tokens",

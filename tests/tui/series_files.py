@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from gpt2tui.runs.events import Evaluated
-from gpt2tui.runs.series import COLUMNS, SeriesWriter
+from gpt2tui.runs.series import COLUMNS, Series, SeriesWriter
 from gpt2tui.tui.columns import History
 from tests.runs.synthetic import step
 
@@ -18,8 +18,15 @@ TOKENS_A_STEP, STEPS_A_PASS, SECONDS_A_STEP = 200, 10, 0.5
 def write_series(path: Path, losses: Sequence[float] | np.ndarray, running: np.ndarray | None = None) -> Path:
     """One record a loss, steps from 1; the running loss is the loss where none is given."""
     path.parent.mkdir(parents=True, exist_ok=True)
+    SeriesWriter(path).close()
+    extend_series(path, losses, running)
+    return path
+
+
+def extend_series(path: Path, losses: Sequence[float] | np.ndarray, running: np.ndarray | None = None) -> None:
+    """Write more steps after those that are there."""
     loss = np.asarray(losses, dtype="<f8")
-    steps = np.arange(1.0, len(loss) + 1)
+    steps = np.arange(1.0, len(loss) + 1) + len(Series(path))
     columns = {
         "step": steps,
         "tokens": steps * TOKENS_A_STEP,
@@ -28,11 +35,9 @@ def write_series(path: Path, losses: Sequence[float] | np.ndarray, running: np.n
         "loss": loss,
         "running_loss": loss if running is None else running,
     }
-    SeriesWriter(path).close()
     records = np.stack([columns.get(name, np.ones(len(loss))) for name in COLUMNS], axis=1)
     with path.open("ab") as file:
         file.write(records.astype("<f8").tobytes())
-    return path
 
 
 def history_of(path: Path, losses: Sequence[float] | np.ndarray, running: np.ndarray | None = None) -> History:

@@ -256,8 +256,13 @@ def test_the_cursor_reads_what_its_column_stands_for(tmp_path: Path) -> None:
     losses = falling(1_000)
     words = plot.reading()
     assert words[0] == "steps 990 to 1,000"
-    assert words[1] == f"loss {losses[989:].mean():.4f} ({losses[989:].min():.4f} to {losses[989:].max():.4f})"
-    assert words[2:] == [f"mean {losses[-1]:.4f}", "pass 100.00", "8:20", "200,000 tokens"]
+    last = losses[989:]
+    assert words[1:4] == [
+        f"loss {last.mean():.4f}",
+        f"mean {losses[-1]:.4f}",
+        f"from {last.min():.4f} to {last.max():.4f}",
+    ]
+    assert words[4:] == ["pass 100.00", "8:20", "200,000 tokens"]
     plot.move_cursor(-1)
     assert plot.reading()[0] == "steps 980 to 989"
     plot.zoom(0.001)
@@ -324,7 +329,7 @@ def test_an_evaluation_that_ended_early_is_no_mark(tmp_path: Path) -> None:
     assert picture
     assert sum(map(len, rows_of(picture, Ink.CORPUS))) == 1
     assert sum(map(len, rows_of(picture, Ink.VALIDATION))) == 1
-    assert plot.legend() == ["validation", "corpus"]
+    assert plot.legend() == ["corpus", "validation"]
 
 
 # The widget
