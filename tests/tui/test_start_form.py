@@ -382,8 +382,7 @@ async def test_the_meaning_of_the_field_that_is_in_use_is_told():
     app = FormApp()
     async with app.run_test(size=SMALL) as pilot:
         app.form.field("max_time").control.focus()
-        await pilot.pause()
-        assert OPTIONS["max_time"].meaning in text_of(app)
+        await until(pilot, lambda: OPTIONS["max_time"].meaning in text_of(app))
         assert all(app.form.field(name).tooltip == option.meaning for name, option in OPTIONS.items())
 
 
