@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, ClassVar
 from rich.segment import Segment
 from textual import events, work
 from textual.binding import Binding
-from textual.content import Content
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -17,26 +16,20 @@ from textual.widget import Widget
 from gpt2tui.runs.events import Evaluated
 from gpt2tui.runs.follower import Follower
 from gpt2tui.text import one_line
+from gpt2tui.tui.inks import ASCII, UNICODE, Ink
+from gpt2tui.tui.widgets.chart_titles import legend, reading
 
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
     from gpt2tui.tui.picture import Picture
     from gpt2tui.tui.plot import Plot, Source
 
-_INKS = ("axis", "target", "cursor", "raw", "overlay", "mean", "validation", "corpus")
-"""In the order of ``Ink``, which is not imported before the first paint."""
-
+_INKS = tuple(ink.name.lower() for ink in Ink if ink is not Ink.BLANK)
 _ZOOM = 2.0
 _WHEEL = 1.25
 _PAN = 1 / 8
-_LEGEND = {
-    "raw": ("⣿", ":", "raw", "$primary 70%"),
-    "mean": ("━", "*", "mean", "$primary"),
-    "validation": ("◇", "x", "validation", "$foreground"),
-    "corpus": ("◆", "o", "corpus loss", "$success"),
-    "overlay": ("━", "+", "", "$warning"),
-}
-_NAME = 24
+_ENDS = 4
+"""Cells of the frame that a title leaves: a corner and a space on each side."""
 
 
 class ChartSource:
@@ -167,7 +160,7 @@ class LossChart(Widget, can_focus=True):
             return
         picture = self._plot.draw(width, height)
         strips = self._strips_of(picture) if picture else []
-        if self._set_titles() or len(strips) != len(self._strips):
+        if self._set_titles(self._plot) or len(strips) != len(self._strips):
             self._strips = strips
             self.refresh()
             return
@@ -183,39 +176,19 @@ class LossChart(Widget, can_focus=True):
             Strip([Segment(text, styles[style]) for text, style in pieces], width) for pieces in picture.canvas.lines()
         ]
 
-    def _set_titles(self) -> bool:
+    def _set_titles(self, plot: Plot) -> bool:
         """Write the legend above the picture and the reading below it; whether they changed."""
-        title, reading = self._legend(), self._reading()
-        titles = (title.markup, reading.markup)
-        if titles == self._titles:
+        width = self.size.width - _ENDS
+        signs = ASCII if self.app.glyphs.is_ascii else UNICODE
+        overlay = self._other.name if self._other else ""
+        kinds = ("raw", "mean", *plot.legend())
+        title = legend(kinds, signs, is_log=plot.is_log, overlay=overlay, width=width)
+        read = reading(plot.reading(), self.app.glyphs.separator, width=width)
+        if (titles := (title.markup, read.markup)) == self._titles:
             return False
         self._titles = titles
-        self.border_title, self.border_subtitle = title, reading
+        self.border_title, self.border_subtitle = title, read
         return True
-
-    def _legend(self) -> Content:
-        assert self._plot
-        is_ascii = self.app.glyphs.is_ascii
-        found = Content.styled(f"loss, {'log' if self._plot.is_log else 'linear'}", "$foreground")
-        # A drawer's title has two cells of border and a space on each side.
-        room = self.size.width - 4
-        for key in ("raw", "mean", *self._plot.legend()):
-            sign, ascii_sign, words, style = _LEGEND[key]
-            words = words or (self._other.name[:_NAME] if self._other else "")
-            part = Content.styled(f"  {ascii_sign if is_ascii else sign} {words}", style)
-            if found.cell_length + part.cell_length <= room:
-                found += part
-        return found
-
-    def _reading(self) -> Content:
-        assert self._plot
-        separator, room = self.app.glyphs.separator, self.size.width - 4
-        words = ""
-        for part in self._plot.reading():
-            longer = f"{words}{separator}{part}" if words else part
-            if len(longer) <= room:
-                words = longer
-        return Content.styled(words, "$foreground")
 
     # Keys
 

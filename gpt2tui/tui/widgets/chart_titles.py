@@ -1,0 +1,40 @@
+"""What stands in the frame of a chart: the legend above, what the cursor reads below."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from textual.content import Content
+
+from gpt2tui.tui.inks import Signs
+
+NAME = 24
+"""Characters of another run's name."""
+
+
+def legend(kinds: Sequence[str], signs: Signs, *, is_log: bool, overlay: str, width: int) -> Content:
+    """The scale, and sign and name of each kind of curve or mark, in its colour; as many as fit."""
+    known = {
+        "raw": (signs.raw, "raw", "$primary 70%"),
+        "mean": (signs.mean, "mean", "$primary"),
+        "corpus": (signs.corpus, "corpus loss", "$success"),
+        "validation": (signs.validation, "validation", "$foreground"),
+        "overlay": (signs.overlay, overlay[:NAME], "$warning"),
+    }
+    found = Content.styled(f"loss, {'log' if is_log else 'linear'}", "$foreground")
+    for kind in kinds:
+        sign, name, colour = known[kind]
+        part = Content.styled(f"  {sign} {name}", colour)
+        if found.cell_length + part.cell_length <= width:
+            found += part
+    return found
+
+
+def reading(parts: Sequence[str], separator: str, *, width: int) -> Content:
+    """The parts in their order, as many as fit."""
+    found = Content("")
+    for part in parts:
+        longer = found + Content(separator if found else "") + Content(part)
+        if longer.cell_length <= width:
+            found = longer
+    return found.stylize("$foreground")
