@@ -64,10 +64,13 @@ class Window:
         return self.right is None
 
     def bounds(self, extent: Extent) -> tuple[float, float]:
-        """Left and right edge."""
+        """Left and right edge; never beyond the end, to which a rewind may have brought the run back."""
         if self.span is None:
             return 0.0, extent.whole()
-        right = extent.end(self.span) if self.right is None else self.right
+        if self.right is None:
+            right = extent.end(self.span)
+        else:
+            right = min(self.right, max(self.span, extent.limit(self.span)))
         return right - self.span, right
 
     def show_all(self) -> None:

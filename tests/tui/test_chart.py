@@ -234,6 +234,21 @@ def test_panning_stays_inside_and_at_the_end_it_follows_again(tmp_path: Path) ->
     assert seen(plot)[0] == 0
 
 
+def test_a_rewind_takes_the_window_back_with_it(tmp_path: Path) -> None:
+    plot, run = plotted(tmp_path, 2_000)
+    plot.zoom(0.1)
+    plot.pan(-1)
+    assert seen(plot) == (1_600, 1_800)
+    write_series(run.path, falling(500))
+    assert plot.refresh()
+    assert seen(plot) == (300, 500)
+    write_series(run.path, [])
+    assert plot.refresh()
+    picture = plot.draw(60, 8)
+    assert picture
+    assert "no steps yet" in picture.canvas.text()
+
+
 def test_another_unit_shows_the_same_part_of_the_run(tmp_path: Path) -> None:
     plot, _ = plotted(tmp_path)
     plot.zoom(0.5)
