@@ -80,3 +80,33 @@ async def test_in_ascii_nothing_else_is_drawn() -> None:
         await pilot.pause()
         traces.show(view_of(100))
         assert str(traces.render()).isascii()
+
+
+async def test_in_another_width_the_rows_are_as_wide() -> None:
+    app = Host()
+    async with app.run_test(size=(60, 10)) as pilot:
+        traces = app.query_one(Traces)
+        await pilot.pause()
+        view = view_of(3)
+        for width in (60, 30, 50):
+            await pilot.resize_terminal(width, 10)
+            await pilot.pause()
+            traces.show(view)
+            await pilot.pause()
+            assert {len(row) for row in rows_of(traces)} == {width - 1}
+            assert traces.region.height == 4
+
+
+async def test_values_of_any_size_keep_to_their_column() -> None:
+    app = Host()
+    async with app.run_test(size=(40, 10)) as pilot:
+        traces = app.query_one(Traces)
+        await pilot.pause()
+        view = view_of(3)
+        view.fold([step(4, loss=1e12, gradient_norm=1.23456e11, tokens_per_second=4.5e10)])
+        traces.show(view)
+        await pilot.pause()
+        rows = rows_of(traces)
+        assert [row.split()[-1] for row in rows] == ["1.00e+12", "2.00e-04", "1.23e+11", "4.50e+10"]
+        assert {len(row) for row in rows} == {39}
+        assert traces.region.height == 4

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 from textual.app import App, ComposeResult
+from textual.content import Content
 from textual.widgets import Digits, Static
 
 from gpt2tui.runs.config import Limits
 from gpt2tui.runs.events import AnyEvent, Rewound, Step
 from gpt2tui.runs.view import RunView, State
 from gpt2tui.tui.glyphs import ASCII, UNICODE, Glyphs
+from gpt2tui.tui.widgets import threshold as module
 from gpt2tui.tui.widgets.threshold import Threshold
 from tests.runs.synthetic import START, configuration, evaluated, started, step
 
@@ -126,3 +131,78 @@ async def test_in_ascii_nothing_else_is_drawn(width: int) -> None:
     assert words.isascii()
     assert "LOSS 3.8627 v" in words
     assert "validation loss 5.0000, never decides" in words
+
+
+async def test_the_loss_is_written_once_in_digits_or_on_a_line() -> None:
+    for glyphs in (UNICODE, ASCII):
+        app = Host(glyphs)
+        async with app.run_test(size=(60, 20)) as pilot:
+            await pilot.pause()
+            for last in (10, 20):
+                app.query_one(Threshold).show(view_of(*steps(last)), "training", START + 1_000)
+                await pilot.pause()
+                is_big = app.query_one(Digits).display
+                assert is_big == (not glyphs.is_ascii)
+                assert app.query_one("#loss-line", Static).display == (not is_big)
+
+
+async def test_it_is_foretold_at_most_once_a_second_and_at_once_for_another_state_or_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    forecasts: list[float] = []
+    outlook_words: Callable[..., str] = module.outlook_words
+
+    def counting(view: RunView, state: State, now: float) -> Any:
+        forecasts.append(now - START)
+        return outlook_words(view, state, now)
+
+    monkeypatch.setattr(module, "outlook_words", counting)
+    app = Host()
+    async with app.run_test(size=(60, 20)) as pilot:
+        threshold = app.query_one(Threshold)
+        await pilot.pause()
+        view = view_of(*steps(200))
+        for tenth in range(31):
+            view.fold([step(201 + tenth)])
+            threshold.show(view, "training", START + 1_000 + tenth / 8)
+        assert forecasts == [1_000, 1_001, 1_002, 1_003]
+        threshold.show(view, "paused", START + 1_003.875)
+        assert len(forecasts) == 5
+        threshold.show(view_of(*steps(10)), "paused", START + 1_003.875)
+        assert len(forecasts) == 6
+        assert "too early" in str(app.query_one("#outlook", Static).render())
+        # The clock was put back.
+        threshold.show(view_of(*steps(10)), "paused", START)
+        assert len(forecasts) == 7
+
+
+async def test_what_stays_the_same_is_not_written_again() -> None:
+    app = Host()
+    async with app.run_test(size=(60, 20)) as pilot:
+        threshold = app.query_one(Threshold)
+        await pilot.pause()
+        view = view_of(*steps(200))
+        threshold.show(view, "training", START + 1_000)
+        before = [text.content for text in threshold.query(Static)]
+        threshold.show(view, "training", START + 1_000)
+        assert all(text.content is was for text, was in zip(threshold.query(Static), before, strict=True))
+        view.fold([step(300)])
+        threshold.show(view, "training", START + 1_000)
+        assert threshold.query_one("#target", Static).content is not before[2]
+
+
+async def test_words_of_the_same_length_that_need_more_lines_have_them() -> None:
+    app = Host()
+    async with app.run_test(size=(16, 20)) as pilot:
+        threshold = app.query_one(Threshold)
+        await pilot.pause()
+        for words, height in (("aaaa bbbb cccc dddd eeee", 2), ("aaaa bbbbbbbbbbbbb ccccc", 3)):
+            assert len(words) == 24
+            threshold._write("outlook", Content(words))
+            await pilot.pause()
+            assert app.query_one("#outlook").region.height == height
+
+
+async def test_equal_losses_even_of_0_are_flat() -> None:
+    for loss in (0.0, 1e-9, 3.0):
+        assert " ▬" in await words_of(view_of(step(1, running_loss=loss), step(2, running_loss=loss)))

@@ -31,7 +31,7 @@ class Traces(Static):
 
     def __init__(self) -> None:
         super().__init__("", markup=False)
-        self._drawn: list[tuple[str, str, str]] = []
+        self._drawn: tuple[int, list[tuple[str, str, str]]] = (0, [])
 
     def show(self, view: RunView) -> None:
         """Draw what a view holds, where that looks different from before."""
@@ -42,17 +42,17 @@ class Traces(Static):
             for trace in _traces(view)
             if trace.values
         ]
-        if drawn == self._drawn:
+        before, self._drawn = self._drawn, (width, drawn)
+        if self._drawn == before:
             return
-        has_new_rows = len(drawn) != len(self._drawn)
-        self._drawn = drawn
+        is_of_other_size = width != before[0] or len(drawn) != len(before[1])
         rows = [
             Content.assemble(
                 (f"{label:<{_LABEL}}", "$text-muted"), (f"{curve:<{width}}", "$primary"), f" {value:>{_VALUE}}"
             )
             for label, curve, value in drawn
         ]
-        self.update(Content("\n").join(rows), layout=has_new_rows)
+        self.update(Content("\n").join(rows), layout=is_of_other_size)
 
 
 def _traces(view: RunView) -> list[_Trace]:
@@ -60,12 +60,18 @@ def _traces(view: RunView) -> list[_Trace]:
     last, reading = view.step, view.device
     if last is None:
         return []
+    norm, rate = last.gradient_norm, last.tokens_per_second
     loads = [one.load for one in readings if one.load is not None]
     return [
-        _Trace("loss", [step.loss for step in steps], loss_text(last.loss)),
+        _Trace("loss", [step.loss for step in steps], _fitting(loss_text(last.loss), last.loss)),
         _Trace("rate", [step.learning_rate for step in steps], f"{last.learning_rate:.2e}"),
-        _Trace("gradient", [step.gradient_norm for step in steps], f"{last.gradient_norm:.2f}"),
-        _Trace("tokens/s", [step.tokens_per_second for step in steps], f"{last.tokens_per_second:,.0f}"),
+        _Trace("gradient", [step.gradient_norm for step in steps], _fitting(f"{norm:.2f}", norm)),
+        _Trace("tokens/s", [step.tokens_per_second for step in steps], _fitting(f"{rate:,.0f}", rate)),
         _Trace("memory", [float(one.memory) for one in readings], byte_size(reading.memory) if reading else ""),
         _Trace("load", loads, f"{loads[-1]:.0f} %" if loads else ""),
     ]
+
+
+def _fitting(words: str, value: float) -> str:
+    """The words, or where they are too long for the column the value in powers of ten."""
+    return words if len(words) <= _VALUE else f"{value:.2e}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
@@ -39,7 +40,8 @@ class Threshold(Vertical):
     def __init__(self) -> None:
         super().__init__()
         self._outlook = ""
-        self._foretold: tuple[float, State] | None = None
+        self._foretold: tuple[RunView, State] | None = None
+        self._foretold_at = 0.0
         self._written: dict[str, Content] = {}
 
     def compose(self) -> ComposeResult:
@@ -60,9 +62,8 @@ class Threshold(Vertical):
         if digits.display:
             digits.update(loss)
             digits.set_class(view.is_target_reached, "reached")
-        self.query_one("#loss-line", Static).display = not digits.display
         words = Content.assemble(("LOSS ", "$text-muted"), (loss, f"bold {colour}"), f" {self._trend(view)}")
-        self._write("loss-line", words)
+        self._write("loss-line", Content("") if digits.display else words)
         self._write("loss-kind", self._kind(view, with_trend=digits.display))
         self._write("target", self._target(view, colour))
         self._write("outlook", Content(self._told(view, state, now)))
@@ -72,8 +73,10 @@ class Threshold(Vertical):
         before = self._written.get(name)
         if before is None or not content.is_same(before):
             self._written[name] = content
-            is_longer = before is None or len(content) != len(before)
-            self.query_one(f"#{name}", Static).update(content, layout=is_longer)
+            has_other_words = before is None or _shape(content) != _shape(before)
+            line = self.query_one(f"#{name}", Static)
+            line.update(content, layout=has_other_words)
+            line.display = bool(content)
 
     def _kind(self, view: RunView, *, with_trend: bool) -> Content:
         """Which loss it is, and the other one where there is one."""
@@ -106,9 +109,9 @@ class Threshold(Vertical):
         )
 
     def _told(self, view: RunView, state: State, now: float) -> str:
-        if self._foretold is None or self._foretold[1] != state or not 0 <= now - self._foretold[0] < _OUTLOOK_SECONDS:
-            self._foretold = now, state
-            self._outlook = "" if state == "finished" else outlook_words(view, state, now)
+        if self._foretold != (view, state) or not 0 <= now - self._foretold_at < _OUTLOOK_SECONDS:
+            self._foretold, self._foretold_at = (view, state), now
+            self._outlook = "" if state == "finished" or not view.step else outlook_words(view, state, now)
         return self._outlook
 
     def _trend(self, view: RunView) -> str:
@@ -118,6 +121,11 @@ class Threshold(Vertical):
         before = view.steps[max(0, len(view.steps) - _TREND_STEPS)].running_loss
         now = view.steps[-1].running_loss
         glyphs = self.app.glyphs
-        if abs(now - before) < _STILL * before:
+        if abs(now - before) <= _STILL * before:
             return glyphs.flat
         return glyphs.falling if now < before else glyphs.rising
+
+
+def _shape(content: Content) -> str:
+    """What decides on how a text is broken into lines."""
+    return re.sub(r"\S", "x", content.plain)
