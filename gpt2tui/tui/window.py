@@ -64,13 +64,11 @@ class Window:
         return self.right is None
 
     def bounds(self, extent: Extent) -> tuple[float, float]:
-        """Left and right edge; never beyond the end, to which a rewind may have brought the run back."""
+        """Left and right edge: never beyond the end, to which a rewind may have brought the run back, nor before 0."""
         if self.span is None:
             return 0.0, extent.whole()
-        if self.right is None:
-            right = extent.end(self.span)
-        else:
-            right = min(self.right, max(self.span, extent.limit(self.span)))
+        right = extent.end(self.span) if self.right is None else min(self.right, extent.limit(self.span))
+        right = max(right, self.span)
         return right - self.span, right
 
     def show_all(self) -> None:
@@ -121,4 +119,4 @@ class Window:
         limit = extent.limit(span)
         is_at_end = right >= limit and extent.farthest == extent.last
         self.span = span
-        self.right = None if is_pan and is_at_end else min(max(right, span), limit)
+        self.right = None if is_pan and is_at_end else max(min(right, limit), span)
