@@ -175,6 +175,33 @@ def test_any_order_of_keys_steps_rewinds_and_runs_has_a_picture(tmp_path: Path, 
     writer.close()
 
 
+def test_the_scale_keeps_still_while_steps_come_and_fits_anew_when_something_else_is_looked_at(tmp_path: Path) -> None:
+    losses = np.geomspace(10, 0.02, 1_000)
+    run = Run(write_series(tmp_path / "series.bin", losses), target=None)
+    plot = Plot()
+    plot.show(run, None)
+
+    def scale() -> object:
+        picture = plot.draw(80, 20)
+        assert picture
+        return picture.scale
+
+    whole = scale()
+    plot.zoom(0.6)
+    zoomed = scale()
+    assert zoomed != whole
+    plot.pan(-0.5)
+    moved = scale()
+    assert moved not in (whole, zoomed)
+    plot.follow()
+    assert scale() == zoomed
+    plot.show_all()
+    assert scale() == whole
+    write_series(run.path, losses[:700])
+    plot.refresh()
+    assert scale() == whole, "no bound moves where what is left still fills half"
+
+
 @pytest.mark.parametrize("unit", ["step", "tokens", "passes", "elapsed"])
 def test_a_window_stays_where_there_is_something_to_see(unit: str) -> None:
     chance = random.Random(5)
