@@ -233,6 +233,15 @@ class Gpt2TuiApp(App[None]):
 
         return [colourless(self.current_theme.background)]
 
+    def get_key_display(self, binding: Binding) -> str:
+        """A key as people know it; in ASCII mode by its name where its sign is not ASCII."""
+        sign = super().get_key_display(binding)
+        return binding.key if self.glyphs.is_ascii and not sign.isascii() else sign
+
+    def action_help_quit(self) -> None:
+        """ctrl+c with nothing selected: Textual's word on how to leave is another."""
+        self.notify("Nothing is selected to copy. q leaves the app (esc first in a field); trainings go on.", markup=False)
+
     def action_leave(self) -> None:
         """Leave; trainings are processes of their own and go on."""
         self.exit()

@@ -94,6 +94,18 @@ async def test_a_real_training_is_watched_and_steered(real_run):
         await until_text(pilot, "● training")
 
 
+async def test_ctrl_c_says_how_to_leave_and_ends_nothing(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    app = app_for(run=run.folder, at=START + 1)
+    with held(run) as trainer:
+        async with app.run_test(size=WIDE, notifications=True) as pilot:
+            await until_text(pilot, "step 1")
+            await pilot.press("ctrl+c")
+            await until_text(pilot, "q leaves the app")
+            assert not app._exit
+            assert trainer.poll() is None
+
+
 async def test_leaving_ends_the_app_and_not_the_training(real_run):
     app = app_for(run=real_run.folder)
     async with app.run_test(size=WIDE) as pilot:
