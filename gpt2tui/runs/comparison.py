@@ -49,7 +49,7 @@ def field_text(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case int():
-            return f"{value:,}" if value >= 100_000 else str(value)
+            return f"{value:,}" if value >= 10_000 else str(value)
         case list() | tuple():
             return ", ".join(map(field_text, value)) or "-"
         case dict():

@@ -101,7 +101,7 @@ class Conversation:
         if self._place is None or self.loaded:
             return ""
         stage, share = (self.loading.stage, self.loading.share) if self.loading else ("libraries", 0.0)
-        return f"{STAGES[stage]}, {share:.0%}"
+        return f"{STAGES[stage]}, {100 * share:.0f} %"
 
     async def close(self) -> None:
         """End the child; nothing is told any more."""

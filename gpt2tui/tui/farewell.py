@@ -19,11 +19,15 @@ def farewell(store: RunStore, shown: Follower | None) -> list[str]:
     for run in living:
         follower = shown if shown and shown.run.folder == run.folder else _opened(run)
         if follower:
-            lines += [_line(follower), f"  come back: gpt2tui watch {run.id}", f"  end it:    gpt2tui runs stop {run.id}"]
+            lines += [
+                _line(follower),
+                f"  come back: gpt2tui watch {run.id}",
+                f"  end it:    gpt2tui runs stop {run.id}",
+            ]
     if shown and not any(shown.run.folder == run.folder for run in living):
         lines.append(_line(shown))
         if shown.view.step:
-            lines.append(f'  talk to it: gpt2tui sample --run {shown.run.id} "…"')
+            lines.append(f'  talk to it: gpt2tui sample --run {shown.run.id} "..."')
     return lines
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 from textual.app import App
+from textual.color import Color
 from textual.theme import Theme
 
 DEFAULT_THEME = "dark"
@@ -146,7 +147,7 @@ def theme(name: str, palette: Palette) -> Theme:
             "text-muted": palette.muted,
             "foreground-muted": palette.muted,
             "border": palette.primary,
-            "border-blurred": palette.muted if palette.panel == palette.ground else palette.panel,
+            "border-blurred": _frame(palette),
             **{f"block-cursor-{part}": colour for part, colour in cursor.items()},
             "block-cursor-blurred-background": palette.marked,
             "block-cursor-blurred-foreground": palette.text,
@@ -169,6 +170,13 @@ def theme(name: str, palette: Palette) -> Theme:
             "link-background-hover": palette.primary,
         },
     )
+
+
+def _frame(palette: Palette) -> str:
+    """The colour of frames: seen on every ground, and quieter than what they are around."""
+    if palette.panel == palette.ground:  # 16 colours
+        return palette.muted
+    return Color.parse(palette.ground).blend(Color.parse(palette.muted), 0.45).hex
 
 
 def register_themes(app: App[Any]) -> None:

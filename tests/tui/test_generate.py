@@ -260,13 +260,13 @@ async def test_tokens_are_tinted_on_request(run):
         plain = {segment.style.bgcolor for segment in view.render_line(0)}
         await talk.press("escape", "t")
         await until_text(talk.pilot, "probability")
-        assert "below 5%" in text_of(talk.app)
+        assert "below 5 %" in text_of(talk.app)
         assert max(turn.probability(piece) for piece in range(turn.first_token, len(turn.text.starts))) < 0.05
         tinted = {segment.style.bgcolor for segment in view.render_line(0)}
         assert len(tinted) > len(plain)
         await talk.press("t")
         assert {segment.style.bgcolor for segment in view.render_line(0)} == plain
-        assert "below 5%" not in text_of(talk.app)
+        assert "below 5 %" not in text_of(talk.app)
 
 
 @pytest.mark.parametrize("moment", ["idle", "streaming"])

@@ -47,7 +47,7 @@ class RunsScreen(Screen[None]):
     BINDINGS: ClassVar = [
         Binding("enter", "show", "Show", id="runs.show", tooltip="Show the run on Train"),
         Binding("g", "generate", "Generate", id="runs.generate", tooltip="Talk to the run's model"),
-        Binding("slash", "filter", "Filter", id="runs.filter", key_display="/", tooltip="Name, corpus, state, …"),
+        Binding("slash", "filter", "Filter", id="runs.filter", key_display="/", tooltip="By name, corpus or state"),
         Binding("space", "mark", "Mark", id="runs.mark", tooltip="Mark the run, for compare, overlay and delete"),
         Binding("c", "compare", "Compare", show=False, id="runs.compare", tooltip="Configurations of the marked runs"),
         Binding("d", "delete", "Delete", id="runs.delete", tooltip="Delete the marked runs, or this one; asks first"),
@@ -85,7 +85,7 @@ class RunsScreen(Screen[None]):
         yield Static(id="empty", markup=False)
         yield RunPane()
         yield Static(id="message", markup=False)
-        yield Footer()
+        yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
         self.set_interval(_LOOK_SECONDS, self._look)
@@ -177,7 +177,7 @@ class RunsScreen(Screen[None]):
             parts.append(f"{len(self.marks)} marked")
         if sizes := sum(entry.size or 0 for entry in entries):
             parts.append(byte_size(sizes))
-        self.query_one(TopBar).tell(Content(separator.join(parts)))
+        self.query_one(TopBar).tell(Content.styled(separator.join(parts), "$text-muted"))
 
     def _say_what_to_do(self, has_any: bool, words: str) -> None:
         if not self.ledger.has_scanned and not self.ledger.entries:

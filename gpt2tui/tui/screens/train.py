@@ -47,6 +47,8 @@ _STEERING = (
     "go_past",
     "chart",
     "overlay",
+    "new",
+    "new_beside",
 )
 
 
@@ -67,11 +69,19 @@ class TrainScreen(Screen[None]):
         Binding("R", "resume", "Go on", id="train.resume", tooltip="Go on from the last checkpoint"),
         Binding("g", "go_past", "Past it", id="train.go_past", tooltip="Go on to a lower target"),
         Binding("n", "new", "New run", id="train.new", tooltip="Open the form"),
+        Binding("n", "new_beside", "New run", id="train.beside", show=False, tooltip="Open the form; this one goes on"),
         Binding("escape", "back", "Back", id="train.back", tooltip="Close the form"),
-        Binding("y", "chart('toggle_log')", "Log", id="train.log", tooltip="Logarithmic or linear losses"),
+        Binding("y", "chart('toggle_log')", "Log", id="train.log", show=False, tooltip="Logarithmic or linear losses"),
         Binding("u", "chart('cycle_x')", "X axis", id="train.x_axis", show=False, tooltip="Unit of the x axis"),
-        Binding("plus,equals_sign", "chart('zoom_in')", "Zoom in", id="train.zoom_in", show=False),
-        Binding("minus", "chart('zoom_out')", "Zoom out", id="train.zoom_out", show=False),
+        Binding(
+            "plus,equals_sign",
+            "chart('zoom_in')",
+            "Zoom in",
+            id="train.zoom_in",
+            show=False,
+            tooltip="See half as much",
+        ),
+        Binding("minus", "chart('zoom_out')", "Zoom out", id="train.zoom_out", show=False, tooltip="See twice as much"),
         Binding("0", "chart('show_all')", "All", id="train.show_all", show=False, tooltip="The whole curve, following"),
         Binding("left", "chart('left')", "Left", id="train.left", show=False, tooltip="Move view or cursor"),
         Binding("right", "chart('right')", "Right", id="train.right", show=False, tooltip="Move view or cursor"),
@@ -114,6 +124,10 @@ class TrainScreen(Screen[None]):
 
     def on_screen_resume(self) -> None:
         self._draw_pictures()
+
+    def on_resize(self) -> None:
+        # What there is room for is known when all is laid out.
+        self.call_after_refresh(self._draw_pictures)
 
     # What the app tells
 
@@ -161,14 +175,7 @@ class TrainScreen(Screen[None]):
         state = follower.state(now)
         self.query_one(Threshold).show(view, state, now)
         self.query_one("#place", Static).update(_place(follower, self.app.glyphs.separator), layout=False)
-        label = state_label(view, state, self.app.glyphs)
-        if view.started:
-            label += Content.styled(
-                f"{self.app.glyphs.separator}{view.started.device} {view.started.dtype}", "$text-muted"
-            )
-        if waiting := self._steering and self._steering.waiting:
-            label += Content.styled(f"{self.app.glyphs.separator}{waiting}", "$text-muted")
-        self.query_one(TopBar).tell(label)
+        self.query_one(TopBar).tell(self._label(state))
         self._draw_banner(state, now)
         if state != self._state:
             self._state = state
@@ -196,7 +203,7 @@ class TrainScreen(Screen[None]):
             self.query_one(News).show(follower.view.news)
 
     def _draw_pictures(self) -> None:
-        if (follower := self._follower) and self.is_current and not self.has_class("-form"):
+        if (follower := self._follower) and self in self.app.screen_stack and not self.has_class("-form"):
             self._draw_numbers()
             self.query_one(LossChart).refresh_data()
             self.query_one(Traces).show(follower.view)
@@ -221,6 +228,7 @@ class TrainScreen(Screen[None]):
             "go_past": not is_at_work and is_past,
             "chart": True,
             "overlay": self.app.overlaid is not None,
+            "new": not is_at_work,
         }.get(action, is_at_work)
 
     def _send(self, command: commands.Command, words: str) -> None:
@@ -281,21 +289,25 @@ class TrainScreen(Screen[None]):
     def action_new(self) -> None:
         self._show_form(True)
 
+    def action_new_beside(self) -> None:
+        self._show_form(True)
+
     def action_back(self) -> None:
         self._show_form(False)
 
-    def _show_form(self, is_shown: bool) -> None:
+    def _show_form(self, is_shown: bool, *, problem: str = "") -> None:
         self.set_class(is_shown, "-form")
         self.refresh_bindings()
         if is_shown:
             self.query_one(TopBar).tell(Content.styled("a new run", "$text-muted"))
-            self._fill_form()
+            # Asked of the app, which answers after its first frame.
+            self.app.call_after_refresh(self._fill_form, problem)
         else:
             self.set_focus(None)
             self._draw_pictures()
 
     @work(exclusive=True, group="form")
-    async def _fill_form(self, problem: str | None = None) -> None:
+    async def _fill_form(self, problem: str) -> None:
         form = await self._form()
         form.focus_first()
         if problem:
@@ -343,8 +355,7 @@ class TrainScreen(Screen[None]):
             run = await start_training(words)
         except Gpt2TuiError as error:
             if words[0] == "train":
-                self._show_form(True)
-                self._fill_form(str(error))
+                self._show_form(True, problem=str(error))
             else:
                 self.notify(str(error), severity="error", markup=False, timeout=15)
                 self._draw_numbers()
@@ -377,7 +388,7 @@ def _about(follower: Follower) -> Content:
 def _place(follower: Follower, separator: str) -> str:
     step = follower.view.step
     if not step:
-        return "no step yet"
+        return ""
     return (
         f"pass {step.passes:,.1f}{separator}step {step.step:,}\n"
         f"{step.tokens:,} tokens{separator}{duration(step.elapsed)}"

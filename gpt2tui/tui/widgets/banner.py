@@ -64,12 +64,12 @@ def _two(first: str, second: str) -> Content:
 
 
 def _crash(log_tail: Sequence[str]) -> Content:
-    words = "Its process ended without a word: killed, out of memory, or the machine went down. "
+    words = "Its process ended without a word: killed, out of memory, or the machine went down."
     tail = [line for line in log_tail if line.strip()][-_LOG_LINES:]
     shown = "\n".join(f"  {one_line(line)}" for line in tail)
     return Content.assemble(
         (words, "bold"),
-        "R goes on from the last checkpoint.",
+        "\nR goes on from the last checkpoint.",
         (f"\nworker.log ends with:\n{shown}" if tail else "\nworker.log is empty.", "$text-muted"),
     )
 

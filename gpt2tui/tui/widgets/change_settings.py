@@ -80,7 +80,13 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
             for field in _FIELDS:
                 with Horizontal(classes="field"):
                     yield Label(field.label)
-                    entry = Input(self._before[field.name], id=field.name, compact=True, select_on_focus=False)
+                    entry = Input(
+                        self._before[field.name],
+                        placeholder="none" if field.name != "learning_rate" else "",
+                        id=field.name,
+                        compact=True,
+                        select_on_focus=False,
+                    )
                     entry.tooltip = field.hint
                     yield entry
                 yield Static("", id=f"problem-{field.name}", classes="problem", markup=False)
@@ -99,7 +105,9 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
                     changes.append(Set(name=field.name, value=_value(field, text)))
                 except UsageError as error:
                     problem, is_right = f"{field.label}: {error}", False
-            self.query_one(f"#problem-{field.name}", Static).update(problem)
+            line = self.query_one(f"#problem-{field.name}", Static)
+            line.update(problem)
+            line.display = bool(problem)
         if is_right:
             self.dismiss(changes)
 

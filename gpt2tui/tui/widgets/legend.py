@@ -18,10 +18,10 @@ class Legend(Widget):
 
     def render(self) -> Text:
         text = Text("probability", no_wrap=True, overflow="crop")
-        text.append(f"  {TINTS[0]:.0%} and more")
+        text.append(f"  {100 * TINTS[0]:.0f} % and more")
         edges = [*TINTS, 0.0]
         for level in range(1, len(TINTS) + 1):
-            words = f"{edges[level]:.0%}+" if edges[level] else f"below {edges[level - 1]:.0%}"
+            words = f"from {100 * edges[level]:.0f} %" if edges[level] else f"below {100 * edges[level - 1]:.0f} %"
             text.append("  ")
             text.append(f" {words} ", Style() + self.get_component_rich_style(f"legend--tint-{level}"))
         return text

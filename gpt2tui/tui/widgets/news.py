@@ -37,7 +37,11 @@ class News(VerticalScroll):
 
 def _line(event: AnyEvent) -> Content:
     at = time.strftime("%H:%M", time.localtime(event.time))
-    words = f"sample at step {event.step:,}" if isinstance(event, Sampled) else event_words(event) or ""
+    words = event_words(event) or ""
+    if isinstance(event, Sampled):
+        words = f"sample at step {event.step:,}"
+    elif isinstance(event, Evaluated):
+        words = words.partition(", took ")[0]
     return Content.assemble((f"{at} ", "$text-muted"), (words, _style(event)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len, chop_cells
@@ -37,12 +38,14 @@ class RunDetail(VerticalScroll):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._shown: str | None = None
+        self._told_last: tuple[Entry | None, float] = (None, 0.0)
 
     def compose(self) -> ComposeResult:
         yield Static(markup=False)
 
     def show(self, entry: Entry | None, now: float) -> None:
         """The run to tell of."""
+        self._told_last = entry, now
         glyphs = self.app.glyphs
         self.border_title = Content(cut(shown(entry.name, glyphs), self.size.width - 4, glyphs) if entry else "run")
         self.query_one(Static).update(self._told(entry, now) if entry else Content(""))
@@ -50,6 +53,10 @@ class RunDetail(VerticalScroll):
         if run_id != self._shown:
             self._shown = run_id
             self.scroll_home(animate=False)
+
+    def on_resize(self) -> None:
+        # What was told before the width was known is broken at other places.
+        self.show(*self._told_last)
 
     def _told(self, entry: Entry, now: float) -> Content:
         width = (self.scrollable_content_region.width or 41) - 1
@@ -80,7 +87,7 @@ class RunDetail(VerticalScroll):
         done, rest = bar(entry.progress, width - 6, is_unicode=not self.app.glyphs.is_ascii)
         reached = "$success" if entry.progress >= 1 else "$primary"
         # Rounded down: it is full only where the target is reached.
-        return Content.assemble((done, reached), (rest, "$panel-lighten-2"), f" {int(entry.progress * 100):3}%")
+        return Content.assemble((done, reached), (rest, "$text-muted 60%"), f" {int(entry.progress * 100)} %")
 
     def _course(self, entry: Entry) -> list[tuple[str, str]]:
         if entry.state == "damaged":
@@ -103,7 +110,7 @@ class RunDetail(VerticalScroll):
         return fields
 
     def _place(self, entry: Entry, now: float) -> list[tuple[str, str]]:
-        fields = [("id", entry.id), ("folder", str(entry.run.folder))]
+        fields = [("id", entry.id), ("folder", _homely(entry.run.folder))]
         if entry.created:
             fields.append(("begun", f"{clock_time(entry.created, now=now)}, {age(entry, now)} ago"))
         if entry.finished:
@@ -139,6 +146,12 @@ def wrapped(text: str, width: int) -> list[str]:
         *full, line = chop_cells(word, max(2, width)) or [""]
         lines += full
     return [*lines, line]
+
+
+def _homely(folder: Path) -> str:
+    """A folder as a shell would show it."""
+    home = Path.home()
+    return f"~/{folder.relative_to(home)}" if folder.is_relative_to(home) else str(folder)
 
 
 def _beside(left: list[Content], right: list[Content], at: int) -> list[Content]:

@@ -18,14 +18,15 @@ _SCREENS = (("train", "1", "Train"), ("generate", "2", "Generate"), ("runs", "3"
 class TopBar(Horizontal):
     """The names of the screens with their keys, the present one marked; ``tell`` fills the right side."""
 
-    app: Gpt2TuiApp  # type: ignore[assignment]
+    app: Gpt2TuiApp
 
     DEFAULT_CSS: ClassVar[str] = """
     TopBar {
         height: 1;
         background: $panel;
         padding: 0 1;
-        & > .screens { width: auto; }
+        & > .name { width: auto; margin-right: 2; link-color: $text-muted; link-style: none; }
+        & > .name.-present { link-color: $primary; link-style: bold; }
         & > .about { width: 1fr; text-align: right; text-wrap: nowrap; text-overflow: ellipsis; }
     }
     """
@@ -35,18 +36,11 @@ class TopBar(Horizontal):
         self._present = present
 
     def compose(self) -> ComposeResult:
-        yield Static(self._names(), classes="screens", markup=False)
+        for mode, key, name in _SCREENS:
+            link = Content.styled(f"{key} {name}", f"@click=app.switch_mode('{mode}')")
+            yield Static(link, classes="name -present" if mode == self._present else "name", markup=False)
         yield Static("", classes="about", markup=False)
 
     def tell(self, about: Content) -> None:
         """What stands on the right."""
         self.query_one(".about", Static).update(about, layout=False)
-
-    def _names(self) -> Content:
-        parts: list[Content] = []
-        for mode, key, name in _SCREENS:
-            style = "bold $primary" if mode == self._present else "$text-muted"
-            label = Content.styled(f"{key} {name}", style)
-            parts.append(label.stylize(f"@click=app.switch_mode('{mode}')"))
-            parts.append(Content("  "))
-        return Content("").join(parts)
