@@ -14,7 +14,7 @@ from gpt2tui.runs.series import SeriesWriter
 from gpt2tui.tui.glyphs import ASCII, UNICODE, Glyphs
 from gpt2tui.tui.inks import Ink
 from gpt2tui.tui.picture import Look, Picture, Subject, draw_picture
-from gpt2tui.tui.plot import Plot
+from gpt2tui.tui.plot import Plot, Source
 from gpt2tui.tui.widgets.chart import LossChart
 from gpt2tui.tui.window import Window
 from tests.runs.synthetic import evaluated
@@ -368,7 +368,7 @@ def text_of(app: App[None]) -> str:
     return "\n".join("".join(segment.text for segment in strip) for strip in app.screen._compositor.render_strips())
 
 
-async def shown(pilot: Pilot[None], run: Run, other: Run | None = None) -> LossChart:
+async def shown(pilot: Pilot[None], run: Source, other: Source | None = None) -> LossChart:
     """The chart of a run, drawn and with the focus."""
     chart = pilot.app.query_one(LossChart)
     chart.show(run)

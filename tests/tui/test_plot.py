@@ -11,14 +11,16 @@ import pytest
 from textual.strip import Strip
 
 from gpt2tui.runs.events import Rewound
+from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.series import SeriesWriter
+from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.columns import History
 from gpt2tui.tui.inks import Ink
 from gpt2tui.tui.picture import Look, Picture, Subject, draw_picture
 from gpt2tui.tui.plot import Plot
-from gpt2tui.tui.widgets.chart import LossChart
+from gpt2tui.tui.widgets.chart import ChartSource, LossChart
 from gpt2tui.tui.window import Extent, Window
-from tests.runs.synthetic import evaluated, step
+from tests.runs.synthetic import evaluated, make_run, started, step
 from tests.tui.series_files import Run, append_steps, falling, history_of, write_series
 from tests.tui.test_chart import Host, shown
 from tests.tui.test_columns import check
@@ -298,3 +300,21 @@ async def test_a_run_laid_over_it_and_taken_away_leaves_no_trace(tmp_path: Path)
         chart.overlay(None)
         assert [chart.render_line(y) for y in range(chart.size.height)] == alone
         assert "longer" not in str(chart.border_title)
+
+
+async def test_the_cursor_reads_what_the_journal_says_and_marks_are_those_of_the_journal(store: RunStore) -> None:
+    steps = [step(number, loss=10 / number + 1e-5 * number) for number in range(1, 301)]
+    run = make_run(store, [started(), *steps, evaluated(250, 0.7, partial=True), evaluated(300, 0.06)])
+    follower = Follower(run)
+    follower.open()
+    async with Host().run_test(size=(140, 30)) as pilot:
+        chart = await shown(pilot, ChartSource(follower))
+        assert "".join(chart.render_line(y).text for y in range(chart.size.height)).count("◆") == 1
+        await pilot.press("v", *["plus"] * 12)
+        for told in reversed(steps[-6:]):
+            expected = (
+                f"step {told.step} · loss {told.loss:.4f} · mean {told.running_loss:.4f} · pass {told.passes:.2f}"
+            )
+            assert expected in str(chart.border_subtitle)
+            assert f" · {told.tokens:,} tokens" in str(chart.border_subtitle)
+            await pilot.press("left")
