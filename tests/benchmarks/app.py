@@ -165,7 +165,7 @@ def memory(rounds: int) -> Iterator[Row]:
             terminal.drain(3)
             at[total] = terminal.own_memory() / 2**20
             yield Row(f"allocated memory after {total:,} events", [at[total]], "MiB")
-        yield Row("growth from 10,000 to 100,000", [at[100_000] - at[10_000]], "MiB", 1)
+        yield Row("growth from 10,000 to 100,000", [at[100_000] - at[10_000]], "MiB", 2)
 
 
 def keys(rounds: int) -> Iterator[Row]:
@@ -183,8 +183,18 @@ def keys(rounds: int) -> Iterator[Row]:
                     terminal.drain(random.uniform(0.1, 0.3))
             yield Row(f"key to frame, {name}", [value * 1e3 for value in waits], "ms", 25)
             yield Row(f"of it without a core, {name}", [value * 1e3 for value in idle], "ms")
+        terminal.type(b"n")
+        terminal.when(lambda: "A new run" in terminal.text, "the form")
+        terminal.drain(2)
+        waits, typed = [], ""
+        for letter in LETTERS[: 4 * rounds]:
+            typed, at = typed + letter, terminal.type(letter.encode())
+            waits.append(terminal.when(lambda seen=typed: seen in terminal.text, typed) - at)
+            terminal.drain(random.uniform(0.1, 0.3))
+        yield Row("key to frame, a letter in the form", [value * 1e3 for value in waits], "ms", 25)
 
 
+LETTERS = "zjxquickbrownfoxjumpsoverthelazydog" * 2
 CHART_KEYS = {"log or linear": [b"y"], "zoom": [b"+", b"-"]}
 
 

@@ -39,7 +39,7 @@ def compare(rounds: int) -> Iterator[dict[str, Any]]:
     print("| | gpt2tui | LEET | ratio | LEET's program alone | ratio |\n|---|---|---|---|---|---|")
     for steps in HISTORIES:
         # Histories of a million steps take LEET minutes.
-        yield from _charts(steps, min(rounds, 5 if steps < 1_000_000 else 3))
+        yield from _charts(steps, min(rounds, 5 if steps < 1_000_000 else 2))
     yield from _freshness(rounds)
 
 
