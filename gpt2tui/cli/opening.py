@@ -52,7 +52,7 @@ def open_app_and_exit(ctx: typer.Context, *, run: Run | None = None, start: Sequ
     if file := ctx.meta.get("config"):
         os.environ["GPT2TUI_CONFIG"] = str(file)  # for the processes that the app starts
     if appearance.plain or os.environ.get("TERM") in (None, "", "dumb"):
-        from gpt2tui.tui.plain import speak_of
+        from gpt2tui.tui.terminal.plain import speak_of
 
         raise typer.Exit(speak_of(run, start, Paths.from_environment()))
 

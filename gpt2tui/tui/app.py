@@ -18,12 +18,12 @@ from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
-from gpt2tui.tui.ascii import draw_scroll_bars
 from gpt2tui.tui.glyphs import ASCII, UNICODE
 from gpt2tui.tui.options import AppOptions
+from gpt2tui.tui.processes.training import reap
 from gpt2tui.tui.settings import choose_theme, keep_theme
+from gpt2tui.tui.terminal.ascii import draw_scroll_bars
 from gpt2tui.tui.themes import register_themes
-from gpt2tui.tui.training import reap
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -229,7 +229,7 @@ class Gpt2TuiApp(App[None]):
         """Where NO_COLOR is set, no colours at all."""
         if not self.no_color:
             return super().get_line_filters()
-        from gpt2tui.tui.colourless import colourless
+        from gpt2tui.tui.terminal.colourless import colourless
 
         return [colourless(self.current_theme.background)]
 
@@ -240,7 +240,9 @@ class Gpt2TuiApp(App[None]):
 
     def action_help_quit(self) -> None:
         """ctrl+c with nothing selected: Textual's word on how to leave is another."""
-        self.notify("Nothing is selected to copy. q leaves the app (esc first in a field); trainings go on.", markup=False)
+        self.notify(
+            "Nothing is selected to copy. q leaves the app (esc first in a field); trainings go on.", markup=False
+        )
 
     def action_leave(self) -> None:
         """Leave; trainings are processes of their own and go on."""

@@ -18,8 +18,8 @@ def open_app(options: AppOptions) -> int:
     gc.disable()
 
     from gpt2tui.tui.app import Gpt2TuiApp
-    from gpt2tui.tui.driver import TerminalDriver
     from gpt2tui.tui.farewell import farewell
+    from gpt2tui.tui.terminal.driver import TerminalDriver
 
     app = Gpt2TuiApp(options, driver_class=TerminalDriver)
     try:

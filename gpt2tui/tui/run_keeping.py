@@ -16,7 +16,7 @@ from gpt2tui.runs.ledger import Ledger
 from gpt2tui.runs.naming import called, checked_name
 from gpt2tui.runs.run import Label, Run
 from gpt2tui.text import byte_size, one_line
-from gpt2tui.tui.training import start_training
+from gpt2tui.tui.processes.training import start_training
 from gpt2tui.tui.widgets.question import Ask, Choose, Option
 
 if TYPE_CHECKING:

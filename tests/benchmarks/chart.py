@@ -18,10 +18,10 @@ from pathlib import Path
 
 from textual.app import App
 
-from gpt2tui.tui.columns import History
-from gpt2tui.tui.picture import Look, Subject, draw_picture
+from gpt2tui.tui.chart.columns import History
+from gpt2tui.tui.chart.picture import Look, Subject, draw_picture
+from gpt2tui.tui.chart.window import Window
 from gpt2tui.tui.widgets.chart import LossChart
-from gpt2tui.tui.window import Window
 from tests.benchmarks.app import percentile
 from tests.tui.series_files import Run, extend_series, falling, write_series
 from tests.tui.test_chart import Host, shown

@@ -18,7 +18,7 @@ from gpt2tui.runs.events import RunFinished
 from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
-from gpt2tui.tui.training import estimate, start_training
+from gpt2tui.tui.processes.training import estimate, start_training
 from tests.runs.synthetic import wait_until
 
 NANO = ("--preset", "nano", "--sample-every", "never")
@@ -71,7 +71,7 @@ def test_resume_is_started_alike_and_a_refusal_is_told():
 
 _STARTER = """
 import asyncio, sys
-from gpt2tui.tui.training import start_training
+from gpt2tui.tui.processes.training import start_training
 print(asyncio.run(start_training(("train", *sys.argv[1:]))).folder, flush=True)
 sys.stdin.read()
 """
@@ -122,5 +122,12 @@ def test_whatever_it_prints_ends_in_its_log(tmp_path):
     assert done.stdout == f'{{"run":"{tmp_path}"}}\n'
     assert done.stderr == ""
     log = (tmp_path / "worker.log").read_text()
-    for line in ("from python", "to descriptor 1", "to descriptor 2", "from C", "second", "Fatal Python error: Aborted"):
+    for line in (
+        "from python",
+        "to descriptor 1",
+        "to descriptor 2",
+        "from C",
+        "second",
+        "Fatal Python error: Aborted",
+    ):
         assert line in log

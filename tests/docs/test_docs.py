@@ -36,6 +36,9 @@ DEPENDENCIES = (ROOT / "docs/dependencies.md").read_text(encoding="utf-8")
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 
+APP_KEYS = ("app", "train", "chart", "form", "generate", "prompt", "runs", "table")
+"""Where the names of keys begin that are documented; layers show theirs themselves."""
+
 EVENTS = {kind.__struct_config__.tag: kind for kind in get_args(events.AnyEvent)}
 REQUESTS = {kind.__struct_config__.tag: kind for kind in get_args(commands.AnyCommand)}
 STRUCTS = {
@@ -250,6 +253,25 @@ def test_every_extra_and_what_is_in_it_is_described():
 
 def test_the_hash_of_the_ranks_is_the_one_that_is_checked():
     assert RANKS_SHA256 in DEPENDENCIES
+
+
+def test_the_keys_of_the_app_are_documented_with_their_names():
+    from gpt2tui.tui.keymap import all_bindings
+
+    spelled = {"question_mark": "?", "plus": "+", "equals_sign": "=", "minus": "-", "slash": "/", "escape": "esc"}
+    bound: dict[str, set[str]] = {}
+    for binding in all_bindings():
+        if binding.id.split(".")[0] in APP_KEYS:
+            bound.setdefault(binding.id, set()).add(spelled.get(binding.key, binding.key))
+    text = (ROOT / "docs/app.md").read_text(encoding="utf-8")
+    named = set()
+    for keys, _, ids in (cells(row) for row in text.splitlines() if row.startswith("|") and len(cells(row)) == 3):
+        here = {name for name in quoted(ids) if "." in name}
+        assert here <= set(bound), f"{here - set(bound)} are no names of keys"
+        if here:
+            assert set(quoted(keys)) == set().union(*(bound[name] for name in here)), f"{sorted(here)}: {keys}"
+        named |= here
+    assert named == set(bound)
 
 
 def anchors(path: Path) -> set[str]:

@@ -187,6 +187,7 @@ async def form_first(store: RunStore, shoot: Shoot) -> None:
     """The form, as it is seen first by somebody without runs."""
     async with opened(WIDE) as pilot:
         await until_text(pilot, "124,439,808 parameters")
+        await until(pilot, lambda: isinstance(pilot.app.focused, Input), "the first field")
         await shoot(pilot, "form", "124,439,808 parameters")
         form = form_of(pilot)
         form.field("target_loss").value = "low"
@@ -208,7 +209,8 @@ async def generate_empty(store: RunStore, shoot: Shoot) -> None:
         await shoot(pilot, "generate-no-checkpoint", "has no checkpoint")
 
 
-def _speaker() -> ScriptedSpeaker:
+def speaker() -> ScriptedSpeaker:
+    """The newest app's."""
     assert ScriptedSpeaker.newest is not None
     return ScriptedSpeaker.newest
 
@@ -219,21 +221,21 @@ async def generate_talk(store: RunStore, shoot: Shoot) -> None:
     keep_turns(run)
     async with opened(WIDE, screen="generate", at=START + 900) as pilot:
         screen = await until(pilot, lambda: pilot.app.screen if isinstance(pilot.app.screen, GenerateScreen) else None)
-        await until(pilot, lambda: _speaker().last("load"))
-        _speaker().tell_loading()
+        await until(pilot, lambda: speaker().last("load"))
+        speaker().tell_loading()
         await shoot(pilot, "generate-loading", "loading the weights", "Hot cobs")
-        _speaker().tell_loaded()
+        speaker().tell_loaded()
         screen.query_one("#prompt").put("JORY:")
         await shoot(pilot, "generate-prompt", "Hot cobs")
         await pilot.press("enter")
-        await until(pilot, lambda: _speaker().last("generate"))
-        _speaker().tell_prompt(["JORY", ":"])
+        await until(pilot, lambda: speaker().last("generate"))
+        speaker().tell_prompt(["JORY", ":"])
         screen._conversation.turn._asked = screen._conversation._now()
         await shoot(pilot, "generate-waiting", "JORY:")
         screen._conversation._now = lambda: screen._conversation.turn._asked + 0.084 if screen._conversation.turn else 0
-        _speaker().tell_tokens(VERSE)
+        speaker().tell_tokens(VERSE)
         await shoot(pilot, "generate-streaming", "There's clover in your axle.")
-        _speaker().tell_end(len(VERSE))
+        speaker().tell_end(len(VERSE))
         await pilot.press("escape", "t")
         await shoot(pilot, "generate-tinted", "below 5 %")
         await pilot.press("c", "home", *["right"] * 11)
@@ -250,7 +252,7 @@ async def generate_talk(store: RunStore, shoot: Shoot) -> None:
         await pilot.press("escape", "question_mark")
         await shoot(pilot, "generate-help", "This screen")
         await pilot.press("escape")
-        _speaker().die("the generation process was killed (SIGKILL): the next prompt starts another")
+        speaker().die("the generation process was killed (SIGKILL): the next prompt starts another")
         screen._prepare()  # as it does by itself some time after the layer was closed
         await shoot(pilot, "generate-died", "was killed (SIGKILL)")
 
@@ -261,8 +263,8 @@ async def generate_panel(store: RunStore, shoot: Shoot) -> None:
     keep_turns(run)
     async with opened(SMALL, screen="generate", at=START + 900) as pilot:
         await until(pilot, lambda: isinstance(pilot.app.screen, GenerateScreen))
-        await until(pilot, lambda: _speaker().last("load"))
-        _speaker().tell_loaded()
+        await until(pilot, lambda: speaker().last("load"))
+        speaker().tell_loaded()
         await settled(pilot, "Hot cobs")
         await pilot.press("escape", "p")
         pilot.app.screen.query_one("#top_p", Input).value = "2"
@@ -333,8 +335,7 @@ async def runs_many(store: RunStore, shoot: Shoot) -> None:
     runs = many_runs(store)
     with trained(runs["the bell"], runs["letters"]):
         async with opened(WIDE, screen="runs", at=START + DAY, run=runs["the bell"].folder) as pilot:
-            screen = await until(pilot, lambda: pilot.app.screen if isinstance(pilot.app.screen, RunsScreen) else None)
-            await until(pilot, lambda: _is_complete(screen))
+            await when_complete(pilot)
             await shoot(pilot, "runs", "target reached", "2 alive")
             await pilot.press("down", "d")
             await shoot(pilot, "runs-refused", "first")
@@ -356,6 +357,12 @@ async def runs_many(store: RunStore, shoot: Shoot) -> None:
             await shoot(pilot, "runs-help", "This screen")
 
 
+async def when_complete(pilot: Pilot[Any]) -> None:
+    """Wait until the table holds all that is known of many runs."""
+    screen = await until(pilot, lambda: pilot.app.screen if isinstance(pilot.app.screen, RunsScreen) else None)
+    await until(pilot, lambda: _is_complete(screen))
+
+
 def _is_complete(screen: RunsScreen) -> bool:
     entries = screen.query_one(RunTable).entries
     return len(entries) == 7 and all(entry.size is not None and entry.state != "reading" for entry in entries)
@@ -371,16 +378,16 @@ async def _round(store: RunStore, shoot: Shoot, kind: str, *sizes: tuple[int, in
             await shoot(pilot, f"{kind}-train", "training", sizes=sizes)
             await pilot.resize_terminal(*WIDE)
             await pilot.press("n")
+            await until(pilot, lambda: isinstance(pilot.app.focused, Input), "the first field")
             await shoot(pilot, f"{kind}-form", "124,439,808 parameters", sizes=(WIDE, *sizes))
             await pilot.press("escape", "escape", "question_mark")
             await shoot(pilot, f"{kind}-help", "Keys", sizes=sizes)
             await pilot.press("escape", "3")
-            screen = await until(pilot, lambda: pilot.app.screen if isinstance(pilot.app.screen, RunsScreen) else None)
-            await until(pilot, lambda: _is_complete(screen))
+            await when_complete(pilot)
             await shoot(pilot, f"{kind}-runs", "overnight", sizes=sizes)
         async with opened(WIDE, at=START + DAY, run=talked_to, screen="generate", **options) as pilot:
-            await until(pilot, lambda: _speaker().last("load"))
-            _speaker().tell_loaded()
+            await until(pilot, lambda: speaker().last("load"))
+            speaker().tell_loaded()
             await settled(pilot, "Hot cobs")
             await pilot.press("escape", "t", "c", "left", "left")
             await shoot(pilot, f"{kind}-generate", "Instead of this token", sizes=(SMALL,))

@@ -17,8 +17,8 @@ from textual.binding import Binding
 from textual.filter import LineFilter
 from textual.widgets import Button, DataTable, Footer, Input, ProgressBar, Static, TextArea
 
-from gpt2tui.tui.colourless import colourless
-from gpt2tui.tui.driver import TerminalDriver
+from gpt2tui.tui.terminal.colourless import colourless
+from gpt2tui.tui.terminal.driver import TerminalDriver
 from gpt2tui.tui.themes import register_themes
 
 

@@ -17,7 +17,7 @@ from textual import events
 from textual.app import App, ComposeResult
 from textual.widgets import Static
 
-from gpt2tui.tui.driver import TerminalDriver
+from gpt2tui.tui.terminal.driver import TerminalDriver
 
 
 class ListeningApp(App[None]):

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from textual.pilot import Pilot
 
 from gpt2tui.checkpoints.state import Pointer
@@ -36,15 +37,17 @@ from gpt2tui.runs.events import (
     Step,
 )
 from gpt2tui.runs.model_config import PRESETS
+from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.recipe import load_recipe
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.runs.series import SeriesWriter
 from gpt2tui.runs.store import RunStore
 from gpt2tui.runs.transcript import Transcripts, Turn
-from gpt2tui.tui.corpora import NamedCorpus
+from gpt2tui.tui.processes.corpora import NamedCorpus
 from gpt2tui.tui.screens.train import TrainScreen
 from gpt2tui.tui.widgets.chart import LossChart
+from gpt2tui.tui.widgets.run_detail import RunDetail
 from gpt2tui.tui.widgets.run_pane import RunPane
 from gpt2tui.tui.widgets.start_form import StartForm
 from tests.runs.synthetic import append
@@ -77,6 +80,21 @@ def fixed_zone() -> Iterator[None]:
         else:
             os.environ["TZ"] = before
         time.tzset()
+
+
+@contextmanager
+def fixed_surroundings(monkeypatch: pytest.MonkeyPatch, folder: Path) -> Iterator[RunStore]:
+    """One home in this folder, one time zone, one terminal, and nobody who answers otherwise on another machine."""
+    import gpt2tui.tui.talk.conversation
+
+    monkeypatch.setenv("HOME", str(folder))
+    monkeypatch.setenv("GPT2TUI_HOME", str(folder / "gpt2tui"))
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setenv("COLORTERM", "truecolor")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setattr(gpt2tui.tui.talk.conversation, "Speaker", ScriptedSpeaker)
+    with fixed_zone(), fixed_estimates(monkeypatch):
+        yield RunStore(Paths.from_environment().runs)
 
 
 # Runs
@@ -292,6 +310,7 @@ def _draw_what_waits(app: FixedApp) -> None:
         for pane in screen.query(RunPane):
             if pane.display:
                 pane._draw()
+                pane.query_one(RunDetail).refresh(layout=True)  # its scroll bar may be of a moment before
 
 
 # The form: what children would tell it, with the numbers of one machine
@@ -327,7 +346,7 @@ ESTIMATE: dict[str, Any] = {
 
 
 @contextmanager
-def fixed_estimates(monkeypatch: Any) -> Iterator[None]:
+def fixed_estimates(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The form asks no children, whose answers differ from machine to machine."""
     import gpt2tui.tui.widgets.start_form as module
 

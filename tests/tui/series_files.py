@@ -9,7 +9,7 @@ import numpy as np
 
 from gpt2tui.runs.events import Evaluated
 from gpt2tui.runs.series import COLUMNS, Series, SeriesWriter
-from gpt2tui.tui.columns import History
+from gpt2tui.tui.chart.columns import History
 from tests.runs.synthetic import step
 
 TOKENS_A_STEP, STEPS_A_PASS, SECONDS_A_STEP = 200, 10, 0.5

@@ -10,8 +10,8 @@ from textual.pilot import Pilot
 
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.transcript import Transcripts, Turn
-from gpt2tui.tui.live_turn import LiveTurn
 from gpt2tui.tui.screens.generate import GenerateScreen
+from gpt2tui.tui.talk.live_turn import LiveTurn
 from gpt2tui.tui.widgets.prompt import PromptArea
 from gpt2tui.tui.widgets.transcript import Transcript
 from tests.tui.apps import FixedApp, app_for, until

@@ -7,8 +7,17 @@ import math
 import numpy as np
 import pytest
 
-from gpt2tui.tui.axes import Scale, count_label, loss_label, loss_scale, loss_ticks, nice_step, time_label, x_ticks
-from gpt2tui.tui.window import Extent, Window
+from gpt2tui.tui.chart.axes import (
+    Scale,
+    count_label,
+    loss_label,
+    loss_scale,
+    loss_ticks,
+    nice_step,
+    time_label,
+    x_ticks,
+)
+from gpt2tui.tui.chart.window import Extent, Window
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
-from gpt2tui.tui.canvas import Canvas, band
+from gpt2tui.tui.chart.canvas import Canvas, band
 
 
 def test_each_dot_has_its_place_in_the_cell() -> None:

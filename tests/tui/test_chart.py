@@ -11,12 +11,12 @@ from textual.app import App, ComposeResult
 from textual.pilot import Pilot
 
 from gpt2tui.runs.series import SeriesWriter
+from gpt2tui.tui.chart.inks import Ink
+from gpt2tui.tui.chart.picture import Look, Picture, Subject, draw_picture
+from gpt2tui.tui.chart.plot import Plot, Source
+from gpt2tui.tui.chart.window import Window
 from gpt2tui.tui.glyphs import ASCII, UNICODE, Glyphs
-from gpt2tui.tui.inks import Ink
-from gpt2tui.tui.picture import Look, Picture, Subject, draw_picture
-from gpt2tui.tui.plot import Plot, Source
 from gpt2tui.tui.widgets.chart import LossChart
-from gpt2tui.tui.window import Window
 from tests.runs.synthetic import evaluated
 from tests.tui.apps import until
 from tests.tui.series_files import Run, append_steps, falling, history_of, write_series

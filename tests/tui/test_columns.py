@@ -11,7 +11,7 @@ import pytest
 from gpt2tui.runs.events import Rewound
 from gpt2tui.runs.journal import JournalWriter
 from gpt2tui.runs.series import SeriesWriter
-from gpt2tui.tui.columns import BLOCK, History
+from gpt2tui.tui.chart.columns import BLOCK, History
 from tests.runs.synthetic import loss_at, started, step
 from tests.tui.series_files import append_steps, falling, history_of
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gpt2tui.tui.estimate_facts import AbsentText, Fact, estimate_facts
+from gpt2tui.tui.form.estimate_facts import AbsentText, Fact, estimate_facts
 
 FOUND: dict[str, Any] = {
     "tokens": 7_183,

@@ -10,9 +10,9 @@ from textual.app import App
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from gpt2tui.tui.corpora import NamedCorpus
-from gpt2tui.tui.folder_listing import MOST_ENTRIES, list_folder
+from gpt2tui.tui.form.folder_listing import MOST_ENTRIES, list_folder
 from gpt2tui.tui.glyphs import ASCII, UNICODE
+from gpt2tui.tui.processes.corpora import NamedCorpus
 from gpt2tui.tui.widgets.file_picker import FilePicker, FileTree
 from tests.tui.apps import text_of, until
 

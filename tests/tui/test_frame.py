@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gpt2tui.tui.axes import Scale, loss_scale, loss_ticks, x_ticks
-from gpt2tui.tui.frame import Frame
+from gpt2tui.tui.chart.axes import Scale, loss_scale, loss_ticks, x_ticks
+from gpt2tui.tui.chart.frame import Frame
 
 LOSSES = [3e-9, 7e-5, 0.003, 0.05, 0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0, 1.5, 3.0, 7.0, 10.0, 11.0, 30.0, 7e5]
 

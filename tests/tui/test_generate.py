@@ -370,6 +370,6 @@ async def test_an_open_list_is_closed_by_esc_after_the_stream_is_stopped(run):
 
 
 def test_a_default_path_is_a_file_name():
-    from gpt2tui.tui.save_target import slug
+    from gpt2tui.tui.talk.save_target import slug
 
     assert Path(slug("../etc/passwd")).name == slug("../etc/passwd")

@@ -11,8 +11,8 @@ import pytest
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.runs.transcript import Transcripts, Turn
-from gpt2tui.tui.history import STRETCH
 from gpt2tui.tui.screens.generate import GenerateScreen
+from gpt2tui.tui.talk.history import STRETCH
 from gpt2tui.tui.widgets.picker import Picker
 from tests.runs.synthetic import append, held
 from tests.tiny import add_checkpoint, tiny_run, tiny_run_config
@@ -332,7 +332,7 @@ async def test_every_key_has_an_id_and_a_meaning_and_the_footer_shows_six_at_mos
 
 def test_an_event_of_another_command_is_no_snapshot(run):
     from gpt2tui.runs.events import CheckpointSaved
-    from gpt2tui.tui.model_choice import Snapshot
+    from gpt2tui.tui.talk.model_choice import Snapshot
 
     with held(run):
         snapshot = Snapshot(run)

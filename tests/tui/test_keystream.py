@@ -9,7 +9,7 @@ from textual._xterm_parser import XTermParser
 from textual.events import Key, MouseDown, MouseMove, MouseScrollDown, MouseUp, Paste
 from textual.message import Message
 
-from gpt2tui.tui.keystream import KeyStream
+from gpt2tui.tui.terminal.keystream import KeyStream
 
 
 def understood(*reads: bytes, stream: KeyStream | None = None, gap: float = 1.0) -> list[Message]:

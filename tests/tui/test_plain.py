@@ -16,8 +16,8 @@ from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
 from gpt2tui.runs.view import RunView
-from gpt2tui.tui.milestones import Milestones
-from gpt2tui.tui.plain import speak, speak_of, speak_of_nothing
+from gpt2tui.tui.terminal.milestones import Milestones
+from gpt2tui.tui.terminal.plain import speak, speak_of, speak_of_nothing
 from tests.runs.synthetic import START, append, evaluated, held, make_run, python, started, step, whole_story
 
 
@@ -30,7 +30,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from gpt2tui.runs.run import Run
-from gpt2tui.tui.plain import speak
+from gpt2tui.tui.terminal.plain import speak
 code = speak(Run(Path(sys.argv[1])))
 print("textual" in sys.modules)
 sys.exit(code)

@@ -14,12 +14,12 @@ from gpt2tui.runs.events import Rewound
 from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.series import SeriesWriter
 from gpt2tui.runs.store import RunStore
-from gpt2tui.tui.columns import History
-from gpt2tui.tui.inks import Ink
-from gpt2tui.tui.picture import Look, Picture, Subject, draw_picture
-from gpt2tui.tui.plot import Plot
+from gpt2tui.tui.chart.columns import History
+from gpt2tui.tui.chart.inks import Ink
+from gpt2tui.tui.chart.picture import Look, Picture, Subject, draw_picture
+from gpt2tui.tui.chart.plot import Plot
+from gpt2tui.tui.chart.window import Extent, Window
 from gpt2tui.tui.widgets.chart import ChartSource, LossChart
-from gpt2tui.tui.window import Extent, Window
 from tests.runs.synthetic import evaluated, make_run, started, step
 from tests.tui.series_files import Run, append_steps, falling, history_of, write_series
 from tests.tui.test_chart import Host, shown

@@ -145,7 +145,7 @@ async def test_long_lines_are_wrapped() -> None:
 
 def test_in_a_terminal_alt_enter_and_a_paste_send_nothing(tmp_path: Path) -> None:
     code = (
-        "from tests.tui.test_prompt import *; from gpt2tui.tui.driver import TerminalDriver\n"
+        "from tests.tui.test_prompt import *; from gpt2tui.tui.terminal.driver import TerminalDriver\n"
         "class Real(PromptApp):\n"
         "    def get_driver_class(self): return TerminalDriver\n"
         "    def on_prompt_area_submitted(self, event): self.exit(message=f'sent {event.text!r}')\n"
@@ -168,7 +168,7 @@ def test_in_a_terminal_alt_enter_and_a_paste_send_nothing(tmp_path: Path) -> Non
 @pytest.mark.parametrize("field", ["TextField", "PromptArea"])
 def test_keys_that_come_at_once_act_in_order(field: str, burst: bytes, value: str) -> None:
     code = (
-        "from tests.tui.test_prompt import *; from gpt2tui.tui.driver import TerminalDriver\n"
+        "from tests.tui.test_prompt import *; from gpt2tui.tui.terminal.driver import TerminalDriver\n"
         "from gpt2tui.tui.widgets.ordered_keys import TextField\n"
         "class Fields(App):\n"
         "    def get_driver_class(self): return TerminalDriver\n"

@@ -5,7 +5,6 @@ A picture that is to look otherwise is accepted with ``GPT2TUI_ACCEPT=1 python -
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,12 +12,10 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
-import gpt2tui.tui.conversation
-from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.store import RunStore
 from tests.tui.albums import ALBUMS, SIZES, Shoot
 from tests.tui.apps import text_of
-from tests.tui.scenes import ScriptedSpeaker, fixed_estimates, fixed_zone, settled
+from tests.tui.scenes import fixed_surroundings, settled
 from tests.tui.snapshot import ACCEPT, FOLDER, difference, styles_of
 
 STYLED = ("train-training", "train-crashed", "generate-tinted", "runs", "colourless-train")
@@ -27,14 +24,8 @@ STYLED = ("train-training", "train-crashed", "generate-tinted", "runs", "colourl
 
 @pytest.fixture
 def scene(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[RunStore]:
-    """One home, one time zone, one terminal, and nobody who answers otherwise on another machine."""
-    home = Path(os.environ["HOME"]) / "gpt2tui"
-    monkeypatch.setenv("GPT2TUI_HOME", str(home))
-    monkeypatch.setenv("TERM", "xterm-256color")
-    monkeypatch.setenv("COLORTERM", "truecolor")
-    monkeypatch.setattr(gpt2tui.tui.conversation, "Speaker", ScriptedSpeaker)
-    with fixed_zone(), fixed_estimates(monkeypatch):
-        yield RunStore(Paths.from_environment().runs)
+    with fixed_surroundings(monkeypatch, tmp_path / "user") as store:
+        yield store
 
 
 def shooting(found: list[str]) -> Shoot:

@@ -17,8 +17,8 @@ from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.dialogue import AnyReply, Failed, Finished, Loaded, Prompted, Token
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.sampling import SamplingSettings
-from gpt2tui.tui.obituary import obituary
-from gpt2tui.tui.speaker import Speaker
+from gpt2tui.tui.processes.obituary import obituary
+from gpt2tui.tui.processes.speaker import Speaker
 from tests.tiny import tiny_run
 
 PATIENCE = 60.0

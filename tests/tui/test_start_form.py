@@ -15,9 +15,9 @@ from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.recipe import load_recipe
 from gpt2tui.runs.store import RunStore
 from gpt2tui.text import byte_size
-from gpt2tui.tui.asking import RefusedError
-from gpt2tui.tui.start_options import OPTIONS
-from gpt2tui.tui.training import start_training
+from gpt2tui.tui.form.start_options import OPTIONS
+from gpt2tui.tui.processes.asking import RefusedError
+from gpt2tui.tui.processes.training import start_training
 from gpt2tui.tui.widgets.file_picker import FilePicker, FileTree
 from gpt2tui.tui.widgets.start_form import StartForm
 from tests.cli.program import gpt2tui

@@ -13,10 +13,10 @@ import typer
 from gpt2tui.cli import app
 from gpt2tui.cli.plan import TrainOptions
 from gpt2tui.errors import UsageError
-from gpt2tui.tui.start_defaults import user_defaults
-from gpt2tui.tui.start_option import NO_TARGET
-from gpt2tui.tui.start_options import OPTIONS, START_OPTIONS
-from gpt2tui.tui.start_words import placed_complaints, split_texts, text_problem, words_of
+from gpt2tui.tui.form.start_defaults import user_defaults
+from gpt2tui.tui.form.start_option import NO_TARGET
+from gpt2tui.tui.form.start_options import OPTIONS, START_OPTIONS
+from gpt2tui.tui.form.start_words import placed_complaints, split_texts, text_problem, words_of
 
 TRAIN: Any = typer.main.get_command(app).commands["train"]  # type: ignore[attr-defined]
 DEFAULTS = {option.name: option.default for option in START_OPTIONS}

@@ -10,8 +10,8 @@ import pytest
 from gpt2tui.runs.commands import Set, Stop
 from gpt2tui.runs.events import CheckpointSaved, Notice, PhaseChanged, RunFinished, Sampled, SettingChanged
 from gpt2tui.runs.run import Run
+from gpt2tui.tui.processes.training import start_training
 from gpt2tui.tui.screens.train import TrainScreen
-from gpt2tui.tui.training import start_training
 from gpt2tui.tui.widgets.chart import LossChart
 from tests.runs.synthetic import START, append, held, make_run, started, step, wait_until, whole_story
 from tests.tui.apps import app_for, text_of, until, until_text

@@ -180,6 +180,11 @@ def test_the_first_frame_waits_for_nothing_heavy(store, tmp_path: Path, has_run:
     loaded = set(json.loads(told.read_text()))
     assert "gpt2tui.tui.screens.train" in loaded
     heavy = {"numpy", "torch", "tiktoken", "psutil", "pygments", "markdown_it", "matplotlib", "plotext", "filelock"}
-    screens = {"gpt2tui.tui.screens.generate", "gpt2tui.tui.screens.runs", "gpt2tui.tui.plot", "gpt2tui.tui.speaker"}
+    screens = {
+        "gpt2tui.tui.screens.generate",
+        "gpt2tui.tui.screens.runs",
+        "gpt2tui.tui.chart.plot",
+        "gpt2tui.tui.processes.speaker",
+    }
     widgets = {"textual.widgets._data_table", "textual.widgets._text_area", "textual.widgets._markdown"}
     assert loaded & (heavy | screens | widgets) == set()

@@ -19,14 +19,14 @@ from gpt2tui.runs.run import Run
 from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.runs.transcript import as_markdown
 from gpt2tui.text import one_line
-from gpt2tui.tui.clipboard import harmless
-from gpt2tui.tui.conversation import Conversation
-from gpt2tui.tui.generate_guide import guide
-from gpt2tui.tui.generate_keys import GENERATE_KEYS
-from gpt2tui.tui.history import History
-from gpt2tui.tui.live_turn import LiveTurn
-from gpt2tui.tui.model_choice import NOW, ModelChoice
-from gpt2tui.tui.save_target import SaveTarget, slug
+from gpt2tui.tui.talk.conversation import Conversation
+from gpt2tui.tui.talk.generate_guide import guide
+from gpt2tui.tui.talk.generate_keys import GENERATE_KEYS
+from gpt2tui.tui.talk.history import History
+from gpt2tui.tui.talk.live_turn import LiveTurn
+from gpt2tui.tui.talk.model_choice import NOW, ModelChoice
+from gpt2tui.tui.talk.save_target import SaveTarget, slug
+from gpt2tui.tui.terminal.clipboard import harmless
 from gpt2tui.tui.widgets.alternatives import Alternatives
 from gpt2tui.tui.widgets.legend import Legend
 from gpt2tui.tui.widgets.picker import Picker

@@ -18,8 +18,8 @@ from gpt2tui.runs.events import AnyEvent, Notice
 from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.view import State
 from gpt2tui.text import count, duration, one_line
-from gpt2tui.tui.steering import Steering
-from gpt2tui.tui.training import start_training
+from gpt2tui.tui.processes.steering import Steering
+from gpt2tui.tui.processes.training import start_training
 from gpt2tui.tui.widgets.banner import Banner
 from gpt2tui.tui.widgets.chart import ChartSource, LossChart
 from gpt2tui.tui.widgets.last_sample import LastSample

@@ -16,13 +16,13 @@ from textual.widget import Widget
 from gpt2tui.runs.events import Evaluated
 from gpt2tui.runs.follower import Follower
 from gpt2tui.text import one_line
-from gpt2tui.tui.inks import ASCII, UNICODE, Ink
+from gpt2tui.tui.chart.inks import ASCII, UNICODE, Ink
 from gpt2tui.tui.widgets.chart_titles import legend, reading
 
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
-    from gpt2tui.tui.picture import Picture
-    from gpt2tui.tui.plot import Plot, Source
+    from gpt2tui.tui.chart.picture import Picture
+    from gpt2tui.tui.chart.plot import Plot, Source
 
 _INKS = tuple(ink.name.lower() for ink in Ink if ink is not Ink.BLANK)
 _ZOOM = 2.0
@@ -128,7 +128,7 @@ class LossChart(Widget, can_focus=True):
 
     @work
     async def _load(self) -> None:
-        module = await asyncio.to_thread(import_module, "gpt2tui.tui.plot")
+        module = await asyncio.to_thread(import_module, "gpt2tui.tui.chart.plot")
         self._plot = module.Plot(is_ascii=self.app.glyphs.is_ascii)
         self._take_in()
 

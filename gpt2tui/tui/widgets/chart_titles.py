@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from textual.content import Content
 
-from gpt2tui.tui.inks import Signs
+from gpt2tui.tui.chart.inks import Signs
 
 NAME = 24
 """Characters of another run's name."""

@@ -9,7 +9,7 @@ from textual.containers import Horizontal, Vertical
 from textual.widgets import Static
 
 from gpt2tui.text import one_line
-from gpt2tui.tui.estimate_facts import Fact
+from gpt2tui.tui.form.estimate_facts import Fact
 
 
 class EstimatePanel(Vertical):

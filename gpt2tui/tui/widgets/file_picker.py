@@ -20,8 +20,8 @@ from textual.widgets.option_list import Option
 from textual.widgets.tree import TreeNode
 
 from gpt2tui.text import one_line
-from gpt2tui.tui.corpora import NamedCorpus
-from gpt2tui.tui.folder_listing import Entry, Listing, list_folder
+from gpt2tui.tui.form.folder_listing import Entry, Listing, list_folder
+from gpt2tui.tui.processes.corpora import NamedCorpus
 from gpt2tui.tui.widgets.ordered_keys import TextField
 
 if TYPE_CHECKING:

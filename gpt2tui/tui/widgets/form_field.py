@@ -10,9 +10,9 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Select, Static
 
 from gpt2tui.text import one_line
-from gpt2tui.tui.start_defaults import variable
-from gpt2tui.tui.start_option import StartOption
-from gpt2tui.tui.start_words import can_be_said
+from gpt2tui.tui.form.start_defaults import variable
+from gpt2tui.tui.form.start_option import StartOption
+from gpt2tui.tui.form.start_words import can_be_said
 
 
 class FormField(Vertical):

@@ -14,7 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input, Label, Static
 
 from gpt2tui.runs.sampling import SamplingSettings
-from gpt2tui.tui.sampling_fields import FIELDS, read_settings, typed_value
+from gpt2tui.tui.talk.sampling_fields import FIELDS, read_settings, typed_value
 from gpt2tui.tui.widgets.ordered_keys import TextField
 
 

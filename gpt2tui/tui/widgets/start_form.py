@@ -21,14 +21,14 @@ from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.runs.pace import Pace, measured_paces
 from gpt2tui.runs.store import RunStore
 from gpt2tui.text import one_line, visible
-from gpt2tui.tui.asking import RefusedError
-from gpt2tui.tui.corpora import NamedCorpus, named_corpora
-from gpt2tui.tui.estimate_facts import AbsentText, estimate_facts
-from gpt2tui.tui.start_defaults import user_defaults
-from gpt2tui.tui.start_option import NO_TARGET, StartOption
-from gpt2tui.tui.start_options import START_OPTIONS
-from gpt2tui.tui.start_words import placed_complaints, split_texts, text_problem, words_of
-from gpt2tui.tui.training import estimate
+from gpt2tui.tui.form.estimate_facts import AbsentText, estimate_facts
+from gpt2tui.tui.form.start_defaults import user_defaults
+from gpt2tui.tui.form.start_option import NO_TARGET, StartOption
+from gpt2tui.tui.form.start_options import START_OPTIONS
+from gpt2tui.tui.form.start_words import placed_complaints, split_texts, text_problem, words_of
+from gpt2tui.tui.processes.asking import RefusedError
+from gpt2tui.tui.processes.corpora import NamedCorpus, named_corpora
+from gpt2tui.tui.processes.training import estimate
 from gpt2tui.tui.widgets.estimate_panel import EstimatePanel
 from gpt2tui.tui.widgets.form_field import FormField
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widgets import Static
 
-from gpt2tui.tui.conversation import Conversation
-from gpt2tui.tui.live_turn import LiveTurn
+from gpt2tui.tui.talk.conversation import Conversation
+from gpt2tui.tui.talk.live_turn import LiveTurn
 from gpt2tui.tui.widgets.turn import rate_words, seconds_words, tokens_words
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from textual.geometry import Region
 from textual.message import Message
 from textual.widgets import Static
 
-from gpt2tui.tui.live_turn import LiveTurn
+from gpt2tui.tui.talk.live_turn import LiveTurn
 from gpt2tui.tui.widgets.turn import TurnView
 
 

@@ -18,7 +18,7 @@ from textual.widget import Widget
 
 from gpt2tui.runs.dialogue import Finish
 from gpt2tui.text import one_line
-from gpt2tui.tui.live_turn import LiveTurn
+from gpt2tui.tui.talk.live_turn import LiveTurn
 from gpt2tui.tui.widgets.turn_text import Line, broken
 
 if TYPE_CHECKING:

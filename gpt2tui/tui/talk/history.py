@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.transcript import Transcripts, Turn, standing
-from gpt2tui.tui.live_turn import LiveTurn
+from gpt2tui.tui.talk.live_turn import LiveTurn
 
 STRETCH = 50
 """Turns of the past that are shown at once."""

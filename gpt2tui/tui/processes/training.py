@@ -15,7 +15,7 @@ import msgspec
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.run import Run
-from gpt2tui.tui.asking import PROGRAM, RefusedError, ask, last_line
+from gpt2tui.tui.processes.asking import PROGRAM, RefusedError, ask, last_line
 
 
 class Announcement(msgspec.Struct, frozen=True):

@@ -8,13 +8,13 @@ from typing import NamedTuple
 import numpy as np
 
 from gpt2tui.runs.events import Evaluated
-from gpt2tui.tui.axes import Floats, Scale, loss_scale, loss_ticks, x_ticks
-from gpt2tui.tui.canvas import Canvas
-from gpt2tui.tui.columns import History, Unit
-from gpt2tui.tui.curves import Curves
-from gpt2tui.tui.frame import Frame
-from gpt2tui.tui.inks import ASCII, UNICODE, Ink
-from gpt2tui.tui.window import Extent, Window
+from gpt2tui.tui.chart.axes import Floats, Scale, loss_scale, loss_ticks, x_ticks
+from gpt2tui.tui.chart.canvas import Canvas
+from gpt2tui.tui.chart.columns import History, Unit
+from gpt2tui.tui.chart.curves import Curves
+from gpt2tui.tui.chart.frame import Frame
+from gpt2tui.tui.chart.inks import ASCII, UNICODE, Ink
+from gpt2tui.tui.chart.window import Extent, Window
 
 UNIT_NAMES: dict[Unit, str] = {"step": "steps", "tokens": "tokens", "passes": "passes", "elapsed": "time"}
 

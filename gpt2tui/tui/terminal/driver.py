@@ -22,7 +22,7 @@ from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
-from gpt2tui.tui.keystream import ESCAPE_SECONDS, Item, KeyStream
+from gpt2tui.tui.terminal.keystream import ESCAPE_SECONDS, Item, KeyStream
 
 RESET = (
     "\x1b[?2026l"  # no longer hold frames back

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from gpt2tui.tui.axes import x_step
+from gpt2tui.tui.chart.axes import x_step
 
 _FEWEST = 4
 """Steps that are still seen when nothing more can be zoomed into."""

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Protocol
 
 from gpt2tui.runs.events import Evaluated
-from gpt2tui.tui.axes import Scale
-from gpt2tui.tui.columns import History, Unit
-from gpt2tui.tui.frame import Frame
-from gpt2tui.tui.picture import Look, Picture, Subject, draw_picture
-from gpt2tui.tui.reading import overlay_words, reading_words
-from gpt2tui.tui.window import Window
+from gpt2tui.tui.chart.axes import Scale
+from gpt2tui.tui.chart.columns import History, Unit
+from gpt2tui.tui.chart.frame import Frame
+from gpt2tui.tui.chart.picture import Look, Picture, Subject, draw_picture
+from gpt2tui.tui.chart.reading import overlay_words, reading_words
+from gpt2tui.tui.chart.window import Window
 
 _UNITS: tuple[Unit, ...] = ("step", "tokens", "passes", "elapsed")
 _NAME = 24

@@ -7,7 +7,7 @@ import math
 from gpt2tui.runs.config import TARGET_LOSS
 from gpt2tui.runs.model_config import PRESETS
 from gpt2tui.runs.recipe import recipe_names
-from gpt2tui.tui.start_option import NO_TARGET, StartOption
+from gpt2tui.tui.form.start_option import NO_TARGET, StartOption
 
 
 def _named(*values: str) -> tuple[tuple[str, str], ...]:

@@ -9,7 +9,7 @@ from gpt2tui.runs.events import CheckpointSaved, Notice
 from gpt2tui.runs.journal import event_reader
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
-from gpt2tui.tui.conversation import Place
+from gpt2tui.tui.talk.conversation import Place
 from gpt2tui.tui.widgets.picker import Row
 
 NOW = "now"

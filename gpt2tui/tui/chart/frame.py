@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from gpt2tui.tui.axes import Floats, Scale
-from gpt2tui.tui.canvas import dot_rows
+from gpt2tui.tui.chart.axes import Floats, Scale
+from gpt2tui.tui.chart.canvas import dot_rows
 
 Cells = npt.NDArray[np.intp]
 

@@ -25,7 +25,7 @@ from gpt2tui.runs.dialogue import (
     encoded,
 )
 from gpt2tui.runs.sampling import SamplingSettings
-from gpt2tui.tui.obituary import obituary
+from gpt2tui.tui.processes.obituary import obituary
 
 _CHUNK = 1 << 16
 _PATIENCE = 1.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from gpt2tui.text import loss_text
-from gpt2tui.tui.axes import time_label
-from gpt2tui.tui.columns import History, Unit
-from gpt2tui.tui.frame import Frame
+from gpt2tui.tui.chart.axes import time_label
+from gpt2tui.tui.chart.columns import History, Unit
+from gpt2tui.tui.chart.frame import Frame
 
 
 def reading_words(history: History, unit: Unit, frame: Frame, cursor: float) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gpt2tui.text import one_line
-from gpt2tui.tui.model_choice import ModelChoice
+from gpt2tui.tui.talk.model_choice import ModelChoice
 
 _NO_RUN = """There is no model to talk to yet.
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import msgspec
 
 from gpt2tui.runs.dialogue import AnyReply, Failed, Loaded, Loading, Stage
-from gpt2tui.tui.live_turn import LiveTurn
-from gpt2tui.tui.speaker import Speaker
+from gpt2tui.tui.processes.speaker import Speaker
+from gpt2tui.tui.talk.live_turn import LiveTurn
 
 STAGES: dict[Stage, str] = {
     "libraries": "loading the libraries",

@@ -7,8 +7,8 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
-from gpt2tui.tui.start_option import NO_TARGET
-from gpt2tui.tui.start_options import OPTIONS
+from gpt2tui.tui.form.start_option import NO_TARGET
+from gpt2tui.tui.form.start_options import OPTIONS
 
 
 def user_defaults(settings: Mapping[str, Any]) -> dict[str, str]:

@@ -12,7 +12,7 @@ from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
 from gpt2tui.runs.view import RunView, State
-from gpt2tui.tui.milestones import Milestones
+from gpt2tui.tui.terminal.milestones import Milestones
 
 _POLL_SECONDS = 0.2
 
@@ -27,7 +27,7 @@ def speak_of(run: Run | None, start: Sequence[str], paths: Paths) -> int:
     if start:
         import asyncio
 
-        from gpt2tui.tui.training import start_training
+        from gpt2tui.tui.processes.training import start_training
 
         return speak(asyncio.run(start_training(start)))
     if run:

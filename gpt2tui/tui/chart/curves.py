@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from gpt2tui.tui.axes import Floats, Scale
-from gpt2tui.tui.canvas import Dots, band
-from gpt2tui.tui.columns import Columns, History, Unit
-from gpt2tui.tui.frame import Frame
+from gpt2tui.tui.chart.axes import Floats, Scale
+from gpt2tui.tui.chart.canvas import Dots, band
+from gpt2tui.tui.chart.columns import Columns, History, Unit
+from gpt2tui.tui.chart.frame import Frame
 
 
 class Curves:

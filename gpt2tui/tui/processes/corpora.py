@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from gpt2tui.text import byte_size
-from gpt2tui.tui.asking import ask
+from gpt2tui.tui.processes.asking import ask
 
 
 class NamedCorpus(msgspec.Struct, frozen=True, kw_only=True):

@@ -10,8 +10,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 from gpt2tui.errors import UsageError
-from gpt2tui.tui.start_option import NO_TARGET, StartOption
-from gpt2tui.tui.start_options import OPTIONS, START_OPTIONS
+from gpt2tui.tui.form.start_option import NO_TARGET, StartOption
+from gpt2tui.tui.form.start_options import OPTIONS, START_OPTIONS
 
 NO_SETTINGS = ("--config", os.devnull)
 """Words that leave the user's settings file out: some of what it says cannot be unsaid otherwise."""

@@ -1,0 +1,1 @@
+"""What the chart draws with: nothing of Textual, so that it can be tried alone."""

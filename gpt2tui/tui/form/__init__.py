@@ -1,0 +1,1 @@
+"""What the form knows: options, words, estimates."""

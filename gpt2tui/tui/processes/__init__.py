@@ -1,0 +1,1 @@
+"""The app's links to the processes that compute."""

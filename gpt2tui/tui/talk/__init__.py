@@ -1,0 +1,1 @@
+"""What the Generate screen knows: turns, models, settings."""
