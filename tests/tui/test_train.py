@@ -13,6 +13,7 @@ from gpt2tui.runs.run import Run
 from gpt2tui.tui.processes.training import start_training
 from gpt2tui.tui.screens.train import TrainScreen
 from gpt2tui.tui.widgets.chart import LossChart
+from gpt2tui.tui.widgets.start_form import StartForm
 from tests.runs.synthetic import START, append, held, make_run, started, step, wait_until, whole_story
 from tests.tui.apps import app_for, text_of, until, until_text
 
@@ -253,6 +254,6 @@ async def test_any_size_works_and_resizing_loses_nothing(store, size):
         await pilot.resize_terminal(*WIDE)
         await until_text(pilot, "my text.txt")
         await pilot.press("escape")
-        await until_text(pilot, "Back")
+        await until(pilot, lambda: isinstance(app.focused, StartForm))
         await pilot.press("escape")
         await until_text(pilot, "Below the target")

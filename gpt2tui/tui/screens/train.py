@@ -85,6 +85,13 @@ class TrainScreen(Screen[None]):
         Binding("0", "chart('show_all')", "All", id="train.show_all", show=False, tooltip="The whole curve, following"),
         Binding("left", "chart('left')", "Left", id="train.left", show=False, tooltip="Move view or cursor"),
         Binding("right", "chart('right')", "Right", id="train.right", show=False, tooltip="Move view or cursor"),
+        Binding(
+            "shift+left", "chart('half_left')", "Half left", id="train.half_left", show=False, tooltip="Half a view"
+        ),
+        Binding(
+            "shift+right", "chart('half_right')", "Half right", id="train.half_right", show=False, tooltip="Half a view"
+        ),
+        Binding("end", "chart('follow')", "End", id="train.follow", show=False, tooltip="To the end, and follow it"),
         Binding("v", "chart('toggle_cursor')", "Read", id="train.read", show=False, tooltip="Read values"),
         Binding("o", "overlay", "Overlay", id="train.overlay", show=False, tooltip="Take away the run laid over"),
     ]
