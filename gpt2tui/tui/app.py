@@ -38,6 +38,12 @@ _LOOK_SECONDS = 0.5
 KEPT_THEME_FILE = "app.json"
 """In the data folder: the theme that was chosen in the app."""
 
+_SCREENS = (
+    ("train", "Train", "Start and watch a training"),
+    ("generate", "Generate", "Talk to a model"),
+    ("runs", "Runs", "All runs: compare, rename, delete"),
+)
+
 
 def _train_screen() -> Screen[None]:
     from gpt2tui.tui.screens.train import TrainScreen
@@ -86,19 +92,18 @@ class Gpt2TuiApp(App[None]):
     }
     COMMANDS: ClassVar = {_live_commands}
     BINDINGS: ClassVar = [
-        Binding(
-            "1,f1", "switch_mode('train')", "Train", id="app.train", show=False, tooltip="Start and watch a training"
-        ),
-        Binding(
-            "2,f2", "switch_mode('generate')", "Generate", id="app.generate", show=False, tooltip="Talk to a model"
-        ),
-        Binding(
-            "3,f3",
-            "switch_mode('runs')",
-            "Runs",
-            id="app.runs",
-            show=False,
-            tooltip="All runs: compare, rename, delete",
+        *(
+            Binding(
+                key,
+                f"switch_mode('{mode}')",
+                name,
+                id=f"app.{mode}{suffix}",
+                show=False,
+                tooltip=tooltip,
+                priority=bool(suffix),  # also from a field, and from under a layer
+            )
+            for number, (mode, name, tooltip) in enumerate(_SCREENS, 1)
+            for key, suffix in ((str(number), ""), (f"f{number}", ".always"))
         ),
         Binding("question_mark", "help", "Help", id="app.help", key_display="?", tooltip="The keys of this screen"),
         Binding(

@@ -107,6 +107,53 @@ async def test_ctrl_c_says_how_to_leave_and_ends_nothing(store):
             assert trainer.poll() is None
 
 
+async def test_an_answer_goes_to_the_run_that_was_asked_about(store):
+    one, other = (make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)]) for _ in range(2))
+    app = app_for(run=one.folder, at=START + 1)
+    with held(one), held(other):
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, "step 1")
+            await pilot.press("x")
+            await until_text(pilot, "Stop this training?")
+            app.follow(other)
+            await pilot.press("s")
+            await until(pilot, lambda: one.commands_file.is_file())
+    assert not other.commands_file.is_file()
+
+
+async def test_the_form_stays_while_its_run_is_read_on(store):
+    run = make_run(store, whole_story())
+    app = app_for(run=run.folder, at=START + 500)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "Below the target")
+        await pilot.press("n")
+        await until_text(pilot, "Files, folders, globs")
+        app.overlay(run)
+        await pilot.pause()
+        assert "Files, folders, globs" in text_of(app)
+
+
+async def test_a_refused_resume_leaves_the_run_on_the_screen(store):
+    run = make_run(store, whole_story())
+    app = app_for(start=("resume", run.id), at=START + 500)
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await until_text(pilot, "has reached its target")
+        await until_text(pilot, "Below the target")
+
+
+async def test_function_keys_switch_screens_from_under_a_layer_too(store):
+    run = make_run(store, whole_story())
+    app = app_for(run=run.folder, at=START + 500)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "Below the target")
+        await pilot.press("g")
+        await until_text(pilot, "Go on past the target")
+        await pilot.press("f3")
+        await until(pilot, lambda: app.current_mode == "runs")
+        await pilot.press("f1")
+        await until_text(pilot, "Go on past the target")
+
+
 async def test_leaving_ends_the_app_and_not_the_training(real_run):
     app = app_for(run=real_run.folder)
     async with app.run_test(size=WIDE) as pilot:

@@ -237,8 +237,12 @@ class RunsScreen(Screen[None]):
     async def action_generate(self) -> None:
         """Open the run under the cursor on Generate."""
         if entry := self._whole():
+            from gpt2tui.tui.screens.generate import GenerateScreen
+
             await self.app.switch_mode("generate")
-            self.app.screen.open_run(entry.run)  # type: ignore[attr-defined]
+            for screen in self.app.screen_stack:  # a layer may stand above it
+                if isinstance(screen, GenerateScreen):
+                    screen.open_run(entry.run)
 
     def action_filter(self) -> None:
         """Go to the field that the table is filtered by."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -102,6 +103,7 @@ class TrainScreen(Screen[None]):
         self.VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (30, "-high")]
         self._is_composed = False
         self._steering: Steering | None = None
+        self._shown: Path | None = None
         self._state: State = "new"
         self._is_starting = False
 
@@ -143,8 +145,11 @@ class TrainScreen(Screen[None]):
         if not self._is_composed:
             return
         follower = self._follower
-        self._steering = Steering(follower.run) if follower else None
-        self._show_form(follower is None and not self._is_starting)
+        folder = follower.run.folder if follower else None
+        if folder is None or folder != self._shown:
+            self._shown = folder
+            self._steering = Steering(follower.run) if follower else None
+            self._show_form(follower is None and not self._is_starting)
         if follower:
             self.query_one("#about", Static).update(_about(follower))
             self.query_one(LossChart).show(_source(follower))
@@ -238,10 +243,12 @@ class TrainScreen(Screen[None]):
             "new": not is_at_work,
         }.get(action, is_at_work)
 
-    def _send(self, command: commands.Command, words: str) -> None:
-        assert self._steering is not None
+    def _send(self, command: commands.Command, words: str, steering: Steering | None = None) -> None:
+        """Send a command to the run on the screen, or to the one that it was before a question was answered."""
+        steering = steering or self._steering
+        assert steering is not None
         try:
-            self._steering.send(command, words)
+            steering.send(command, words)
         except OSError as error:
             self.notify(f"the run cannot be told: {error}", severity="error", markup=False)
         self._draw_numbers()
@@ -260,9 +267,10 @@ class TrainScreen(Screen[None]):
         layer = Ask(
             "A sample from the weights as they are now", hint="a prompt, or nothing for the run's own; enter draws"
         )
+        steering = self._steering
         prompt = await self.app.push_screen_wait(layer)
         if prompt is not None:
-            self._send(commands.Sample(prompt=prompt or None), "sampling")
+            self._send(commands.Sample(prompt=prompt or None), "sampling", steering)
 
     @work
     async def action_stop(self) -> None:
@@ -270,9 +278,10 @@ class TrainScreen(Screen[None]):
             Option("s", "save and stop; R goes on later", "stop"),
             Option("l", "leave the app, the training goes on", "leave"),
         )
+        steering = self._steering
         answer = await self.app.push_screen_wait(Choose("Stop this training?", options))
         if answer == "stop":
-            self._send(commands.Stop(), "stopping")
+            self._send(commands.Stop(), "stopping", steering)
         elif answer == "leave":
             self.app.action_leave()
 
@@ -281,8 +290,9 @@ class TrainScreen(Screen[None]):
         from gpt2tui.tui.widgets.change_settings import ChangeSettings
 
         assert self._follower is not None
+        steering = self._steering
         for change in await self.app.push_screen_wait(ChangeSettings(self._follower.view)) or ():
-            self._send(change, f"setting {change.name.replace('_', ' ')}")
+            self._send(change, f"setting {change.name.replace('_', ' ')}", steering)
 
     def action_chart(self, action: str) -> None:
         """Hand a key on to the chart."""
@@ -333,7 +343,7 @@ class TrainScreen(Screen[None]):
 
     def action_resume(self) -> None:
         if self._follower:
-            self._start(("resume", self._follower.run.id))
+            self._start(("resume", str(self._follower.run.folder)))
 
     @work
     async def action_go_past(self) -> None:
@@ -348,12 +358,14 @@ class TrainScreen(Screen[None]):
             check=_not_a_loss,
         )
         if answer := await self.app.push_screen_wait(layer):
-            self._start(("resume", follower.run.id, "--target-loss", answer.strip()))
+            self._start(("resume", str(follower.run.folder), "--target-loss", answer.strip()))
 
     def _start(self, words: tuple[str, ...]) -> None:
         if not self._is_starting:
             self._set_starting(True)
             self.query_one(TopBar).tell(Content.styled("starting a training process", "$accent"))
+            if words[0] == "resume":  # the form says so by itself
+                self._warn_of_others(words)
             self._await_start(words)
 
     @work
@@ -365,11 +377,27 @@ class TrainScreen(Screen[None]):
                 self._show_form(True, problem=str(error))
             else:
                 self.notify(str(error), severity="error", markup=False, timeout=15)
-                self._draw_numbers()
+                self._set_starting(False)
+                self._show_what_there_is()
         else:
             self.app.follow(run)
         finally:
             self._set_starting(False)
+
+    def _show_what_there_is(self) -> None:
+        """After a start that was refused: the run from before, else the newest, else the form."""
+        if self._follower:
+            self._draw_numbers()
+        elif runs := self.app.store.all():
+            self.app.follow(runs[0])
+        else:
+            self._show_form(True)
+
+    def _warn_of_others(self, words: tuple[str, ...]) -> None:
+        others = [run.name() for run in self.app.store.all() if run.is_alive() and str(run.folder) not in words]
+        if others:
+            names = ", ".join(one_line(name) for name in others)
+            self.notify(f"{names} trains here already: both will be slower", severity="warning", markup=False)
 
     def _set_starting(self, is_starting: bool) -> None:
         self._is_starting = is_starting
