@@ -388,7 +388,8 @@ async def _round(store: RunStore, shoot: Shoot, kind: str, *sizes: tuple[int, in
         async with opened(WIDE, at=START + DAY, run=talked_to, screen="generate", **options) as pilot:
             await until(pilot, lambda: speaker().last("load"))
             speaker().tell_loaded()
-            await settled(pilot, "Hot cobs")
+            await pilot.resize_terminal(*SMALL)
+            await settled(pilot, "clover")
             await pilot.press("escape", "t", "c", "left", "left")
             await shoot(pilot, f"{kind}-generate", "Instead of this token", sizes=(SMALL,))
             if TINY in sizes:
