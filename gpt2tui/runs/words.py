@@ -81,7 +81,7 @@ def outlook_words(view: RunView, state: State, now: float) -> str:
     if not found:
         return "no forecast yet: too early to say"
     if not found.is_on_course:
-        return "the target is not on this course: the loss hardly falls any more"
+        return "the target is not on this course: at this pace it is out of sight"
     if found.seconds <= 0:
         return "about there; the corpus loss decides"
     if state not in _AT_WORK:

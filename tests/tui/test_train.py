@@ -121,6 +121,18 @@ async def test_an_answer_goes_to_the_run_that_was_asked_about(store):
     assert not other.commands_file.is_file()
 
 
+async def test_keys_typed_ahead_of_a_layer_steer_nothing(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    app = app_for(run=run.folder, at=START + 1)
+    with held(run):
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, "step 1")
+            await pilot.press("x", "c", "space", "e")
+            await until_text(pilot, "Stop this training?")
+            assert len(app.screen_stack) == 2
+    assert not run.commands_file.is_file()
+
+
 async def test_the_form_stays_while_its_run_is_read_on(store):
     run = make_run(store, whole_story())
     app = app_for(run=run.folder, at=START + 500)
@@ -174,10 +186,14 @@ async def test_a_run_past_its_target_goes_on_to_a_lower_one():
         await until_text(pilot, "Go on past the target")
         for _ in range(8):
             await pilot.press("backspace")
-        await pilot.press(*"9.5", "enter")
+        await pilot.press(*"10.6", "enter")
+        await until_text(pilot, "reached already")
+        for _ in range(8):
+            await pilot.press("backspace")
+        await pilot.press(*"7.5", "enter")
         await until(pilot, lambda: len(found(run, RunFinished)) == 2)
         await until_text(pilot, "Below the target")
-    assert found(run, SettingChanged)[-1].value == 9.5
+    assert found(run, SettingChanged)[-1].value == 7.5
 
 
 STATES = {

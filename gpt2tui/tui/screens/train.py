@@ -142,7 +142,7 @@ class TrainScreen(Screen[None]):
 
     def change_run(self) -> None:
         """Another run is followed, or none."""
-        if not self._is_composed:
+        if not self._is_there:
             return
         follower = self._follower
         folder = follower.run.folder if follower else None
@@ -161,7 +161,7 @@ class TrainScreen(Screen[None]):
     def take_events(self, events: list[AnyEvent]) -> None:
         """New events of the followed run, which the view has taken in."""
         follower, steering = self._follower, self._steering
-        if not (follower and steering and self._is_composed):
+        if not (follower and steering and self._is_there):
             return
         answers = [event for event in events if isinstance(event, Notice) and event.command]
         for answer in answers:
@@ -172,6 +172,11 @@ class TrainScreen(Screen[None]):
         self._draw_numbers()
         if any(event.__class__.__name__ not in ("Step", "DeviceReading") for event in events):
             self._draw_texts()
+
+    @property
+    def _is_there(self) -> bool:
+        """Whether there is anything to draw on: not before the start, and no more when the app is being left."""
+        return self._is_composed and bool(self.query("#place"))
 
     @property
     def _follower(self) -> Follower | None:
@@ -187,7 +192,8 @@ class TrainScreen(Screen[None]):
         state = follower.state(now)
         self.query_one(Threshold).show(view, state, now)
         self.query_one("#place", Static).update(_place(follower, self.app.glyphs.separator), layout=False)
-        self.query_one(TopBar).tell(self._label(state))
+        if not self._is_starting:
+            self.query_one(TopBar).tell(self._label(state))
         self._draw_banner(state, now)
         if state != self._state:
             self._state = state
@@ -215,7 +221,8 @@ class TrainScreen(Screen[None]):
             self.query_one(News).show(follower.view.news)
 
     def _draw_pictures(self) -> None:
-        if (follower := self._follower) and self in self.app.screen_stack and not self.has_class("-form"):
+        is_seen = self._is_there and self in self.app.screen_stack and not self.has_class("-form")
+        if (follower := self._follower) and is_seen:
             self._draw_numbers()
             self.query_one(LossChart).refresh_data()
             self.query_one(Traces).show(follower.view)
@@ -236,8 +243,8 @@ class TrainScreen(Screen[None]):
         return {
             "pause": is_at_work and self._state != "paused",
             "go_on": self._state == "paused",
-            "resume": not is_at_work and not is_past,
-            "go_past": not is_at_work and is_past,
+            "resume": not is_at_work and not is_past and not self._is_starting,
+            "go_past": not is_at_work and is_past and not self._is_starting,
             "chart": True,
             "overlay": self.app.overlaid is not None,
             "new": not is_at_work,
@@ -262,37 +269,44 @@ class TrainScreen(Screen[None]):
     def action_checkpoint(self) -> None:
         self._send(commands.SaveCheckpoint(), "saving")
 
-    @work
-    async def action_sample(self) -> None:
-        layer = Ask(
-            "A sample from the weights as they are now", hint="a prompt, or nothing for the run's own; enter draws"
-        )
-        steering = self._steering
-        prompt = await self.app.push_screen_wait(layer)
-        if prompt is not None:
-            self._send(commands.Sample(prompt=prompt or None), "sampling", steering)
+    # A layer is pushed within its action: keys typed ahead then never mean something else on this screen.
 
-    @work
-    async def action_stop(self) -> None:
+    def action_sample(self) -> None:
+        steering = self._steering
+
+        def answered(prompt: str | None) -> None:
+            if prompt is not None:
+                self._send(commands.Sample(prompt=prompt or None), "sampling", steering)
+
+        hint = "a prompt, or nothing for the run's own; enter draws"
+        self.app.push_screen(Ask("A sample from the weights as they are now", hint=hint), answered)
+
+    def action_stop(self) -> None:
+        steering = self._steering
+
+        def answered(answer: str | None) -> None:
+            if answer == "stop":
+                self._send(commands.Stop(), "stopping", steering)
+            elif answer == "leave":
+                self.app.action_leave()
+
         options = (
             Option("s", "save and stop; R goes on later", "stop"),
             Option("l", "leave the app, the training goes on", "leave"),
         )
-        steering = self._steering
-        answer = await self.app.push_screen_wait(Choose("Stop this training?", options))
-        if answer == "stop":
-            self._send(commands.Stop(), "stopping", steering)
-        elif answer == "leave":
-            self.app.action_leave()
+        self.app.push_screen(Choose("Stop this training?", options), answered)
 
-    @work
-    async def action_change(self) -> None:
+    def action_change(self) -> None:
         from gpt2tui.tui.widgets.change_settings import ChangeSettings
 
         assert self._follower is not None
         steering = self._steering
-        for change in await self.app.push_screen_wait(ChangeSettings(self._follower.view)) or ():
-            self._send(change, f"setting {change.name.replace('_', ' ')}", steering)
+
+        def answered(changes: list[commands.Set] | None) -> None:
+            for change in changes or ():
+                self._send(change, f"setting {change.name.replace('_', ' ')}", steering)
+
+        self.app.push_screen(ChangeSettings(self._follower.view), answered)
 
     def action_chart(self, action: str) -> None:
         """Hand a key on to the chart."""
@@ -345,20 +359,23 @@ class TrainScreen(Screen[None]):
         if self._follower:
             self._start(("resume", str(self._follower.run.folder)))
 
-    @work
-    async def action_go_past(self) -> None:
+    def action_go_past(self) -> None:
         follower = self._follower
         if not follower:
             return
-        target = (follower.view.target_loss or 0.1) / 2
+        reached = follower.view.best_corpus_loss or follower.view.target_loss or 0.1
+
+        def answered(target: str | None) -> None:
+            if target:
+                self._start(("resume", str(follower.run.folder), "--target-loss", target.strip()))
+
         layer = Ask(
             "Go on past the target, until the corpus loss is below",
-            value=f"{target:.3g}",
-            hint="enter starts",
-            check=_not_a_loss,
+            value=f"{reached / 2:.3g}",
+            hint="enter starts, esc goes back",
+            check=lambda text: _not_a_loss_below(reached, text),
         )
-        if answer := await self.app.push_screen_wait(layer):
-            self._start(("resume", str(follower.run.folder), "--target-loss", answer.strip()))
+        self.app.push_screen(layer, answered)
 
     def _start(self, words: tuple[str, ...]) -> None:
         if not self._is_starting:
@@ -401,6 +418,7 @@ class TrainScreen(Screen[None]):
 
     def _set_starting(self, is_starting: bool) -> None:
         self._is_starting = is_starting
+        self.refresh_bindings()
         for form in self.query(StartForm):
             form.show_busy(is_starting)
 
@@ -430,9 +448,9 @@ def _place(follower: Follower, separator: str) -> str:
     )
 
 
-def _not_a_loss(text: str) -> str | None:
+def _not_a_loss_below(reached: float, text: str) -> str | None:
     try:
-        is_loss = 0 < float(text) < 100
+        is_below = 0 < float(text) < reached
     except ValueError:
-        is_loss = False
-    return None if is_loss else "a number above 0"
+        is_below = False
+    return None if is_below else f"a number above 0 and below {reached:.4g}, which is reached already"

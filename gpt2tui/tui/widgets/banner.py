@@ -44,7 +44,7 @@ def _words(view: RunView, state: State, now: float, log_tail: Sequence[str]) -> 
             silence = duration(now - view.last_event)
             return _two(
                 f"No sign of life for {silence}, though its process holds the run.",
-                "A busy machine or a slow disk may be why. x stops it; worker.log has what it printed.",
+                f"A busy machine or a full disk may be why. x asks it to stop; kill -9 {_pid(view)} ends it.",
             ), "error"
         case "crashed":
             return _crash(log_tail), "error"
@@ -57,6 +57,10 @@ def _words(view: RunView, state: State, now: float, log_tail: Sequence[str]) -> 
         case "new":
             return Content("It has not begun yet. R starts it."), "info"
     return Content(""), ""
+
+
+def _pid(view: RunView) -> int | str:
+    return view.started.pid if view.started else "its process"
 
 
 def _two(first: str, second: str) -> Content:
