@@ -41,13 +41,13 @@ def sync_folder(folder: Path) -> None:
 
 
 def tree_bytes(folder: Path) -> int:
-    """Bytes in the files below a folder, a file with several names counted once."""
+    """Bytes in the files below a folder, a file with several names counted once; what cannot be read counts nothing."""
     sizes = {}
     for parent, _, names in os.walk(folder):
         for name in names:
             try:
                 found = os.lstat(os.path.join(parent, name))
-            except FileNotFoundError:
+            except OSError:
                 continue
             sizes[found.st_dev, found.st_ino] = found.st_size
     return sum(sizes.values())

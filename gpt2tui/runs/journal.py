@@ -23,6 +23,7 @@ T = TypeVar("T")
 EVENTS_FILE = "events.jsonl"
 
 _CHUNK = 1 << 20
+_TAIL = 1 << 16
 _LONG_LINE = 512
 """Bytes that hardly a line of a step takes."""
 _STEP = b'{"type":"step",'
@@ -85,10 +86,13 @@ class JournalReader(Generic[T]):
         return (item for line in self.lines() if (item := self.decode(line)) is not None)
 
     def lines(self) -> Iterator[bytes]:
-        """The whole lines that came since the last call, as they are, without their ends."""
+        """The whole lines that came since the last call, as they are, without their ends.
+
+        A journal that cannot be opened now, or is not there yet, has none.
+        """
         try:
             file = self._path.open("rb")
-        except FileNotFoundError:
+        except OSError:
             return
         with file:
             file.seek(self.offset)
@@ -122,7 +126,7 @@ def skim_events(
     reader = reader or event_reader(path)
     waiting: deque[bytes] = deque(maxlen=recent)
     sparse: list[bytes] = []
-    stride = max(1, path.stat().st_size // (spread * _LONG_LINE)) if spread and path.is_file() else sys.maxsize
+    stride = max(1, journal_bytes(path) // (spread * _LONG_LINE)) if spread else sys.maxsize
     is_first = True
     for number, line in enumerate(reader.lines()):
         if line.startswith(_STEP) and not is_first:
@@ -144,6 +148,19 @@ def skim_events(
 
 def _decoded(reader: JournalReader[AnyEvent], lines: Iterable[bytes]) -> Iterator[AnyEvent]:
     return (event for line in lines if (event := reader.decode(line)) is not None)
+
+
+def last_events(path: Path) -> Iterator[AnyEvent]:
+    """The events in the last 64 kB of a journal, oldest first."""
+    return event_reader(path, offset=max(0, journal_bytes(path) - _TAIL)).poll()
+
+
+def journal_bytes(path: Path) -> int:
+    """How long a journal is; 0 where that cannot be asked."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
 
 
 def event_reader(path: Path, *, offset: int = 0) -> JournalReader[AnyEvent]:

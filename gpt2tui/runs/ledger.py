@@ -78,8 +78,10 @@ class Ledger:
             names = {name for name in os.listdir(self._store.folder) if not name.startswith(".")}
         except FileNotFoundError:
             names = set()
+        except OSError:  # what is known stays: nothing says that the runs are gone
+            return
         runs = [Run(self._store.folder / name) for name in names]
-        found = {run.id: run for run in runs if run.config_file.is_file()}
+        found = {run.id: run for run in runs if _may_be_run(run)}
         for run in found.values():
             page = self._pages.get(run.id) or Page(run, self.work)
             page.look()
@@ -94,3 +96,10 @@ class Ledger:
             entries = [page.entry() for page in self._pages.values()]
             entries.sort(key=lambda entry: (entry.state != "damaged", entry.created, entry.id), reverse=True)
             self.entries = tuple(entries)
+
+
+def _may_be_run(run: Run) -> bool:
+    try:
+        return run.config_file.is_file()
+    except OSError:  # it cannot be looked into, and is listed as damaged
+        return True

@@ -61,14 +61,8 @@ class Page:
                 self._spoil(error)
         if self._has_changed(self.run.label_file):
             self._work["labels"] += 1
-            try:
-                self.label = self.run.label()
-            except OSError:
-                self.label = Label()
-        try:
-            self._is_alive = self.run.is_alive()
-        except OSError as error:
-            self._spoil(error)
+            self.label = self.run.label()
+        self._is_alive = self.run.is_alive(unknown=self._is_alive)
 
     def is_stale(self) -> bool:
         """Whether its journal has to be looked into."""
@@ -92,6 +86,8 @@ class Page:
             if self._follower is None:
                 self._work["journals"] += 1
                 self._follower = Follower(self.run)
+                if problem := self._follower.problem():
+                    raise Gpt2TuiError(problem)
                 self._follower.open()
                 if not self._follower.is_caught_up:
                     self._entry = Entry.of(self.run, self._follower.view, "reading", is_alive=self._is_alive)
@@ -99,7 +95,8 @@ class Page:
                     self._follower.catch_up()
             else:
                 self._work["polls"] += 1
-                self._follower.poll()
+                while self._follower.poll():
+                    pass
         except (Gpt2TuiError, OSError) as error:
             self._spoil(error)
             return
@@ -139,7 +136,8 @@ class Page:
     def _created(self, config: RunConfig) -> float:
         if config.created:
             return config.created
-        return self._seen[self.run.config_file.name][0] / 1e9  # type: ignore[index]
+        seen = self._seen[self.run.config_file.name]
+        return seen[0] / 1e9 if seen else 0.0
 
     def _has_changed(self, path: Path, *, purpose: str = "") -> bool:
         key, now = purpose + path.name, signature(path)

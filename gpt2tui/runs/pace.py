@@ -8,11 +8,10 @@ import msgspec
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.events import RunFinished, RunStarted
-from gpt2tui.runs.journal import event_reader
+from gpt2tui.runs.journal import last_events
 from gpt2tui.runs.run import Run
 from gpt2tui.text import duration
 
-_TAIL_BYTES = 65_536
 _STEPS = 50
 _RUNS = 50
 """Older runs than so many are not looked at."""
@@ -86,9 +85,8 @@ def measured_pace(run: Run) -> Pace | None:
 
 def _end(run: Run) -> RunFinished | None:
     """The end of a run that was not resumed since, found in the last lines of its journal."""
-    start = max(0, run.events_file.stat().st_size - _TAIL_BYTES)
     end = None
-    for event in event_reader(run.events_file, offset=start).poll():
+    for event in last_events(run.events_file):
         if isinstance(event, RunFinished):
             end = event
         elif isinstance(event, RunStarted):

@@ -94,10 +94,10 @@ class Run:
             raise Gpt2TuiError(f"run {self.id}: {self.config_file} cannot be read: {error}") from error
 
     def label(self) -> Label:
-        """The viewers' label; an empty one where none was written."""
+        """The viewers' label; an empty one where none was written or it cannot be read."""
         try:
             return msgspec.json.decode(self.label_file.read_bytes(), type=Label)
-        except (FileNotFoundError, msgspec.DecodeError, UnicodeDecodeError):
+        except (OSError, msgspec.DecodeError, UnicodeDecodeError):
             return Label()
 
     def set_label(self, label: Label) -> None:
@@ -122,17 +122,24 @@ class Run:
         """The columns of all steps that count."""
         return open_series(self.series_file)
 
-    def is_alive(self) -> bool:
-        """Whether a trainer holds the run now."""
+    def is_alive(self, *, unknown: bool = False) -> bool:
+        """Whether a trainer holds the run now; ``unknown`` where that cannot be asked.
+
+        It cannot where the lock may not be opened, where too many files are open, or the network disk is away.
+        """
         try:
             descriptor = os.open(self.lock_file, os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
             return False
+        except OSError:
+            return unknown
         # Shared, so that two viewers that look at once do not take each other for the trainer.
         try:
             fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
+        except OSError:
+            return unknown
         finally:
             os.close(descriptor)
         return False

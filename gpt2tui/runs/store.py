@@ -94,7 +94,7 @@ class RunStore:
         Raises:
             Gpt2TuiError: it is being trained.
         """
-        if run.is_alive():
+        if run.is_alive(unknown=True):
             raise Gpt2TuiError(f"run {run.id} is being trained; stop it first: gpt2tui runs stop {run.id}")
         going = run.folder.with_name(f".{run.id}.deleted")
         run.folder.rename(going)
@@ -115,9 +115,9 @@ class RunStore:
 
 
 def _made(run: Run) -> tuple[float, int] | None:
-    if not run.config_file.is_file():
-        return None
     try:
+        if not run.config_file.is_file():
+            return None
         return run.config().created, run.config_file.stat().st_mtime_ns
     except (Gpt2TuiError, OSError):
         return 0.0, 0

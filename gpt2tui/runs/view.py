@@ -200,7 +200,9 @@ class RunView:
             self.steps.pop()
         while self.history and self.history[-1].step > step:
             self.history.pop()
-        self.step = self.steps[-1] if self.steps else None
+        # Where more steps are void than are kept, the last that counts is known from the thinned history only.
+        left = self.steps or self.history
+        self.step = left[-1] if left else None
         self._take_evaluations([event for event in self.evaluations if event.step <= step])
         if self.sample and self.sample.step > step:
             self.sample = None

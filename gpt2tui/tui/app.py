@@ -120,6 +120,7 @@ class Gpt2TuiApp(App[None]):
         self.follower: Follower | None = None
         self.overlaid: Follower | None = None
         self._start = options.start
+        self._told_problem = ""
         self.set_class(options.is_ascii, "-ascii")
         draw_scroll_bars(is_ascii=options.is_ascii)
         if not options.has_animation:
@@ -148,20 +149,29 @@ class Gpt2TuiApp(App[None]):
             self.follower = None
             self._tell("change_run")
             return
+        if follower := self._opened(run):
+            self.follower = follower
+            self._told_problem = ""
+            self._tell("change_run")
+            if not follower.is_caught_up:
+                self._catch_up(follower)
+
+    def _opened(self, run: Run) -> Follower | None:
+        """A follower that has read what can be read at once; where it cannot be, that is said."""
         try:
             follower = Follower(run)
-        except Gpt2TuiError as error:
+            follower.open()
+        except (Gpt2TuiError, OSError) as error:
             self.notify(str(error), severity="error", markup=False)
-            return
-        follower.open()
-        self.follower = follower
-        self._tell("change_run")
-        if not follower.is_caught_up:
-            self._catch_up(follower)
+            return None
+        return follower
 
     @work(thread=True)
     def _catch_up(self, follower: Follower) -> None:
-        follower.catch_up()
+        try:
+            follower.catch_up()
+        except OSError as error:
+            self.call_from_thread(self._tell_problem, str(error))
         self.call_from_thread(self._tell, "change_run")
 
     def overlay(self, run: Run | None) -> None:
@@ -180,13 +190,30 @@ class Gpt2TuiApp(App[None]):
         return words
 
     def _poll(self) -> None:
-        if self.follower and (events := self.follower.poll()):
+        if not self.follower:
+            return
+        try:
+            events = self.follower.poll()
+        except OSError as error:
+            self._tell_problem(str(error))
+            return
+        if events:
             self._tell("take_events", events)
 
     def _look(self) -> None:
         reap()
-        if self.follower and self.follower.look():
+        if not self.follower:
+            return
+        if self.follower.look():
             self._tell("take_events", [])
+        self._tell_problem(self.follower.problem())
+
+    def _tell_problem(self, problem: str) -> None:
+        """Say once that the followed run cannot be read now; what is known of it stays on the screen."""
+        if problem and problem != self._told_problem:
+            text = f"{problem}; what is shown is older, and it is tried again"
+            self.notify(text, title="the run cannot be read", severity="error", markup=False)
+        self._told_problem = problem
 
     def _tell(self, method: str, *arguments: object) -> None:
         for stack in self._screen_stacks.values():

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
@@ -16,11 +15,6 @@ from tests.runs.synthetic import START, append, evaluated, held, make_run, start
 
 NOW = START + 10_000
 TRAINING = PhaseChanged(time=START + 3, phase="training")
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> RunStore:
-    return RunStore(tmp_path / "data" / "runs")
 
 
 def tick(ledger: Ledger, now: float = NOW) -> Counter[str]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import msgspec
 import pytest
 
@@ -22,11 +20,6 @@ PLAY = Pace(
     seconds_to_target=300.0,
 )
 PLAN = Plan(parameters=7_000, device="cpu", recipe="fast", tokens=7_183, target_loss=0.099999)
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> RunStore:
-    return RunStore(tmp_path / "runs")
 
 
 def test_a_finished_run_tells_its_rate_and_its_time_to_the_target(store: RunStore) -> None:

@@ -21,11 +21,6 @@ from tests.runs.synthetic import (
 )
 
 
-@pytest.fixture
-def store(tmp_path: Path) -> RunStore:
-    return RunStore(tmp_path / "runs")
-
-
 def test_a_run_is_found_by_id_name_prefix_latest_and_path(store: RunStore) -> None:
     old = make_run(store, name="macbeth", created=START)
     new = make_run(store, name="hamlet", created=START + 100)

@@ -1,0 +1,61 @@
+"""What becomes of the app when the run it follows can no longer be read."""
+
+from __future__ import annotations
+
+import shutil
+
+from gpt2tui.tui.app import Gpt2TuiApp
+from tests.runs.synthetic import START, append, held, make_run, started, step, whole_story
+from tests.tui.apps import app_for, text_of, until, until_text
+
+WIDE = (140, 40)
+
+
+def said(app: Gpt2TuiApp) -> list[str]:
+    return [notification.message for notification in app._notifications]
+
+
+async def test_a_journal_that_cannot_be_read_is_told_once_and_read_on_when_it_can(store):
+    run = make_run(store, [started(), step(1)])
+    app = app_for(run=run.folder, at=START + 1)
+    hidden = run.events_file.with_name("hidden.jsonl")
+    with held(run):
+        async with app.run_test(size=WIDE, notifications=True) as pilot:
+            await until_text(pilot, "step 1")
+            run.events_file.rename(hidden)
+            run.events_file.symlink_to(run.events_file.name)  # not even root can open it
+            await until(pilot, lambda: said(app))
+            app._look()
+            assert "step 1" in text_of(app)
+            assert len(said(app)) == 1
+            hidden.rename(run.events_file)
+            append(run, [step(2)])
+            await until_text(pilot, "step 2")
+
+
+async def test_a_run_deleted_by_others_leaves_the_app_standing(store):
+    run = make_run(store, whole_story())
+    app = app_for(run=run.folder, at=START + 500)
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await until_text(pilot, "step 470")
+        shutil.rmtree(run.folder)
+        assert app.follower is not None
+        app._poll()
+        app._look()
+        await pilot.press("3", "1")
+        await until_text(pilot, "step 470")
+
+
+async def test_a_run_that_cannot_be_opened_is_said_and_the_one_before_stays(store):
+    run, broken = make_run(store, whole_story()), make_run(store, whole_story())
+    broken.config_file.write_text("{")
+    app = app_for(run=run.folder, at=START + 500)
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await until_text(pilot, "step 470")
+        app.follow(broken)
+        app.overlay(broken)
+        await until(pilot, lambda: len(said(app)) == 2)
+        assert [str(broken.config_file) in text for text in said(app)] == [True, True]
+        assert app.follower is not None
+        assert app.follower.run.id == run.id
+        assert app.overlaid is None
