@@ -44,7 +44,7 @@ def _words(view: RunView, state: State, now: float, log_tail: Sequence[str]) -> 
             silence = duration(now - view.last_event)
             return _two(
                 f"No sign of life for {silence}, though its process holds the run.",
-                f"A busy machine or a full disk may be why. x asks it to stop; kill -9 {_pid(view)} ends it.",
+                f"A busy machine or a full disk? x asks it to stop, kill -9 {_pid(view)} ends it.",
             ), "error"
         case "crashed":
             return _crash(log_tail), "error"
