@@ -1,55 +1,83 @@
-"""Asks a child process of this program for one JSON object."""
+"""Starts this program again, and asks a child for one JSON object."""
 
 from __future__ import annotations
 
 import asyncio
+import shlex
 import subprocess
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import IO, TypeVar
 
 import msgspec
 
 from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.tui.processes.obituary import last_line
+
+T = TypeVar("T")
 
 PROGRAM = (sys.executable, "-m", "gpt2tui")
 """The words that start this program again."""
 
 
 class RefusedError(Gpt2TuiError):
-    """A child ended with an error; the message is its last line, ``exit_code`` its own."""
+    """A child could not start, ended with an error, or was not understood.
 
-    def __init__(self, message: str, exit_code: int) -> None:
+    The message is its last line where it had one, ``exit_code`` its own.
+    """
+
+    def __init__(self, message: str, exit_code: int = 1) -> None:
         super().__init__(message)
         self.exit_code = exit_code
 
 
-async def ask(words: Sequence[str]) -> dict[str, Any]:
-    """What ``gpt2tui WORDS`` prints. Cancelling ends the child.
+def start(
+    words: Sequence[str], *, stderr: int | IO[bytes], environment: dict[str, str] | None = None
+) -> subprocess.Popen[bytes]:
+    """Start ``gpt2tui WORDS`` in a session of its own, its stdout a pipe.
 
     Raises:
-        RefusedError: it ended with an error.
+        RefusedError: there is no such program any more, or no room for another process.
     """
-    process = subprocess.Popen(
-        [*PROGRAM, *words],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-    )
+    try:
+        return subprocess.Popen(
+            [*PROGRAM, *words],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
+            start_new_session=True,
+            env=environment,
+        )
+    except OSError as error:
+        raise not_started(words, error) from error
+
+
+def not_started(words: Sequence[str], error: Exception) -> RefusedError:
+    """The refusal of the system to start ``gpt2tui WORDS``."""
+    return RefusedError(f"gpt2tui {words[0]} cannot be started: {error}; end other programs, or start the app anew")
+
+
+async def ask(words: Sequence[str], kind: type[T]) -> T:
+    """What ``gpt2tui WORDS`` prints, read as JSON of this type. Cancelling ends the child.
+
+    Raises:
+        RefusedError: it could not start, ended with an error, or printed something else.
+    """
+    process = start(words, stderr=subprocess.PIPE)
     try:
         # In a thread, which sees the child's end even where nobody waits for this any more.
         out, said = await asyncio.to_thread(process.communicate)
     except asyncio.CancelledError:
         process.kill()
         raise
+    except RuntimeError as error:  # there is no room for another thread
+        process.kill()
+        process.communicate()
+        raise not_started(words, error) from error
     if code := process.returncode:
         raise RefusedError(last_line(said) or f"gpt2tui {words[0]} failed with code {code} and said nothing", code)
-    found: dict[str, Any] = msgspec.json.decode(out)
-    return found
-
-
-def last_line(said: bytes) -> str:
-    """The last line of what a child wrote to stderr, without the program's name."""
-    lines = said.decode(errors="replace").strip().splitlines()
-    return lines[-1].removeprefix("gpt2tui: ") if lines else ""
+    try:
+        return msgspec.json.decode(out, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        way_out = f"see what it prints: gpt2tui {shlex.join(words)}"
+        raise RefusedError(f"gpt2tui {words[0]} said nothing that the app understands ({error}); {way_out}") from error

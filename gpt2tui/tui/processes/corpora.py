@@ -24,11 +24,14 @@ class NamedCorpus(msgspec.Struct, frozen=True, kw_only=True):
         return f"{self.title}, {self.tokens:,} tokens{where}"
 
 
+class _Listing(msgspec.Struct, frozen=True):
+    corpora: list[NamedCorpus]
+
+
 async def named_corpora() -> list[NamedCorpus]:
     """All of them, the bundled one first; it takes a child process.
 
     Raises:
         Gpt2TuiError: the child failed.
     """
-    found = await ask(["corpora", "list", "--json"])
-    return msgspec.convert(found["corpora"], list[NamedCorpus])
+    return (await ask(["corpora", "list", "--json"], _Listing)).corpora

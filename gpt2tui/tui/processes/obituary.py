@@ -5,10 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from typing import IO
 
 from gpt2tui.text import one_line
 
-_LOOKED_AT = 4096
+_LOOKED_AT = 1 << 16
 _LONGEST = 200
 
 
@@ -16,7 +17,7 @@ def obituary(code: int, log: Path) -> str:
     """One line on a generation child that left with this code (negative: the signal) without being asked."""
     way_out = "the next prompt loads the checkpoint again"
     if code >= 0:
-        said = last_line(log) or f"nothing in {log}"
+        said = _last_line_in(log) or f"nothing in {log}"
         return f"the generation process ended by itself (code {code}): {said}; {way_out}"
     name = signal_name(-code)
     if -code == signal.SIGKILL:
@@ -32,12 +33,21 @@ def signal_name(number: int) -> str:
         return f"signal {number}"
 
 
-def last_line(log: Path) -> str:
-    """The last line of a log that says something, made safe to look at; empty where there is none."""
+def last_line(said: bytes) -> str:
+    """The last line that says something, without the program's name and safe to look at; empty where there is none."""
+    lines = said.decode(errors="replace").splitlines()
+    return next((one_line(line).removeprefix("gpt2tui: ") for line in reversed(lines) if line.strip()), "")
+
+
+def end_of(file: IO[bytes]) -> bytes:
+    """The last 64 kB of a file that is open."""
+    file.seek(max(0, file.seek(0, os.SEEK_END) - _LOOKED_AT))
+    return file.read()
+
+
+def _last_line_in(log: Path) -> str:
     try:
         with log.open("rb") as file:
-            file.seek(max(0, file.seek(0, os.SEEK_END) - _LOOKED_AT))
-            lines = file.read().decode("utf-8", errors="replace").splitlines()
+            return last_line(end_of(file))[:_LONGEST]
     except OSError:
         return ""
-    return next((one_line(line)[:_LONGEST] for line in reversed(lines) if line.strip()), "")

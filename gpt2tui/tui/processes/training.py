@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import subprocess
+import tempfile
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
@@ -13,9 +14,12 @@ from typing import Any
 
 import msgspec
 
-from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.run import Run
-from gpt2tui.tui.processes.asking import PROGRAM, RefusedError, ask, last_line
+from gpt2tui.tui.processes.asking import RefusedError, ask, not_started, start
+from gpt2tui.tui.processes.obituary import end_of, last_line
+
+PATIENCE = 5.0
+"""Seconds that a process may take to end after it closed its stdout."""
 
 
 class Announcement(msgspec.Struct, frozen=True):
@@ -31,56 +35,56 @@ async def start_training(words: Sequence[str], environment: dict[str, str] | Non
     process, which need not wait for it.
 
     Raises:
-        RefusedError: it ended before it had a run; the message is its own last line.
+        RefusedError: it did not start, or ended before it had a run; then the message is its own last line.
     """
-    process = _start(words, environment)
     loop = asyncio.get_running_loop()
     announced: asyncio.Future[Run] = loop.create_future()
 
-    def tell(run: Run | None, error: Gpt2TuiError | None) -> None:
+    def tell(outcome: Run | RefusedError) -> None:
         if announced.done():
             return
-        if error:
-            announced.set_exception(error)
-        elif run:
-            announced.set_result(run)
+        if isinstance(outcome, RefusedError):
+            announced.set_exception(outcome)
+        else:
+            announced.set_result(outcome)
 
     def wait() -> None:
-        run, error = None, None
         try:
-            run = _announced(process)
-        except Gpt2TuiError as found:
-            error = found
+            outcome: Run | RefusedError = _started(words, environment)
+        except RefusedError as error:
+            outcome = error
+        except OSError as error:
+            outcome = not_started(words, error)
         with suppress(RuntimeError):  # the app was left meanwhile
-            loop.call_soon_threadsafe(tell, run, error)
+            loop.call_soon_threadsafe(tell, outcome)
 
-    threading.Thread(target=wait, daemon=True).start()
+    try:
+        threading.Thread(target=wait, daemon=True).start()
+    except RuntimeError as error:  # there is no room for another thread
+        raise not_started(words, error) from error
     return await announced
 
 
-def _start(words: Sequence[str], environment: dict[str, str] | None) -> subprocess.Popen[bytes]:
+def _started(words: Sequence[str], environment: dict[str, str] | None) -> Run:
     command, *rest = words
-    return subprocess.Popen(
-        [*PROGRAM, command, "--headless", "--worker", *rest],
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        start_new_session=True,
-        env=os.environ | (environment or {}),
-    )
-
-
-def _announced(process: subprocess.Popen[bytes]) -> Run:
-    assert process.stdout is not None
-    assert process.stderr is not None
-    with process.stdout, process.stderr:
-        line = process.stdout.readline()
-        said = b"" if line else process.stderr.read()
-    if line:
+    # A file takes all that it says on stderr; a pipe that nobody reads would hold it up.
+    with tempfile.TemporaryFile() as stderr:
+        process = start(
+            [command, "--headless", "--worker", *rest], stderr=stderr, environment=os.environ | (environment or {})
+        )
         _trainings.append(process)
-        return Run(Path(msgspec.json.decode(line, type=Announcement).run))
-    code = process.wait()
-    raise RefusedError(last_line(said) or f"the training process ended with code {code} and said nothing", code)
+        assert process.stdout is not None
+        with process.stdout as lines:
+            for line in lines:
+                with suppress(msgspec.DecodeError, UnicodeDecodeError):  # what a library has to say
+                    return Run(Path(msgspec.json.decode(line, type=Announcement).run))
+        try:
+            code = process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            problem = f"gpt2tui {command} runs as process {process.pid}, but did not say which run it trains"
+            raise RefusedError(f"{problem}; look for it among the runs") from None
+        said = last_line(end_of(stderr))
+    raise RefusedError(said or f"the training process ended with code {code} and said nothing", code)
 
 
 _trainings: list[subprocess.Popen[bytes]] = []
@@ -88,7 +92,9 @@ _trainings: list[subprocess.Popen[bytes]] = []
 
 def reap() -> None:
     """Let go of the training processes that have ended."""
-    _trainings[:] = [process for process in _trainings if process.poll() is None]
+    for process in [*_trainings]:  # one by one: threads add to them meanwhile
+        if process.poll() is not None:
+            _trainings.remove(process)
 
 
 async def estimate(words: Sequence[str]) -> dict[str, Any]:
@@ -99,4 +105,4 @@ async def estimate(words: Sequence[str]) -> dict[str, Any]:
     Raises:
         RefusedError: what is wrong with the words, on one line.
     """
-    return await ask(["train", "--headless", "--dry-run", "--json", "--quiet", *words])
+    return await ask(["train", "--headless", "--dry-run", "--json", "--quiet", *words], dict[str, Any])
