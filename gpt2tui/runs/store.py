@@ -89,16 +89,25 @@ class RunStore:
         raise UsageError(f"no run {reference!r}; list them with: gpt2tui runs")
 
     def delete(self, run: Run) -> None:
-        """Remove a run and all it holds.
+        """Remove a run and all it holds; no trainer can take it meanwhile.
 
         Raises:
             Gpt2TuiError: it is being trained.
+            OSError: it cannot be locked or removed.
         """
-        if run.is_alive(unknown=True):
-            raise Gpt2TuiError(f"run {run.id} is being trained; stop it first: gpt2tui runs stop {run.id}")
-        going = run.folder.with_name(f".{run.id}.deleted")
-        run.folder.rename(going)
-        shutil.rmtree(going)
+        living = Gpt2TuiError(f"run {run.id} is being trained; stop it first: gpt2tui runs stop {run.id}")
+        if run.is_alive():  # the lock would be waited for
+            raise living
+        try:
+            lock = run.lock()
+        except Gpt2TuiError:
+            raise living from None
+        try:
+            going = run.folder.with_name(f".{run.id}.deleted")
+            run.folder.rename(going)
+            shutil.rmtree(going)
+        finally:
+            lock.release()
 
     def _best(self, runs: list[Run]) -> Run:
         losses = {}

@@ -107,6 +107,30 @@ def test_a_living_run_is_not_deleted(store: RunStore) -> None:
     assert list(store.folder.iterdir()) == []
 
 
+def test_a_run_is_held_while_it_is_deleted(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run(store)
+    seen: list[bool] = []
+    remove = shutil.rmtree
+
+    def look_and_remove(folder: Path) -> None:
+        seen.append(Run(folder).is_alive())
+        remove(folder)
+
+    monkeypatch.setattr(shutil, "rmtree", look_and_remove)
+    store.delete(run)
+    assert seen == [True]
+    assert list(store.folder.iterdir()) == []
+
+
+def test_a_trainer_that_takes_the_run_first_keeps_it(store: RunStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    run = make_run(store)
+    with held(run):
+        monkeypatch.setattr(Run, "is_alive", lambda self, **unknown: False)  # the trainer came after that look
+        with pytest.raises(Gpt2TuiError, match=rf"^run {run.id} is being trained; stop it first: .*stop {run.id}$"):
+            store.delete(run)
+    assert run.config() == configuration()
+
+
 _WATCHER = """
 import sys
 from pathlib import Path
