@@ -7,19 +7,25 @@ arXiv:2411.09009).
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
 
+BLOCK_ROWS = 2048
+"""Rows whose scores are there at once, in the products' format: with fewer the gradient of the head is summed up more
+often, each time by reading and writing all of it."""
 CHUNK_ROWS = 256
+"""Rows of these whose probabilities are there in float32 at once."""
 IGNORED = -1
 """A target of this value belongs to padding: it adds nothing to the loss nor to the gradient."""
 
 
-def _log_probabilities(inputs: Tensor, head: Tensor) -> Tensor:
-    """Log-probabilities (rows, vocabulary) in float32 for hidden states (rows, width)."""
-    return torch.log_softmax((inputs @ head.T).float(), dim=1)
+def _chunks(scores: Tensor, targets: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Of some rows at a time: their scores (a view), log-probabilities (rows, vocabulary) in float32, and targets."""
+    for part, wanted in zip(scores.split(CHUNK_ROWS), targets.split(CHUNK_ROWS), strict=True):  # type: ignore[no-untyped-call]
+        yield part, torch.log_softmax(part, dim=1, dtype=torch.float32), wanted
 
 
 def _sum_of_losses(log_probabilities: Tensor, targets: Tensor) -> Tensor:
@@ -34,25 +40,28 @@ class _HeadCrossEntropy(torch.autograd.Function):
         head = weight.to(dtype)  # (vocabulary, width)
         total = torch.zeros((), device=hidden.device, dtype=torch.float32)
         grad_hidden = torch.empty_like(hidden)
-        grad_weight = torch.zeros_like(weight, dtype=torch.float32)
-        for start in range(0, hidden.shape[0], CHUNK_ROWS):
-            rows = slice(start, start + CHUNK_ROWS)
+        grad_weight: Tensor | None = None
+        for start in range(0, hidden.shape[0], BLOCK_ROWS):
+            rows = slice(start, start + BLOCK_ROWS)
             inputs, wanted = hidden[rows].to(dtype), targets[rows]
             is_real = (wanted != IGNORED)[:, None]  # (rows, 1)
-            log_probabilities = _log_probabilities(inputs, head)
-            total += _sum_of_losses(log_probabilities, wanted)
-            slope = log_probabilities.exp_()  # softmax, then minus one at the target
-            slope.scatter_add_(1, wanted.clamp(min=0)[:, None], slope.new_full(is_real.shape, -1.0))
-            slope = slope.to(dtype)
-            grad_hidden[rows] = (slope @ head) * is_real
-            grad_weight += slope.T @ (inputs * is_real)
-        ctx.save_for_backward(grad_hidden, grad_weight)
+            slopes = inputs @ head.T  # (rows, vocabulary): scores, which become their gradient chunk by chunk
+            for part, log_probabilities, chosen in _chunks(slopes, wanted):
+                total += _sum_of_losses(log_probabilities, chosen)
+                slope = log_probabilities.exp_()  # softmax, then minus one at the target
+                slope.scatter_add_(1, chosen.clamp(min=0)[:, None], slope.new_full((len(chosen), 1), -1.0))
+                part.copy_(slope)
+            grad_hidden[rows] = (slopes @ head) * is_real
+            from_block = slopes.T @ (inputs * is_real)
+            grad_weight = from_block.float() if grad_weight is None else grad_weight.add_(from_block)
+        ctx.grads = grad_hidden, grad_weight
         return total
 
     @staticmethod
     def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
-        grad_hidden, grad_weight = ctx.saved_tensors
-        return grad_hidden * grads[0], grad_weight * grads[0], None, None
+        grad_hidden, grad_weight = ctx.grads
+        del ctx.grads  # they are changed in place, so there is no second time
+        return grad_hidden.mul_(grads[0]), grad_weight.mul_(grads[0]), None, None
 
 
 def summed_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, dtype: torch.dtype) -> Tensor:
@@ -60,14 +69,14 @@ def summed_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, dtype:
 
     ``hidden`` is (rows, width), ``weight`` (vocabulary, width); products run in ``dtype``, everything else in
     float32. Rows whose target is :data:`IGNORED` count as nothing. No tensor is larger than
-    ``CHUNK_ROWS x vocabulary``.
+    ``BLOCK_ROWS x vocabulary``.
     """
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
         result: Tensor = _HeadCrossEntropy.apply(hidden, weight, targets, dtype)  # type: ignore[no-untyped-call]
         return result
     head = weight.to(dtype)
     total = torch.zeros((), device=hidden.device, dtype=torch.float32)
-    for start in range(0, hidden.shape[0], CHUNK_ROWS):
-        rows = slice(start, start + CHUNK_ROWS)
-        total += _sum_of_losses(_log_probabilities(hidden[rows].to(dtype), head), targets[rows])
+    for rows, wanted in zip(hidden.split(BLOCK_ROWS), targets.split(BLOCK_ROWS), strict=True):  # type: ignore[no-untyped-call]
+        for _, log_probabilities, chosen in _chunks(rows.to(dtype) @ head.T, wanted):
+            total += _sum_of_losses(log_probabilities, chosen)
     return total

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from gpt2tui.model.transformer import GPT2
-from gpt2tui.training.loss import CHUNK_ROWS, IGNORED, summed_cross_entropy
+from gpt2tui.training.loss import BLOCK_ROWS, CHUNK_ROWS, IGNORED, summed_cross_entropy
 from tests.tiny import tiny_model_config
 
 VOCABULARY = 97
@@ -45,7 +45,7 @@ def rows_of(rows: int, *, seed: int = 0) -> tuple[Tensor, Tensor, Tensor]:
     return hidden, weight, torch.randint(VOCABULARY, (rows,), generator=generator)
 
 
-@pytest.mark.parametrize("rows", [1, CHUNK_ROWS - 1, CHUNK_ROWS, CHUNK_ROWS + 1, 2 * CHUNK_ROWS + 17])
+@pytest.mark.parametrize("rows", [1, CHUNK_ROWS, 2 * CHUNK_ROWS + 17, BLOCK_ROWS, 2 * BLOCK_ROWS + 3])
 def test_the_sum_and_its_gradients_are_cross_entropys(rows: int) -> None:
     hidden, weight, targets = rows_of(rows)
     targets[rows // 2] = IGNORED
@@ -54,12 +54,12 @@ def test_the_sum_and_its_gradients_are_cross_entropys(rows: int) -> None:
     fused = summed_cross_entropy(hidden, weight, targets, torch.float32)
     found = torch.autograd.grad(fused, (hidden, weight))
     torch.testing.assert_close(fused, plain, rtol=1e-5, atol=1e-4)
-    torch.testing.assert_close(found, wanted, rtol=0, atol=1e-4)
+    torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-4)
     assert not found[0][rows // 2].any()
 
 
 def test_training_and_evaluating_add_up_the_same() -> None:
-    hidden, weight, targets = rows_of(2 * CHUNK_ROWS + 5)
+    hidden, weight, targets = rows_of(BLOCK_ROWS + 5)
     targets[3:9] = IGNORED
     training = summed_cross_entropy(hidden, weight, targets, torch.float32)
     with torch.no_grad():
@@ -79,23 +79,23 @@ def test_rows_of_padding_only_cost_nothing_and_pull_nowhere() -> None:
 
 
 @pytest.mark.parametrize("is_training", [True, False])
-def test_no_tensor_of_tokens_by_vocabulary_is_ever_allocated(is_training: bool) -> None:
+def test_no_tensor_of_all_tokens_by_vocabulary_is_ever_allocated(is_training: bool) -> None:
     model = GPT2.initialised(tiny_model_config(), seed=0)
-    tokens = torch.zeros(5, 64, dtype=torch.long)
+    tokens = torch.zeros(33, 64, dtype=torch.long)
     count = tokens.numel()
-    assert count > CHUNK_ROWS
+    assert count > BLOCK_ROWS
     vocabulary = model.config.vocabulary_size
     with LargestAllocation() as seen, torch.set_grad_enabled(is_training):
         hidden = model.hidden(tokens).flatten(0, 1)
         loss = summed_cross_entropy(hidden, model.wte.weight, tokens.flatten(), torch.float32)
         if is_training:
             loss.backward()
-    assert CHUNK_ROWS * vocabulary <= seen.elements < count * vocabulary
+    assert BLOCK_ROWS * vocabulary <= seen.elements < count * vocabulary
 
 
 def test_the_allocation_test_would_notice() -> None:
     model = GPT2.initialised(tiny_model_config(), seed=0)
-    tokens = torch.zeros(5, 64, dtype=torch.long)
+    tokens = torch.zeros(33, 64, dtype=torch.long)
     with LargestAllocation() as seen, torch.no_grad():
         model(tokens)
     assert seen.elements == tokens.numel() * model.config.vocabulary_size
