@@ -10,7 +10,7 @@ import typer
 from gpt2tui.cli.output import print_json, print_table
 from gpt2tui.cli.run_argument import AsJson, find_run
 from gpt2tui.errors import UsageError
-from gpt2tui.runs.comparison import compared, field_text, result_cells
+from gpt2tui.runs.comparison import compared, present_config, result_cells
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
 from gpt2tui.runs.words import state_words
@@ -27,7 +27,8 @@ def compare(
     if len({run.folder for run in found}) < 2:
         raise UsageError("compare needs two different runs: gpt2tui runs compare RUN RUN")
     views = [RunView.of(run) for run in found]
-    shown = [field for field in compared([view.config for view in views]) if everything or field.is_different]
+    fields = compared([present_config(view) for view in views], [view.config for view in views])
+    shown = [field for field in fields if everything or field.is_different]
     if as_json:
         print_json(
             {
@@ -36,6 +37,7 @@ def compare(
                         "id": run.id,
                         "name": run.name(),
                         "config": {field.name: field.values[index] for field in shown},
+                        "begun_with": {field.name: field.begun[index] for field in shown},
                         "results": _results(run, view),
                     }
                     for index, (run, view) in enumerate(zip(found, views, strict=True))
@@ -43,7 +45,7 @@ def compare(
             }
         )
         return
-    rows = [(field.name, *map(field_text, field.values)) for field in shown]
+    rows = [(field.name, *field.texts) for field in shown]
     results = [_result_cells(run, view) for run, view in zip(found, views, strict=True)]
     rows += [(name, *(cells[name] for cells in results)) for name in results[0]]
     print_table(("", *(one_line(run.name()) for run in found)), rows)

@@ -70,4 +70,4 @@ def _tell(run: Run, command: commands.Command, timeout: float, *, until_end: boo
 
 
 def _say(event: AnyEvent) -> None:
-    typer.echo(event_line(event), err=True)
+    typer.echo(event_line(event, after=time.time()), err=True)

@@ -30,9 +30,10 @@ def follow(
     found = find_run(run)
     reader = event_reader(found.events_file)
     last: AnyEvent | None = None
+    told_at = time.time()
 
     def show(lines: Iterable[bytes]) -> bool:
-        nonlocal last
+        nonlocal last, told_at
         is_news = False
         for line in lines:
             is_news = True
@@ -42,7 +43,8 @@ def follow(
             if as_jsonl:
                 sys.stdout.buffer.write(line + b"\n")
                 sys.stdout.buffer.flush()
-            elif words := event_line(event):
+            elif words := event_line(event, after=told_at):
+                told_at = event.time
                 put(words)
         return is_news
 

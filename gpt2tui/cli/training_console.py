@@ -84,6 +84,7 @@ class _TrainingConsole:
         self._lock = threading.Lock()
         self._stack = ExitStack()
         self._last_line = 0.0
+        self._told_at = time.time()
         self._encoder = msgspec.json.Encoder()
         self._is_open = True
 
@@ -144,7 +145,8 @@ class _TrainingConsole:
             if event.step > 1 and now - self._last_line < _LINE_SECONDS:
                 return
             self._last_line = now
-        if line := event_line(event):
+        if line := event_line(event, after=self._told_at):
+            self._told_at = event.time
             typer.echo(line + self._outlook() if isinstance(event, Step) else line, err=True)
 
     def _outlook(self) -> str:

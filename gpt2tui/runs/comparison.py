@@ -9,6 +9,7 @@ import msgspec
 
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.events import Step
+from gpt2tui.runs.view import RunView
 from gpt2tui.text import duration, loss_text, one_line
 
 _OF_THE_MOMENT = ("created", "host.", "versions.")
@@ -16,22 +17,38 @@ _OF_THE_MOMENT = ("created", "host.", "versions.")
 
 
 class Field(NamedTuple):
-    """A field of several configurations: its dotted name, its values in the order of the runs."""
+    """A field of several configurations: its dotted name, its values now and at the start in the order of the runs."""
 
     name: str
     values: tuple[Any, ...]
+    begun: tuple[Any, ...]
+
+    @property
+    def texts(self) -> list[str]:
+        """The values for people, with what they were before they were changed."""
+        return [
+            field_text(value) if value == before else f"{field_text(value)} (was {field_text(before)})"
+            for value, before in zip(self.values, self.begun, strict=True)
+        ]
 
     @property
     def is_different(self) -> bool:
-        """Whether the runs differ in it, and it decides something."""
-        return not self.name.startswith(_OF_THE_MOMENT) and any(value != self.values[0] for value in self.values[1:])
+        """Whether the runs differ in it, or did at the start, and it decides something."""
+        pairs = [*zip(self.values, self.begun, strict=True)]
+        return not self.name.startswith(_OF_THE_MOMENT) and any(pair != pairs[0] for pair in pairs[1:])
 
 
-def compared(configs: Sequence[RunConfig]) -> list[Field]:
-    """Every field that any of the configurations has."""
-    flattened = [flat(msgspec.to_builtins(config)) for config in configs]
-    names = dict.fromkeys(name for fields in flattened for name in fields)
-    return [Field(name, tuple(fields.get(name) for fields in flattened)) for name in names]
+def present_config(view: RunView) -> RunConfig:
+    """A run's configuration with what was changed since its start: limits, target and learning rate."""
+    recipe = msgspec.structs.replace(view.config.recipe, learning_rate=view.peak_learning_rate)
+    return msgspec.structs.replace(view.config, limits=view.limits, recipe=recipe)
+
+
+def compared(configs: Sequence[RunConfig], begun: Sequence[RunConfig]) -> list[Field]:
+    """Every field that any of the configurations has; ``begun`` are those that the runs were started with."""
+    now, before = ([flat(msgspec.to_builtins(config)) for config in each] for each in (configs, begun))
+    names = dict.fromkeys(name for fields in now for name in fields)
+    return [Field(name, *(tuple(fields.get(name) for fields in each) for each in (now, before))) for name in names]
 
 
 def flat(value: Any, prefix: str = "") -> dict[str, Any]:

@@ -6,11 +6,13 @@ from typing import Literal
 
 import msgspec
 
+from gpt2tui.runs.comparison import present_config
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.events import Evaluated, Reason, RunFinished, RunStarted, Sampled, Step
+from gpt2tui.runs.room import waits_for_room
 from gpt2tui.runs.run import Label, Run
 from gpt2tui.runs.view import RunView, State
-from gpt2tui.runs.words import REASONS
+from gpt2tui.runs.words import AT_WORK, REASONS
 
 EntryState = State | Literal["damaged", "reading"]
 
@@ -19,7 +21,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """What is shown of a run. Losses in nats a token, times in seconds since the epoch, ``size`` in bytes.
 
     ``state`` is ``reading`` until its journal was read, and ``damaged`` where that cannot be: ``problem`` says why.
-    ``size`` is None until it was measured.
+    ``size`` is None until it was measured. ``present_config`` has what was changed since the start, ``config`` not.
     """
 
     run: Run
@@ -29,6 +31,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     is_alive: bool = False
     problem: str | None = None
     config: RunConfig | None = None
+    present_config: RunConfig | None = None
     created: float = 0.0
     started: RunStarted | None = None
     finished: RunFinished | None = None
@@ -40,17 +43,19 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     evaluations: tuple[Evaluated, ...] = ()
     target_loss: float | None = None
     sample: Sampled | None = None
+    waits_for_room: bool = False
     seconds_left: float | None = None
 
     @classmethod
     def of(cls, run: Run, view: RunView, state: EntryState, *, is_alive: bool) -> Entry:
         """What a view says of a run."""
-        forecast = view.forecast() if is_alive else None
+        forecast = view.forecast() if state in AT_WORK else None
         return cls(
             run=run,
             state=state,
             is_alive=is_alive,
             config=view.config,
+            present_config=present_config(view),
             created=view.config.created,
             started=view.started,
             finished=view.finished,
@@ -62,6 +67,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
             evaluations=tuple(view.evaluations),
             target_loss=view.target_loss,
             sample=view.sample,
+            waits_for_room=state == "paused" and bool(waits_for_room(view)),
             seconds_left=forecast.seconds if forecast and forecast.is_on_course else None,
         )
 
@@ -82,11 +88,15 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def short_state(self) -> str:
         """The state, or of a run that is finished the reason, in three words at most."""
+        if self.waits_for_room:
+            return "disk full"
         return self.reason.replace("_", " ") if self.reason else self.state
 
     @property
     def state_words(self) -> str:
         """The same in full."""
+        if self.waits_for_room:
+            return "paused, disk full"
         return REASONS[self.reason] if self.reason else self.state
 
     @property

@@ -22,12 +22,15 @@ from gpt2tui.runs.words import REASONS
 from gpt2tui.text import byte_size, duration, loss_text, one_line
 
 
-def event_line(event: AnyEvent) -> str | None:
+def event_line(event: AnyEvent, *, after: float) -> str | None:
     """What happened, on one line of ASCII but for what a text or a name holds, with the time of day; None for
     readings of the device, which are not news.
+
+    The day stands before it where it is another than that of ``after``: the line before, or now.
     """
-    words = event_words(event)
-    return words and f"{time.strftime('%H:%M:%S', time.localtime(event.time))} {words}"
+    words, then = event_words(event), time.localtime(event.time)
+    day = "" if then[:3] == time.localtime(after)[:3] else "%Y-%m-%d "
+    return words and f"{time.strftime(f'{day}%H:%M:%S', then)} {words}"
 
 
 def event_words(event: AnyEvent) -> str | None:

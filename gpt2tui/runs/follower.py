@@ -29,6 +29,7 @@ class Follower:
         self.config = run.config()
         self.view = RunView(self.config)
         self.is_alive = run.is_alive()
+        self._is_gone = False
         self.is_caught_up = False
         self._reader = event_reader(run.events_file)
 
@@ -95,19 +96,14 @@ class Follower:
         return events
 
     def look(self) -> bool:
-        """Ask anew whether the run lives; whether that changed. What cannot be asked has not changed."""
-        was_alive, self.is_alive = self.is_alive, self.run.is_alive(unknown=self.is_alive)
-        return was_alive != self.is_alive
+        """Ask anew whether the run is there and lives; whether that changed. What cannot be asked has not changed."""
+        before = self.is_alive, self._is_gone
+        self.is_alive, self._is_gone = self.run.is_alive(unknown=self.is_alive), self.is_gone()
+        return before != (self.is_alive, self._is_gone)
 
     def is_gone(self) -> bool:
         """Whether the run's folder is no longer there."""
-        try:
-            self.run.folder.stat()
-        except (FileNotFoundError, NotADirectoryError):
-            return True
-        except OSError:
-            return False
-        return False
+        return self.run.is_gone()
 
     def problem(self) -> str:
         """Why the journal cannot be read now; nothing where it can, or was not begun."""
@@ -121,6 +117,8 @@ class Follower:
 
     def state(self, now: float) -> State:
         """What the run does; ``now`` in seconds since the epoch."""
+        if self._is_gone:
+            return "gone"
         return self.view.state(is_alive=self.is_alive, now=now)
 
     def log_tail(self, lines: int = 8) -> list[str]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
 from gpt2tui.errors import Gpt2TuiError
-from gpt2tui.runs.events import RunFinished, RunStarted
-from gpt2tui.runs.journal import last_events
+from gpt2tui.runs.events import RunFinished
+from gpt2tui.runs.journal import event_reader
 from gpt2tui.runs.run import Run
 from gpt2tui.text import duration
 
@@ -16,12 +16,15 @@ _STEPS = 50
 _RUNS = 50
 """Older runs than so many are not looked at."""
 
+_FINISHED = b'{"type":"run_finished",'
+"""How the line of an end begins, as msgspec writes it."""
+
 _ALIKE = 1.25
 """Texts whose sizes differ by no more than this factor are expected to take equally long."""
 
 
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run tells: its speed, and how long it took to its target if it reached it. Times in seconds."""
+    """What one run tells: its speed, and its successes, the first first: corpus losses, and seconds until then."""
 
     run: str
     parameters: int
@@ -29,8 +32,7 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
     recipe: str
     tokens: int
     tokens_per_second: float
-    reached_loss: float | None = None
-    seconds_to_target: float | None = None
+    successes: tuple[tuple[float, float], ...] = ()
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,8 +71,6 @@ def measured_pace(run: Run) -> Pace | None:
         return None
     rates = sorted(series["tokens_per_second"][index] for index in range(max(0, len(series) - _STEPS), len(series)))
     config = run.config()
-    end = _end(run)
-    has_reached = end is not None and end.reason == "target_reached"
     return Pace(
         run=run.name(),
         parameters=config.model.parameters,
@@ -78,20 +78,18 @@ def measured_pace(run: Run) -> Pace | None:
         recipe=config.recipe.name,
         tokens=config.corpus.train_tokens,
         tokens_per_second=rates[len(rates) // 2],
-        reached_loss=end.loss if end and has_reached else None,
-        seconds_to_target=series["elapsed"][len(series) - 1] if has_reached else None,
+        successes=tuple(_successes(run)),
     )
 
 
-def _end(run: Run) -> RunFinished | None:
-    """The end of a run that was not resumed since, found in the last lines of its journal."""
-    end = None
-    for event in last_events(run.events_file):
-        if isinstance(event, RunFinished):
-            end = event
-        elif isinstance(event, RunStarted):
-            end = None
-    return end
+def _successes(run: Run) -> Iterator[tuple[float, float]]:
+    """What came of the sessions that reached their target; a run may have gone on with a lower one."""
+    reader = event_reader(run.events_file)
+    for line in reader.lines():
+        if line.startswith(_FINISHED):  # all others, of which most are steps, need not be decoded
+            event = reader.decode(line)
+            if isinstance(event, RunFinished) and event.reason == "target_reached" and event.loss is not None:
+                yield event.loss, event.seconds
 
 
 def time_words(plan: Plan, paces: Sequence[Pace]) -> list[str]:
@@ -110,8 +108,8 @@ def _target_words(plan: Plan, paces: Sequence[Pace]) -> str:
     if not target:
         return "no target: it ends at a limit, or when it is stopped"
     for pace in paces:
-        seconds, reached = pace.seconds_to_target, pace.reached_loss
-        if not (seconds and reached and plan.tokens and pace.recipe == plan.recipe and reached < target):
+        seconds = next((seconds for reached, seconds in pace.successes if reached < target), None)
+        if not (seconds and plan.tokens and pace.recipe == plan.recipe):
             continue
         growth = plan.tokens / pace.tokens
         if 1 / _ALIKE <= growth <= _ALIKE:

@@ -144,6 +144,16 @@ class Run:
             os.close(descriptor)
         return False
 
+    def is_gone(self) -> bool:
+        """Whether its folder is no longer there; what cannot be looked into is."""
+        try:
+            self.folder.stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+        except OSError:
+            return False
+        return False
+
     @property
     def lock_file(self) -> Path:
         return self.folder / "worker.lock"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+import shlex
 import shutil
 import time
 from collections.abc import Callable
@@ -87,6 +88,11 @@ class RunStore:
         if fitting:
             raise UsageError(f"{reference!r} fits {len(fitting)} runs: {', '.join(run.id for run in fitting[:5])}")
         raise UsageError(f"no run {reference!r}; list them with: gpt2tui runs")
+
+    def argument(self, run: Run) -> str:
+        """What means a run on a command line: its id, or where it lies elsewhere its folder."""
+        is_here = run.folder.parent.resolve() == self.folder.resolve()
+        return run.id if is_here else shlex.quote(str(run.folder))
 
     def delete(self, run: Run) -> None:
         """Remove a run and all it holds; no trainer can take it meanwhile.

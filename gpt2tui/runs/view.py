@@ -32,7 +32,7 @@ from gpt2tui.runs.journal import skim_events
 from gpt2tui.runs.phases import Phases
 from gpt2tui.runs.run import Run
 
-State = Phase | Literal["stalled", "finished", "crashed", "new"]
+State = Phase | Literal["stalled", "finished", "crashed", "gone", "new"]
 
 RECENT = 400
 """Steps kept for medians and sparklines; the whole history is in the series."""

@@ -6,6 +6,7 @@ import math
 
 from gpt2tui.runs.config import Limits
 from gpt2tui.runs.events import Evaluated, Reason
+from gpt2tui.runs.room import waits_for_room
 from gpt2tui.runs.view import RunView, State
 from gpt2tui.text import clock_time, duration
 
@@ -24,11 +25,14 @@ _STYLES: dict[State, str] = {
     "paused": "yellow",
     "stalled": "bold red",
     "crashed": "bold red",
+    "gone": "bold red",
     "finished": "cyan",
     "new": "dim",
 }
 
-_AT_WORK = ("starting", "compiling", "training", "evaluating", "saving")
+AT_WORK = ("starting", "compiling", "training", "evaluating", "saving")
+_LONGEST_GAP = 10.0
+"""Seconds, or if that is longer so many usual steps, without one after which steps do not come."""
 _PASS_STEPS = 200
 """The running loss is a mean over one pass, but never over more steps than these."""
 
@@ -37,7 +41,9 @@ def state_words(view: RunView, state: State) -> str:
     """The state, and for a run that is finished the reason."""
     if state == "finished" and view.finished:
         return REASONS.get(view.finished.reason, view.finished.reason)
-    return state
+    if state == "gone":
+        return "folder gone"
+    return "paused, disk full" if state == "paused" and waits_for_room(view) else state
 
 
 def state_style(view: RunView, state: State) -> str:
@@ -68,6 +74,13 @@ def corpus_loss_words(evaluated: Evaluated) -> str:
     return words
 
 
+def is_stepping(view: RunView, state: State, now: float) -> bool:
+    """Whether steps come, so that the time that is left passes; ``now`` in seconds since the epoch."""
+    if state not in AT_WORK or not view.step:
+        return False
+    return now - view.step.time <= max(_LONGEST_GAP, _LONGEST_GAP * view.median_step_seconds())
+
+
 def outlook_words(view: RunView, state: State, now: float) -> str:
     """When the target will be reached, or why that is not said; ``now`` in seconds since the epoch."""
     if state == "finished" and view.finished:
@@ -84,7 +97,7 @@ def outlook_words(view: RunView, state: State, now: float) -> str:
         return "the target is not on this course: at this pace it is out of sight"
     if found.seconds <= 0:
         return "about there; the corpus loss decides"
-    if state not in _AT_WORK:
+    if not is_stepping(view, state, now):
         return f"below the target after about {duration(found.seconds)} more of training"
     reached = view.step.time + found.seconds
     sooner, later = (

@@ -14,6 +14,7 @@ from gpt2tui.checkpoints.state import Pointer, TrainerState
 from gpt2tui.checkpoints.tensors import rewrite_state, write_checkpoint
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.events import CheckpointSaved, Evaluated
+from gpt2tui.text import byte_size
 from gpt2tui.training.learner import Learner
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
@@ -109,7 +110,16 @@ class Saver:
 
     def has_room(self) -> bool:
         """Whether the disk that holds the run has room for the next checkpoint."""
-        return shutil.disk_usage(self._folder.folder).free >= self.needed_bytes
+        return self._lacking() <= 0
+
+    def way_out(self) -> str:
+        """What ends a pause for want of room."""
+        if (lacking := self._lacking()) > 0:
+            return f"free {byte_size(lacking)}, and it goes on by itself"
+        return "a limit on files or a quota is met; lift it, then: gpt2tui runs resume"
+
+    def _lacking(self) -> int:
+        return self.needed_bytes - shutil.disk_usage(self._folder.folder).free
 
     @contextmanager
     def _room(self, step: int) -> Iterator[None]:
@@ -119,7 +129,7 @@ class Saver:
             if is_disk_full(error):
                 free = shutil.disk_usage(self._folder.folder).free
                 raise DiskFullError(
-                    f"no room for the checkpoint of step {step} in {self._folder.folder}: {free / 1e9:.2f} GB are free"
+                    f"no room for the checkpoint of step {step} in {self._folder.folder}: {byte_size(free)} are free"
                 ) from error
             raise Gpt2TuiError(f"the checkpoint of step {step} cannot be written: {error}") from error
 

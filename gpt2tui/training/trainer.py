@@ -321,7 +321,7 @@ class Trainer:
                 yield self._saver.save(self._learner, self._state(), reason=reason, command=command)
                 break
             except DiskFullError as error:
-                yield Notice(level="error", text=f"{error}; make room, then: gpt2tui runs resume", command=command)
+                yield Notice(level="error", text=f"{error}; {self._way_out()}", command=command)
                 if self._is_leaving:
                     break
                 yield from self._wait(for_space=True)
@@ -416,8 +416,7 @@ class Trainer:
 
     def _obey(self) -> Events:
         if self.lacks_space:
-            text = "the disk is full, so the journal waits; make room, then: gpt2tui runs resume"
-            yield Notice(level="error", text=text)
+            yield Notice(level="error", text=f"the disk is full, so the journal waits; {self._way_out()}")
             yield from self._wait(for_space=True)
         yield from self._take_commands()
         if self._signal is not None and self._ending is None:
@@ -459,6 +458,9 @@ class Trainer:
                 yield from self._controls.set(command)
                 if command.name == "target_loss":
                     self._examiner.forget()
+
+    def _way_out(self) -> str:
+        return "the run ends without it" if self._is_leaving else self._saver.way_out()
 
     def _wait(self, *, command: str | None = None, for_space: bool = False) -> Events:
         """Pause, with the model loaded, until a command, a signal or (if that was the cause) free space ends it."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from gpt2tui.runs.events import RunFinished
 from gpt2tui.runs.pace import Pace, Plan, measured_pace, measured_paces, time_words
 from gpt2tui.runs.store import RunStore
 from tests.runs.synthetic import TINY, append, make_run, started, step, whole_story
@@ -16,8 +17,7 @@ PLAY = Pace(
     recipe="fast",
     tokens=7_183,
     tokens_per_second=1_000.0,
-    reached_loss=0.0998,
-    seconds_to_target=300.0,
+    successes=((0.0998, 300.0),),
 )
 PLAN = Plan(parameters=7_000, device="cpu", recipe="fast", tokens=7_183, target_loss=0.099999)
 
@@ -31,8 +31,7 @@ def test_a_finished_run_tells_its_rate_and_its_time_to_the_target(store: RunStor
         recipe="reference",
         tokens=2_001,
         tokens_per_second=200.0,
-        reached_loss=pytest.approx(0.0909, abs=1e-4),
-        seconds_to_target=470.0,
+        successes=((pytest.approx(0.0909, abs=1e-4), 470.0),),
     )
 
 
@@ -41,15 +40,25 @@ def test_the_rate_is_the_median_of_the_last_steps(store: RunStore) -> None:
     pace = measured_pace(make_run(store, [started(), *steps]))
     assert pace is not None
     assert pace.tokens_per_second == 500.0
-    assert pace.seconds_to_target is None
+    assert pace.successes == ()
 
 
-def test_a_run_that_was_resumed_after_its_target_tells_no_time_to_it(store: RunStore) -> None:
+def test_a_run_that_went_on_past_its_target_still_tells_the_time_to_it(store: RunStore) -> None:
     run = make_run(store, whole_story(470))
-    append(run, [started(470), step(471)])
+    append(run, [started(470), *map(step, range(471, 900))])
+    stopped = RunFinished(reason="stopped", step=899, loss=0.01, seconds=899.0)
+    reached = RunFinished(reason="target_reached", step=950, loss=0.001, seconds=950.0)
+    append(run, [stopped, started(899), reached, started(950)])
     pace = measured_pace(run)
     assert pace is not None
-    assert pace.seconds_to_target is None
+    assert pace.successes == ((pytest.approx(0.0909, abs=1e-4), 470.0), (0.001, 950.0))
+
+
+@pytest.mark.parametrize(("target", "minutes"), [(0.099999, 5), (0.06, 10)])
+def test_the_first_success_below_the_target_counts(target: float, minutes: int) -> None:
+    paces = [msgspec.structs.replace(PLAY, successes=((0.0998, 300.0), (0.0498, 600.0)))]
+    words = time_words(msgspec.structs.replace(PLAN, target_loss=target), paces)
+    assert words[0] == f"about {minutes} min to the target: run play on 7,183 tokens took that"
 
 
 def test_runs_without_steps_or_with_damage_are_left_out(store: RunStore) -> None:
@@ -79,8 +88,8 @@ def test_a_larger_text_takes_as_many_passes() -> None:
     "change",
     [
         {"recipe": "reference"},
-        {"reached_loss": 0.2},
-        {"reached_loss": None, "seconds_to_target": None},
+        {"successes": ((0.2, 300.0),)},
+        {"successes": ()},
     ],
 )
 def test_a_run_of_another_recipe_or_with_a_higher_loss_tells_only_the_pass(change: dict[str, object]) -> None:
@@ -105,6 +114,6 @@ def test_without_a_target_or_without_the_text_no_time_is_made_up() -> None:
 
 
 def test_the_newest_run_that_fits_counts() -> None:
-    newer = msgspec.structs.replace(PLAY, run="newer", seconds_to_target=60.0, tokens_per_second=2_000.0)
+    newer = msgspec.structs.replace(PLAY, run="newer", successes=((0.0998, 60.0),), tokens_per_second=2_000.0)
     words = time_words(PLAN, [newer, PLAY])
     assert words == ["about 1 min to the target: run newer on 7,183 tokens took that", "a pass takes about 4 s here"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import resource
 import subprocess
 import sys
@@ -111,7 +112,7 @@ def test_a_full_disk_pauses_the_run_until_there_is_room(small_disk: Path, limit:
             run.send(commands.Stop())
     full = [event for event in of_type(events, Notice) if "no room for the checkpoint" in event.text]
     assert len(full) == 1
-    assert "gpt2tui runs resume" in full[0].text
+    assert re.search(r"are free; free .* [kM]B, and it goes on by itself$", full[0].text)
     assert (full[0].level, len(of_type(events, PhaseChanged)) < 20) == ("error", True)
     last = only(events, RunFinished)
     assert (last.reason, last.step) == (("stopped", 14) if limit is None else ("limit", 12))
@@ -133,7 +134,7 @@ def test_a_journal_that_cannot_be_written_loses_nothing(small_disk: Path) -> Non
             is_full = False
             threading.Timer(0.3, ballast.unlink).start()
     assert not is_full
-    assert "the journal waits" in notices(events)
+    assert "the journal waits; free 1.5 MB, and it goes on by itself" in notices(events)
     assert list(run.events()) == events
     assert only(events, RunFinished).step == 400
     assert list(run.series()["step"]) == list(range(1, 401))
@@ -183,6 +184,7 @@ def test_a_file_size_limit_pauses_until_the_resume_command(tmp_path: Path) -> No
                 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
                 run.send(resume)
     assert "no room for the checkpoint of step 5" in notices(events)
+    assert "lift it, then: gpt2tui runs resume" in notices(events)
     answer = only([event for event in events if event.command == resume.id], PhaseChanged)
     assert answer.phase == "training"
     assert [event.step for event in of_type(events, CheckpointSaved)] == [5, 8]

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from gpt2tui.runs.config import Limits
-from gpt2tui.runs.events import PhaseChanged, RunFinished, Step
+from gpt2tui.runs.events import CheckpointSaved, PhaseChanged, RunFinished, Step
 from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
@@ -19,12 +19,6 @@ from gpt2tui.runs.view import RunView
 from gpt2tui.tui.terminal.milestones import Milestones
 from gpt2tui.tui.terminal.plain import speak, speak_of, speak_of_nothing
 from tests.runs.synthetic import START, append, evaluated, held, make_run, python, started, step, whole_story
-
-
-@pytest.fixture
-def store(tmp_path: Path) -> RunStore:
-    return RunStore(tmp_path / "runs")
-
 
 PROGRAM = """
 import sys
@@ -35,6 +29,10 @@ code = speak(Run(Path(sys.argv[1])))
 print("textual" in sys.modules)
 sys.exit(code)
 """
+
+
+def checkpoint_of(size: int) -> CheckpointSaved:
+    return CheckpointSaved(time=START, step=1, path="checkpoints/a", bytes=size, seconds=1.0, reason="asked")
 
 
 def said(run: Run) -> list[str]:
@@ -85,7 +83,7 @@ def test_pauses_are_told_and_saves_by_what_comes_of_them(store: RunStore) -> Non
         "The model is being compiled; that may take a minute.",
         "It trains.",
         "It is paused; the model stays loaded.",
-        "It trains.",
+        "It goes on.",
     ]
 
 
@@ -124,6 +122,31 @@ def test_a_crash_is_told_with_the_tail_of_the_log(store: RunStore) -> None:
     assert "The training process has died" in rest
     assert "Killed by ^[[31msomebody" in rest
     assert f"gpt2tui resume {run.id}" in rest
+
+
+def test_a_run_that_lies_elsewhere_is_named_by_its_folder(tmp_path: Path) -> None:
+    run = make_run(RunStore(tmp_path / "other runs"), whole_story())
+    assert said(run)[-1] == f"Talk to it with: gpt2tui sample --run '{run.folder}'"
+
+
+def test_a_run_whose_folder_is_taken_away_is_gone_and_not_crashed(store: RunStore) -> None:
+    run = make_run(store, [started(), step(1)])
+    with held(run), python(PROGRAM, str(run.folder)) as speaker:
+        assert speaker.stdout is not None
+        assert speaker.stdout.readline().startswith("Run ")
+        run.folder.rename(run.folder.with_name("moved"))
+        rest = speaker.stdout.read()
+        assert speaker.wait() == 1
+    assert "The run's folder is gone" in rest
+    assert "died" not in rest
+    assert "gpt2tui resume" not in rest
+
+
+def test_a_silent_run_on_a_full_disk_is_told_what_to_do(store: RunStore) -> None:
+    told = Milestones(run := make_run(store, [started()]), RunView.of(run))
+    told.view.fold([checkpoint_of(10**18)])
+    told.opening("training")
+    assert re.search(r"Its disk is full: free [\d,.]+ TB, and it goes on\.", told.watch("stalled")[0])
 
 
 def test_it_follows_until_the_end_and_ctrl_c_leaves_the_training(store: RunStore) -> None:

@@ -14,7 +14,7 @@ from textual.widgets import Input
 
 from gpt2tui.runs.commands import Stop
 from gpt2tui.runs.config import CorpusRecord
-from gpt2tui.runs.events import AnyEvent, PhaseChanged, RunFinished, RunStarted
+from gpt2tui.runs.events import AnyEvent, Notice, PhaseChanged, RunFinished, RunStarted, SettingChanged
 from gpt2tui.runs.journal import command_reader
 from gpt2tui.runs.run import Label, Run
 from gpt2tui.runs.store import RunStore
@@ -177,6 +177,17 @@ async def test_every_state_of_a_living_run_has_a_sign_and_a_word(
     with held(run):
         async with opened(SMALL) as (_, screen):
             assert words in line_of(screen, "macbeth")
+
+
+async def test_a_run_that_waits_for_room_says_so(store: RunStore) -> None:
+    full = Notice(time=NOW, level="error", text="no room for the checkpoint; free 1 MB, and it goes on by itself")
+    phases = [PhaseChanged(time=NOW, phase="saving"), full, PhaseChanged(time=NOW, phase="paused")]
+    run = make_run(store, [started(at=NOW), TRAINING, *map(step, range(1, 300)), *phases], name="macbeth")
+    with held(run):
+        async with opened() as (pilot, screen):
+            assert "○ disk full" in line_of(screen, "macbeth")
+            await until_text(pilot, "○ paused, disk full")
+            assert "to target" not in text_of(screen.app), "nothing is foretold while it waits"
 
 
 async def test_a_damaged_run_is_last_and_says_its_problem(store: RunStore, three: dict[str, Run]) -> None:
@@ -461,6 +472,18 @@ async def test_c_lays_configurations_side_by_side_differences_first(three: dict[
         assert len(screen.marks) == 2
         await pilot.press("escape")
         assert screen.marks == set()
+
+
+async def test_what_was_changed_later_is_compared_as_it_is_now(store: RunStore, three: dict[str, Run]) -> None:
+    append(three["lear"], [SettingChanged(time=NOW, name="target_loss", value=0.05, previous=0.099999)])
+    append(three["hamlet"], [SettingChanged(time=NOW, name="learning_rate", value=0.0004, previous=0.0002)])
+    async with opened() as (pilot, screen):
+        await pilot.press("space", "down", "space", "c")
+        await until_text(pilot, "Side by side")
+        rows = [" ".join(line.split()) for line in str(screen.app.screen.query_one("#fields").render()).splitlines()]
+        assert "≠ limits.target_loss 0.05 (was 0.099999) 0.099999" in rows
+        rate = three["lear"].config().recipe.learning_rate
+        assert f"≠ recipe.learning_rate {rate} 0.0004 (was {rate})" in rows
 
 
 async def test_one_marked_run_is_compared_with_that_under_the_cursor(three: dict[str, Run]) -> None:

@@ -42,13 +42,15 @@ def steps(last: int, first: int = 1) -> list[Step]:
     return [step(number) for number in range(first, last + 1)]
 
 
-async def words_of(view: RunView, *, state: State = "training", glyphs: Glyphs = UNICODE, width: int = 60) -> str:
+async def words_of(
+    view: RunView, *, state: State = "training", now: float = START + 1_000, glyphs: Glyphs = UNICODE, width: int = 60
+) -> str:
     """All that is written, a text a line."""
     app = Host(glyphs)
     async with app.run_test(size=(width, 20)) as pilot:
         threshold = app.query_one(Threshold)
         await pilot.pause()
-        threshold.show(view, state, START + 1_000)
+        threshold.show(view, state, now)
         await pilot.pause()
         return "\n".join(str(text.render()) for text in threshold.query(Static) if text.display)
 
@@ -105,11 +107,25 @@ async def test_a_run_without_a_target_has_no_bar() -> None:
 
 async def test_it_says_when_the_target_will_be_reached_and_when_that_cannot_be_said() -> None:
     assert "too early to say" in await words_of(view_of(*steps(15)))
-    assert "below the target at about" in await words_of(view_of(*steps(400)))
     flat = [step(number, loss=3.0, running_loss=3.0) for number in range(1, 400)]
     assert "not on this course" in await words_of(view_of(*flat))
-    paused = await words_of(view_of(*steps(400)), state="paused")
-    assert "more of training" in paused
+
+
+@pytest.mark.parametrize("state", ["training", "evaluating", "saving", "paused", "stalled"])
+@pytest.mark.parametrize("silence", [1, 9, 11, 3_600])
+async def test_what_is_left_counts_from_now_only_while_steps_come(state: State, silence: int) -> None:
+    view = view_of(*steps(400))
+    words = await words_of(view, state=state, now=START + 400 + silence)
+    does_pass = state not in ("paused", "stalled") and silence < 10
+    assert ("below the target at about" in words) == does_pass
+    assert ("more of training" in words) == (not does_pass)
+
+
+async def test_slow_steps_are_steps_that_come() -> None:
+    slow = [step(number, time=START + 60 * number, elapsed=60.0 * number) for number in range(1, 401)]
+    view = view_of(*slow)
+    assert "below the target at about" in await words_of(view, now=START + 60 * 409)
+    assert "more of training" in await words_of(view, now=START + 60 * 411)
 
 
 @pytest.mark.parametrize(("losses", "sign"), [((1.0, 2.0), "▲"), ((2.0, 1.0), "▼"), ((2.0, 2.001), "▬")])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 
 import msgspec
 import pytest
@@ -320,3 +321,64 @@ async def test_any_size_works_and_resizing_loses_nothing(store, size):
         await until(pilot, lambda: isinstance(app.focused, StartForm))
         await pilot.press("escape")
         await until_text(pilot, "Below the target")
+
+
+async def test_a_run_whose_folder_is_deleted_is_gone(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    app = app_for(run=run.folder, at=START + 2)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "Its process ended without a word")
+        shutil.rmtree(run.folder)
+        await until_text(pilot, "Its folder is gone: deleted, or moved elsewhere.")
+        assert "✗ folder gone" in text_of(app)
+        assert "R Go on" not in text_of(app)
+        assert "n New run" in text_of(app)
+
+
+FULL = "no room for the checkpoint of step 9 in /there: 1.0 kB are free; free 2.0 MB, and it goes on by itself"
+
+
+async def test_a_pause_for_a_full_disk_says_what_ends_it_whatever_was_asked_meanwhile(store):
+    phases = [
+        PhaseChanged(time=START, phase="saving"),
+        Notice(time=START, level="error", text=FULL),
+        PhaseChanged(time=START, phase="paused"),
+        PhaseChanged(time=START + 60, phase="paused", command="another"),
+    ]
+    run = make_run(store, [started(), step(1), *phases])
+    with held(run):
+        app = app_for(run=run.folder, at=START + 61)
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, "and it goes on by itself")
+            assert "space tries again now" in text_of(app)
+            assert "○ paused, disk full" in text_of(app)
+
+
+async def test_a_silent_run_on_a_full_disk_says_so(store):
+    huge = CheckpointSaved(time=START, step=1, path="checkpoints/a", bytes=10**18, seconds=1.0, reason="asked")
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1), huge])
+    with held(run):
+        app = app_for(run=run.folder, at=START + 3_601)
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, "Its disk is full, so for 1 h it could not even say so.")
+            assert "and it goes on by itself." in text_of(app)
+
+
+async def test_events_tell_the_day_where_it_is_another_and_when_a_pause_ended(store):
+    day = 86_400
+    moments = [
+        (START - 40 * day, "paused"),
+        (START - 2 * day, "saving"),
+        (START - 2 * day, "paused"),
+        (START - 2 * day, "training"),
+        (START - 2 * day + 60, "paused"),
+        (START + 60, "training"),
+    ]
+    run = make_run(store, [started(at=START - 40 * day), *(PhaseChanged(time=at, phase=one) for at, one in moments)])
+    app = app_for(run=run.folder, at=START + 120)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "goes on")
+        lines = [str(line).split(" ") for line in str(app.screen.query_one("News Static").render()).splitlines()]
+        assert [line[-1] for line in lines[:5]] == ["on", "paused", "on", "paused", "paused"]
+        assert [len(line[:-2]) if line[-1] == "on" else len(line[:-1]) for line in lines[:5]] == [1, 2, 1, 1, 2]
+        assert lines[4][0].startswith("2023-10-0")

@@ -151,7 +151,7 @@ class TrainScreen(Screen[None]):
             self._steering = Steering(follower.run) if follower else None
             self._show_form(follower is None and not self._is_starting)
         if follower:
-            self.query_one("#about", Static).update(_about(follower))
+            self.query_one("#about", Static).update(_about(follower, self.app.glyphs.separator))
             self.query_one(LossChart).show(_source(follower))
             self.query_one(LossChart).overlay(_source(self.app.overlaid) if self.app.overlaid else None)
             self.take_events([])
@@ -218,7 +218,7 @@ class TrainScreen(Screen[None]):
     def _draw_texts(self) -> None:
         if follower := self._follower:
             self.query_one(LastSample).show(follower.view.sample)
-            self.query_one(News).show(follower.view.news)
+            self.query_one(News).show(follower.view.news, self.app.now())
 
     def _draw_pictures(self) -> None:
         is_seen = self._is_there and self in self.app.screen_stack and not self.has_class("-form")
@@ -236,6 +236,8 @@ class TrainScreen(Screen[None]):
         if action not in _STEERING:
             return True
         if self.has_class("-form") or not self._follower:
+            return False
+        if self._state == "gone" and action in ("resume", "go_past"):
             return False
         is_at_work = self._state in _AT_WORK
         finished = self._follower.view.finished
@@ -427,12 +429,12 @@ def _source(follower: Follower) -> ChartSource:
     return ChartSource(follower)
 
 
-def _about(follower: Follower) -> Content:
+def _about(follower: Follower, separator: str) -> Content:
     config = follower.config
     return Content.assemble(
         (one_line(follower.run.name()), "bold"),
         "\n",
-        (f"{config.preset or 'gpt2'} {count(config.model.parameters)} · {config.recipe.name}", "$text-muted"),
+        (f"{config.preset or 'gpt2'} {count(config.model.parameters)}{separator}{config.recipe.name}", "$text-muted"),
         "\n",
         (f"{one_line(config.corpus.name)}, {config.corpus.tokens:,} tokens", "$text-muted"),
     )

@@ -18,10 +18,11 @@ from gpt2tui.runs.events import (
     Sampled,
     Step,
 )
+from gpt2tui.runs.room import lacking_bytes
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView, State
-from gpt2tui.runs.words import REASONS, state_words
-from gpt2tui.text import count, duration, loss_text, one_line
+from gpt2tui.runs.words import AT_WORK, REASONS, state_words
+from gpt2tui.text import byte_size, count, duration, loss_text, one_line
 
 _PASS_SECONDS = 30.0
 """Passes are told no more often than this."""
@@ -62,7 +63,7 @@ class Milestones:
             f"State: {state_words(view, state)}.",
         ]
         if view.step:
-            lines.append(self._step(view.step, is_over=state in ("finished", "crashed")))
+            lines.append(self._step(view.step, is_over=state not in AT_WORK))
             self._told_at, self._told_pass = view.step.time, int(view.step.passes)
             self._halvings = self._halved()
         if view.corpus_loss:
@@ -85,12 +86,15 @@ class Milestones:
         if state == was:
             return []
         if state == "stalled":
-            return ["Nothing has come from the training for some time. It may be stuck."]
+            lacking = lacking_bytes(self._run, self.view)
+            why = f"Its disk is full: free {byte_size(lacking)}, and it goes on." if lacking else "It may be stuck."
+            return [f"Nothing has come from the training for some time. {why}"]
+        if state == "gone":
+            return ["The run's folder is gone: it was deleted, or moved elsewhere."]
         if state == "crashed":
             return [
                 "The training process has died without a word. What it printed last is in its log:",
                 *self.log_tail(),
-                f"Go on from its last checkpoint with: gpt2tui resume {self._run.id} --plain",
             ]
         return ["It goes on."] if was == "stalled" and state == "training" else []
 
@@ -109,8 +113,8 @@ class Milestones:
             case PhaseChanged():
                 if event.phase not in _PHASES or event.phase == self._told_phase:
                     return None
-                self._told_phase = event.phase
-                return _PHASES[event.phase]
+                was, self._told_phase = self._told_phase, event.phase
+                return "It goes on." if was == "paused" and event.phase == "training" else _PHASES[event.phase]
             case RunStarted():
                 self._told_phase = "starting"
                 after = f"goes on after step {event.from_step:,}" if event.from_step else "starts"

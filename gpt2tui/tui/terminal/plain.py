@@ -74,6 +74,8 @@ def _speak(run: Run, out: TextIO) -> int:
     told = Milestones(run, view)
 
     def state() -> State:
+        if not is_alive and run.is_gone():
+            return "gone"
         return view.state(is_alive=is_alive, now=time.time())
 
     _say(out, *told.opening(state()))
@@ -85,16 +87,24 @@ def _speak(run: Run, out: TextIO) -> int:
         _say(out, *told.take(reader.poll()), *told.watch(state()))
         if is_alive:
             time.sleep(_POLL_SECONDS)
-    if view.checkpoint:
-        _say(out, f"Talk to it with: gpt2tui sample --run {run.id}")
-    return 1 if state() == "crashed" else 0
+    end = state()
+    if end == "crashed":
+        _say(out, f"Go on from its last checkpoint with: gpt2tui resume {_argument(run)} --plain")
+    if view.checkpoint and end != "gone":
+        _say(out, f"Talk to it with: gpt2tui sample --run {_argument(run)}")
+    return 1 if end in ("crashed", "gone") else 0
 
 
 def _ways(run: Run) -> list[str]:
+    name = _argument(run)
     return [
-        f"Ctrl+c ends these lines, not the training. Hear it again: gpt2tui watch {run.id} --plain",
-        f"Steer it: gpt2tui runs pause {run.id}; likewise resume, checkpoint, stop.",
+        f"Ctrl+c ends these lines, not the training. Hear it again: gpt2tui watch {name} --plain",
+        f"Steer it: gpt2tui runs pause {name}; likewise resume, checkpoint, stop.",
     ]
+
+
+def _argument(run: Run) -> str:
+    return RunStore(Paths.from_environment().runs).argument(run)
 
 
 def _say(out: TextIO, *lines: str) -> None:

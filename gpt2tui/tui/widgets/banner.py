@@ -8,9 +8,10 @@ from textual.content import Content
 from textual.widgets import Static
 
 from gpt2tui.runs.follower import Follower
+from gpt2tui.runs.room import lacking_bytes, waits_for_room
 from gpt2tui.runs.view import RunView, State
 from gpt2tui.runs.words import REASONS
-from gpt2tui.text import duration, loss_text, one_line
+from gpt2tui.text import byte_size, duration, loss_text, one_line
 
 _LOG_LINES = 6
 
@@ -29,7 +30,7 @@ class Banner(Static):
         if (follower.run.id, state) != self._about:
             self._about = follower.run.id, state
             self._log_tail = follower.log_tail() if state in ("crashed", "finished") else []
-        content, kind = _words(follower.view, state, now, self._log_tail)
+        content, kind = _words(follower, state, now, self._log_tail)
         if waiting and not content:
             content, kind = Content(f"{waiting}, after the step under way"), "info"
         if (content, kind) != self._shown:
@@ -38,13 +39,15 @@ class Banner(Static):
             self.update(content)
 
 
-def _words(view: RunView, state: State, now: float, log_tail: Sequence[str]) -> tuple[Content, str]:
+def _words(follower: Follower, state: State, now: float, log_tail: Sequence[str]) -> tuple[Content, str]:
+    view = follower.view
     match state:
         case "stalled":
-            silence = duration(now - view.last_event)
+            return _silence(follower, duration(now - view.last_event)), "error"
+        case "gone":
             return _two(
-                f"No sign of life for {silence}, though its process holds the run.",
-                f"A busy machine or a full disk? x asks it to stop, kill -9 {_pid(view)} ends it.",
+                "Its folder is gone: deleted, or moved elsewhere.",
+                f"It was {one_line(str(follower.run.folder))}. 3 lists the runs that are there, n starts one.",
             ), "error"
         case "crashed":
             return _crash(log_tail), "error"
@@ -67,6 +70,18 @@ def _two(first: str, second: str) -> Content:
     return Content.assemble((first, "bold"), "\n", second)
 
 
+def _silence(follower: Follower, silence: str) -> Content:
+    if lacking := lacking_bytes(follower.run, follower.view):
+        return _two(
+            f"Its disk is full, so for {silence} it could not even say so.",
+            f"Free {byte_size(lacking)}, and it goes on by itself.",
+        )
+    return _two(
+        f"No sign of life for {silence}, though its process holds the run.",
+        f"It may be busy, or suspended. x asks it to stop, kill -9 {_pid(follower.view)} ends it.",
+    )
+
+
 def _crash(log_tail: Sequence[str]) -> Content:
     words = "Its process ended without a word: killed, out of memory, or the machine went down."
     tail = [line for line in log_tail if line.strip()][-_LOG_LINES:]
@@ -79,9 +94,8 @@ def _crash(log_tail: Sequence[str]) -> Content:
 
 
 def _paused(view: RunView) -> Content:
-    warnings = [notice for notice in view.notices if notice.level == "error"]
-    if warnings and view.last_event - warnings[-1].time < 1:
-        return _two(f"Paused: {one_line(warnings[-1].text)}", "space goes on.")
+    if why := waits_for_room(view):
+        return _two(f"Paused: {one_line(why)}", "space tries again now, x ends the run.")
     return Content("Paused; the model stays loaded. s draws a sample, space goes on.")
 
 

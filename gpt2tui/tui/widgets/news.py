@@ -12,7 +12,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from gpt2tui.runs.event_lines import event_words
-from gpt2tui.runs.events import AnyEvent, Evaluated, Notice, PhaseChanged, Rewound, RunFinished, Sampled
+from gpt2tui.runs.events import AnyEvent, Evaluated, Notice, PhaseChanged, Rewound, RunFinished, RunStarted, Sampled
+from gpt2tui.text import clock_time
 
 _SHOWN = 100
 _QUIET = ("training", "evaluating", "saving")
@@ -28,21 +29,38 @@ class News(VerticalScroll):
     def compose(self) -> ComposeResult:
         yield Static(markup=False)
 
-    def show(self, news: Iterable[AnyEvent]) -> None:
-        """The events to tell of, oldest first."""
-        worth = [event for event in news if not isinstance(event, PhaseChanged) or event.phase not in _QUIET]
-        lines = [_line(event) for event in reversed(worth[-_SHOWN:])]
+    def show(self, news: Iterable[AnyEvent], now: float) -> None:
+        """The events to tell of, oldest first; ``now`` in seconds since the epoch."""
+        lines, day = [], time.localtime(now)[:3]
+        for event, words in reversed(_worth_telling(news)[-_SHOWN:]):
+            then = time.localtime(event.time)
+            at = time.strftime("%H:%M", then) if then[:3] == day else clock_time(event.time, now=now)
+            day = then[:3]
+            lines.append(Content.assemble((f"{at} ", "$text-muted"), (words, _style(event))))
         self.query_one(Static).update(Content("\n").join(lines))
 
 
-def _line(event: AnyEvent) -> Content:
-    at = time.strftime("%H:%M", time.localtime(event.time))
-    words = event_words(event) or ""
-    if isinstance(event, Sampled):
-        words = f"sample at step {event.step:,}"
-    elif isinstance(event, Evaluated):
-        words = words.partition(", took ")[0]
-    return Content.assemble((f"{at} ", "$text-muted"), (words, _style(event)))
+def _worth_telling(news: Iterable[AnyEvent]) -> list[tuple[AnyEvent, str]]:
+    """Events with their words. Of the phases that are no news, the one that ends a pause is."""
+    told: list[tuple[AnyEvent, str]] = []
+    is_paused = False
+    for event in news:
+        words = event_words(event) or ""
+        match event:
+            case PhaseChanged(phase="training" | "evaluating") if is_paused:
+                is_paused, words = False, "goes on"
+            case PhaseChanged() if event.phase in _QUIET:
+                continue
+            case PhaseChanged(phase="paused"):
+                is_paused = True
+            case RunStarted():
+                is_paused = False
+            case Sampled():
+                words = f"sample at step {event.step:,}"
+            case Evaluated():
+                words = words.partition(", took ")[0]
+        told.append((event, words))
+    return told
 
 
 def _style(event: AnyEvent) -> str:

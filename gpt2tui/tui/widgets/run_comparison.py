@@ -13,7 +13,8 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Label, Static
 
-from gpt2tui.runs.comparison import compared, field_text, result_cells
+from gpt2tui.runs.comparison import compared, result_cells
+from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.entry import Entry
 from gpt2tui.tui.widgets.run_columns import shown
 from gpt2tui.tui.widgets.run_detail import wrapped
@@ -68,8 +69,8 @@ class RunComparison(ModalScreen[None]):
         self.query_one(ScrollableContainer).scroll_relative(y=lines, animate=False)
 
     def _draw(self) -> None:
-        fields = compared([entry.config for entry in self._entries if entry.config])
-        texts = [(field, (field.name, [field_text(value) for value in field.values])) for field in fields]
+        fields = compared(*zip(*map(_configs, self._entries), strict=True))
+        texts = [(field, (field.name, field.texts)) for field in fields]
         different = [row for field, row in texts if field.is_different]
         same = [row for field, row in texts if not field.is_different]
         results = [result_cells(entry.state_words, entry.step, entry.best_corpus_loss) for entry in self._entries]
@@ -114,3 +115,9 @@ class RunComparison(ModalScreen[None]):
             head = f"{sign} {name}" if row == 0 else ""
             lines.append(Content.assemble((f"{head:<{first + 2}}", "$foreground-muted"), (cells, style)))
         return Content("\n").join(lines)
+
+
+def _configs(entry: Entry) -> tuple[RunConfig, RunConfig]:
+    """As it is, as far as that was read, and as it was at the start."""
+    assert entry.config is not None
+    return entry.present_config or entry.config, entry.config

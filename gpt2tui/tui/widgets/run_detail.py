@@ -70,7 +70,7 @@ class RunDetail(VerticalScroll):
         left += self._fields(self._course(entry), column)
         if entry.label.notes:
             left += [Content(""), *self._fields([("notes", entry.label.notes)], column)]
-        right = self._fields(_makings(entry.config), column) if entry.config else []
+        right = self._fields(_makings(config), column) if (config := entry.present_config or entry.config) else []
         right += [Content(""), *self._fields(self._place(entry, now), column)]
         lines = _beside(left, right, column + 4) if column < width else [*left, Content(""), *right]
         if sample := entry.sample:

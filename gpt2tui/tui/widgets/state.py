@@ -16,6 +16,7 @@ _COLOURS: dict[State, str] = {
     "paused": "$warning",
     "stalled": "$error",
     "crashed": "$error",
+    "gone": "$error",
     "finished": "$primary",
     "new": "$foreground-muted",
 }
@@ -45,7 +46,7 @@ def state_sign(view: HasEnd, state: State, glyphs: Glyphs) -> str:
         if view.finished.reason == "target_reached":
             return glyphs.good
         return glyphs.bad if view.finished.reason in _BAD_ENDS else glyphs.resting
-    if state in ("stalled", "crashed"):
+    if state in ("stalled", "crashed", "gone"):
         return glyphs.bad
     return glyphs.resting if state in ("paused", "new") else glyphs.living
 

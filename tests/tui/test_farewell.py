@@ -1,0 +1,40 @@
+"""What is printed when the app is left works when it is typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gpt2tui.runs.events import PhaseChanged
+from gpt2tui.runs.follower import Follower
+from gpt2tui.runs.run import Run
+from gpt2tui.runs.store import RunStore
+from gpt2tui.tui.farewell import farewell
+from tests.runs.synthetic import START, held, make_run, started, step, whole_story
+
+
+def shown(run: Run) -> Follower:
+    follower = Follower(run)
+    follower.open()
+    return follower
+
+
+def test_a_run_of_the_store_is_named_by_its_id(store: RunStore) -> None:
+    run = make_run(store, whole_story())
+    assert farewell(store, shown(run))[-1] == f'  talk to it: gpt2tui sample --run {run.id} "..."'
+
+
+def test_a_run_that_lies_elsewhere_is_named_by_its_folder(store: RunStore, tmp_path: Path) -> None:
+    run = make_run(RunStore(tmp_path / "other runs"), whole_story())
+    lines = farewell(store, shown(run))
+    assert lines[-1] == f"  talk to it: gpt2tui sample --run '{run.folder}' \"...\""
+    with held(run):
+        assert f"  come back: gpt2tui watch '{run.folder}'" in farewell(store, shown(run))
+
+
+def test_a_paused_run_does_not_go_on_training_and_a_deleted_one_is_not_talked_to(store: RunStore) -> None:
+    run = make_run(store, [started(), step(1), PhaseChanged(time=START, phase="paused")])
+    with held(run):
+        assert ": paused; step 1" in farewell(store, shown(run))[0]
+    follower = shown(run)
+    run.folder.rename(run.folder.with_name("moved"))
+    assert farewell(store, follower) == [f"run {run.id}: folder gone; step 1, loss {10.3955:.4f}"]
