@@ -25,6 +25,22 @@ class Dropout(NamedTuple):
     mlp: float = 0.0
 
 
+PLAIN_ATTENTION_UP_TO = 512
+"""Tokens of a window up to which a CPU keeps all weights of the attention: less work than the fused kernel's way back,
+which draws them anew."""
+
+
+def plain_attention(q: Tensor, k: Tensor, v: Tensor, dropout: float) -> Tensor:
+    """Causal attention by two products and a softmax, all (batch, heads, time, head) and in the dtype of ``q``."""
+    batch, heads, time, head_width = q.shape
+    future = torch.full((time, time), -math.inf, dtype=q.dtype, device=q.device).triu(1)
+    with torch.autocast(q.device.type, enabled=False):  # it would take the softmax to float32
+        scaled, keys = (q / math.sqrt(head_width)).flatten(0, 1), k.flatten(0, 1)
+        weights = torch.baddbmm(future, scaled, keys.transpose(1, 2)).softmax(dim=-1)  # (batch * heads, time, time)
+        attended = torch.bmm(F.dropout(weights, dropout, dropout > 0), v.flatten(0, 1))
+    return attended.view(batch, heads, time, head_width)
+
+
 class Attention(nn.Module):
     """Causal self-attention; queries, keys and values come from one product."""
 
@@ -41,22 +57,25 @@ class Attention(nn.Module):
             part.view(batch, time, self.heads, self.head_width).transpose(1, 2)
             for part in self.c_attn(x).split(width, dim=2)
         )  # each (batch, heads, time, head)
+        dropout = self.dropout.attention if self.training else 0.0
+        if cache is None and x.device.type == "cpu" and time <= PLAIN_ATTENTION_UP_TO:
+            y = plain_attention(q, k, v, dropout)
+        else:
+            y = self._fused(q, k, v, dropout, cache, layer)
+        y = y.transpose(1, 2).reshape(batch, time, width)
+        return F.dropout(self.c_proj(y), self.dropout.projection, self.training)
+
+    @staticmethod
+    def _fused(q: Tensor, k: Tensor, v: Tensor, dropout: float, cache: KVCache | None, layer: int) -> Tensor:
+        time = q.shape[2]
         mask = None
         if cache is not None:
             k, v = cache.extend(layer, k, v)  # (batch, heads, past + time, head)
             past = k.shape[2] - time
             if past and time > 1:
-                mask = torch.ones(time, past + time, dtype=torch.bool, device=x.device).tril(past)
-        y = F.scaled_dot_product_attention(
-            q,
-            k,
-            v,
-            attn_mask=mask,
-            is_causal=mask is None and time == k.shape[2],
-            dropout_p=self.dropout.attention if self.training else 0.0,
-        )
-        y = y.transpose(1, 2).reshape(batch, time, width)
-        return F.dropout(self.c_proj(y), self.dropout.projection, self.training)
+                mask = torch.ones(time, past + time, dtype=torch.bool, device=q.device).tril(past)
+        is_causal = mask is None and time == k.shape[2]
+        return F.scaled_dot_product_attention(q, k, v, attn_mask=mask, is_causal=is_causal, dropout_p=dropout)
 
 
 class MLP(nn.Module):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torch.nn.functional as F
 
-from gpt2tui.model.transformer import GPT2, Dropout
+from gpt2tui.model.transformer import GPT2, Dropout, plain_attention
 from gpt2tui.runs.model_config import PRESETS
 from tests.tiny import tiny_model_config
 
@@ -93,3 +94,21 @@ def test_dropout_keeps_the_mean_of_what_it_thins() -> None:
     dropped = thinned == 0
     assert dropped.float().mean().item() == pytest.approx(0.25, abs=0.01)
     torch.testing.assert_close(thinned[~dropped], whole[~dropped] / 0.75)
+
+
+@pytest.mark.parametrize("time", [1, 7, 64])
+def test_plain_attention_is_the_fused_one_and_so_are_its_gradients(time: int) -> None:
+    generator = torch.Generator().manual_seed(time)
+    parts = [torch.randn(2, 3, time, 8, generator=generator, requires_grad=True) for _ in range(3)]
+    pull = torch.randn(2, 3, time, 8, generator=generator)
+    fused = F.scaled_dot_product_attention(*parts, is_causal=True)
+    plain = plain_attention(*parts, dropout=0.0)
+    torch.testing.assert_close(plain, fused)
+    torch.testing.assert_close(torch.autograd.grad(plain, parts, pull), torch.autograd.grad(fused, parts, pull))
+
+
+def test_plain_attention_drops_weights_in_training() -> None:
+    q, k, v = torch.randn(3, 1, 1, 32, 8, generator=torch.Generator().manual_seed(0))
+    torch.manual_seed(0)
+    assert not torch.allclose(plain_attention(q, k, v, 0.5), plain_attention(q, k, v, 0.0))
+    assert torch.equal(plain_attention(q, k, v, 0.0), plain_attention(q, k, v, 0.0))
