@@ -57,7 +57,7 @@ def open_app_and_exit(ctx: typer.Context, *, run: Run | None = None, start: Sequ
         raise typer.Exit(speak_of(run, start, Paths.from_environment()))
 
     from gpt2tui.tui.launch import open_app
-    from gpt2tui.tui.options import AppOptions
+    from gpt2tui.tui.options import AppOptions, has_unicode
     from gpt2tui.tui.settings import read_settings
 
     paths = Paths.from_environment()
@@ -73,4 +73,5 @@ def open_app_and_exit(ctx: typer.Context, *, run: Run | None = None, start: Sequ
         has_animation=not appearance.no_animation,
     )
     settings = read_settings(ctx.meta.get("config") or paths.config_file)
-    raise typer.Exit(open_app(options.with_settings(settings)))
+    is_unicode = has_unicode(os.environ, sys.stdout.encoding)
+    raise typer.Exit(open_app(options.with_settings(settings, has_unicode=is_unicode)))

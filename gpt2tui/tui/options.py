@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -31,12 +32,26 @@ class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
     has_animation: bool = True
     settings: AppSettings = AppSettings()
 
-    def with_settings(self, settings: AppSettings) -> AppOptions:
-        """These options, where they were not typed as the TOML file says."""
+    def with_settings(self, settings: AppSettings, *, has_unicode: bool = True) -> AppOptions:
+        """These options, where they were not typed as the TOML file says, and where that is silent as the terminal."""
         return msgspec.structs.replace(
             self,
             settings=settings,
-            is_ascii=self.is_ascii or bool(settings.is_ascii),
+            is_ascii=self.is_ascii or (not has_unicode if settings.is_ascii is None else settings.is_ascii),
             has_mouse=self.has_mouse and settings.has_mouse is not False,
             has_animation=self.has_animation and settings.has_animation is not False,
         )
+
+
+def has_unicode(environment: Mapping[str, str], encoding: str) -> bool:
+    """Whether a terminal takes more than ASCII, by its encoding and by the locale that a person set.
+
+    Python speaks UTF-8 where the locale is C, and then sets LC_CTYPE itself, which hides what LANG says.
+    """
+    named = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG")
+    if named == "C.UTF-8" and not environment.get("LC_ALL") and environment.get("LANG") in _PLAIN:
+        named = environment["LANG"]
+    return named not in _PLAIN and encoding.lower().replace("-", "").startswith("utf")
+
+
+_PLAIN = ("C", "POSIX")

@@ -7,7 +7,7 @@ from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
-from gpt2tui.tui.live_bindings import live_bindings, shown_keys
+from gpt2tui.tui.live_bindings import LiveBinding, live_bindings, shown_keys
 from gpt2tui.tui.themes import PALETTES
 
 
@@ -28,7 +28,7 @@ class LiveCommands(Provider):
                 yield Hit(match, matcher.highlight(name), act, help=meaning)
 
     def _entries(self) -> Iterator[tuple[str, str, Callable[[], object]]]:
-        for live in live_bindings(self.screen):
+        for live in sorted(live_bindings(self.screen), key=_place):
             if live.is_enabled and live.binding.id:
                 keys = shown_keys(live, self.app)
                 meaning = f"{live.binding.tooltip} ({keys})" if live.binding.tooltip else keys
@@ -37,6 +37,11 @@ class LiveCommands(Provider):
         for name in sorted(self.app.available_themes, key=lambda name: (name not in PALETTES, name)):
             if name != self.app.theme:
                 yield f"{_THEME}{name}", "How the app looks", partial(setattr, self.app, "theme", name)
+
+
+def _place(live: LiveBinding) -> tuple[bool, bool, bool]:
+    """The screen's own first, of these what its footer shows; moving about within a widget after that."""
+    return live.place == "app", not live.binding.show, live.place != "screen"
 
 
 _THEME = "Theme: "

@@ -7,15 +7,18 @@ from typing import Any, ClassVar
 import pytest
 from textual.app import App, ComposeResult
 from textual.binding import Binding
-from textual.command import CommandPalette, Hit
+from textual.command import CommandPalette, DiscoveryHit, Hit
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
+from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.help import HelpScreen
 from gpt2tui.tui.live_bindings import live_bindings
 from gpt2tui.tui.palette import LiveCommands
-from gpt2tui.tui.themes import register_themes
+from gpt2tui.tui.themes import PALETTES, register_themes
 from gpt2tui.tui.widgets.prompt import PromptArea
+from tests.runs.synthetic import make_run, whole_story
+from tests.tui.apps import app_for, until_text
 
 
 class Main(Screen[None]):
@@ -160,6 +163,20 @@ async def test_palette_entries_depend_on_the_state() -> None:
         await pilot.pause()
         assert "Pause" not in await entries(app, "pause")
         assert "Resume" in await entries(app, "resume")
+
+
+async def test_the_palette_begins_with_the_present_screen_and_ends_with_the_themes(store: RunStore) -> None:
+    make_run(store, whole_story())
+    app = app_for(screen="runs")
+    async with app.run_test(size=(100, 60)) as pilot:
+        await until_text(pilot, "target reached")
+        names = [str(hit.text) async for hit in LiveCommands(app.screen).discover() if isinstance(hit, DiscoveryHit)]
+        assert names[:2] == ["Show", "Generate"]
+        order = [names.index(name) for name in ("Delete", "Compare", "Down", "Train")]
+        assert order == sorted(order)
+        themes = [name for name in names if name.startswith("Theme: ")]
+        assert len(themes) == len(PALETTES) - 1
+        assert names[-len(themes) :] == themes
 
 
 async def test_the_palette_works_from_within_a_field_and_sets_themes() -> None:

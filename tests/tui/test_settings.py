@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
 from textual.app import App
 from textual.binding import Binding
 
+from gpt2tui.runs.paths import Paths
 from gpt2tui.tui.keymap import all_bindings, check_keymap
+from gpt2tui.tui.options import AppOptions, has_unicode
 from gpt2tui.tui.settings import AppSettings, choose_theme, keep_theme, read_settings
+from tests.tui.terminal import Terminal
 
 BINDINGS = list(
     Binding.make_bindings(
@@ -151,3 +155,42 @@ async def test_textual_takes_the_checked_keymap() -> None:
     async with app.run_test() as pilot:
         await pilot.press("t", "question_mark", "1")
     assert app.pressed == 2
+
+
+@pytest.mark.parametrize(
+    ("environment", "encoding", "expected"),
+    [
+        ({"LANG": "de_DE.UTF-8"}, "utf-8", True),
+        ({}, "utf-8", True),
+        ({"LANG": "C"}, "utf-8", False),
+        ({"LANG": "C", "LC_CTYPE": "C.UTF-8"}, "utf-8", False),
+        ({"LANG": "POSIX", "LC_CTYPE": "C.UTF-8"}, "utf-8", False),
+        ({"LANG": "C.UTF-8"}, "utf-8", True),
+        ({"LANG": "C", "LC_CTYPE": "en_US.UTF-8"}, "utf-8", True),
+        ({"LANG": "C", "LC_ALL": "C.UTF-8"}, "utf-8", True),
+        ({"LANG": "en_US.UTF-8", "LC_ALL": "C"}, "utf-8", False),
+        ({"LANG": "de_DE.ISO-8859-1"}, "iso8859-1", False),
+    ],
+)
+def test_a_terminal_without_unicode_is_known_by_its_locale(
+    environment: dict[str, str], encoding: str, expected: bool
+) -> None:
+    assert has_unicode(environment, encoding) == expected
+
+
+@pytest.mark.parametrize(
+    ("said", "typed", "expected"), [(None, False, True), (False, False, False), (False, True, True)]
+)
+def test_what_a_person_says_of_ascii_counts_more_than_the_terminal(
+    tmp_path: Path, said: bool | None, typed: bool, expected: bool
+) -> None:
+    options = AppOptions(paths=Paths(data=tmp_path, config=tmp_path, cache=tmp_path), is_ascii=typed)
+    assert options.with_settings(AppSettings(is_ascii=said), has_unicode=False).is_ascii == expected
+
+
+def test_in_the_locale_c_the_app_draws_ascii() -> None:
+    environment = {"LANG": "C", "LC_ALL": None, "LC_CTYPE": None}
+    with Terminal([sys.executable, "-m", "gpt2tui"], environment=environment) as terminal:
+        terminal.wait_for("what it takes")
+        assert "+- what it takes -" in "\n".join(terminal.screen.display)
+        assert "\n".join(terminal.screen.display).isascii()
