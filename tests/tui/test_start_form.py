@@ -229,6 +229,38 @@ async def test_a_change_makes_the_estimate_stale_and_a_new_one_is_asked():
         assert not app.form.query_one(".facts").has_class("-stale")
 
 
+def has_only(app: FormApp, status: str) -> bool:
+    """Whether the estimate is this line alone."""
+    text = text_of(app)
+    return status in text and "7,044,352 parameters" not in text
+
+
+async def test_figures_that_no_longer_hold_do_not_stand_beside_an_error(here: Path):
+    (here / "tiny.txt").write_text("few words")
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        await estimated(pilot)
+        assert "7,044,352 parameters" in text_of(app)
+        app.form.field("target_loss").value = "low"
+        await until(pilot, lambda: has_only(app, "no estimate: see target loss"))
+        app.form.field("target_loss").value = ""
+        await until(pilot, lambda: "7,044,352 parameters" in text_of(app))
+        app.form.field("text").value = "tiny.txt"
+        await until(pilot, lambda: has_only(app, "no estimate: see text"))
+
+
+async def test_figures_of_a_start_that_is_refused_for_its_words_are_taken_away(here: Path):
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        app.form.field("text").value = "book.txt"
+        await estimated(pilot)
+        app.form.show_error("the disk is full")
+        await pilot.pause()
+        assert "7,044,352 parameters" in text_of(app)
+        app.form.show_error("book.txt: no such file or folder")
+        await until(pilot, lambda: has_only(app, "no estimate: see text"))
+
+
 async def test_what_the_child_finds_wrong_stands_below_the_field_that_it_is_about(here: Path):
     (here / "tiny.txt").write_text("few words")
     app = FormApp(preset="nano")

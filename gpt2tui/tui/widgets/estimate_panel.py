@@ -13,7 +13,7 @@ from gpt2tui.tui.form.estimate_facts import Fact
 
 
 class EstimatePanel(Vertical):
-    """Lines of facts. Those of an older form are dimmed until the new ones are here."""
+    """Lines of facts. Those of an older form are dimmed until the new ones are here, and gone where there are none."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,13 +24,19 @@ class EstimatePanel(Vertical):
         yield Vertical(classes="facts")
         yield Static("", classes="status", markup=False)
 
-    def say(self, status: str, *, is_wrong: bool = False) -> None:
+    def deny(self, status: str) -> None:
+        """Say why there is no estimate; the one before does not stand beside that."""
+        self.say(status)
+        self.query_one(".status").add_class("-wrong")
+        self.query_one(".facts").display = False
+
+    def say(self, status: str) -> None:
         """A line about the estimate itself; what stood there before is no longer true."""
         line = self.query_one(".status", Static)
         if str(line.content) != (shown := one_line(status)):
             line.update(shown)
             line.display = bool(shown)
-        line.set_class(is_wrong, "-wrong")
+        line.remove_class("-wrong")
         self.query_one(".facts").set_class(True, "-stale")
 
     async def show(self, facts: Sequence[Fact]) -> None:
@@ -38,6 +44,7 @@ class EstimatePanel(Vertical):
         self.say("")
         place = self.query_one(".facts")
         place.set_class(False, "-stale")
+        place.display = True
         if list(facts) == self.facts:
             return
         self.facts = list(facts)

@@ -166,10 +166,11 @@ class StartForm(Vertical, can_focus=True):
     def show_error(self, error: str | Gpt2TuiError) -> None:
         """Why the run could not be started: at the field that it is about, else above the button."""
         # An estimate that came later and found nothing wrong would take this away again.
-        if self._stop_estimating():
-            self.query_one(EstimatePanel).say("no estimate", is_wrong=True)
+        was_estimating = self._stop_estimating()
         code = error.exit_code if isinstance(error, Gpt2TuiError) else 1
         self._place(str(error), code)
+        if was_estimating or any(field.problem for field in self._fields.values()):
+            self._deny_estimate()
         if wrong := next((field for field in self._fields.values() if field.problem), None):
             self._go_to(wrong)
 
@@ -346,7 +347,6 @@ class StartForm(Vertical, can_focus=True):
     async def _ask(self) -> None:
         self._timer = None
         self._show_command()
-        panel = self.query_one(EstimatePanel)
         text = self.field("text")
         try:
             texts = split_texts(text.value)
@@ -358,8 +358,8 @@ class StartForm(Vertical, can_focus=True):
         if problem := await asyncio.to_thread(text_problem, texts, tuple(names)):
             text.tell(problem)
         text.note("; ".join(f"{name}: {names[name].facts}" for name in texts or ["bundled"] if name in names))
-        if wrong := [field.option.label.lower() for field in self._fields.values() if field.problem]:
-            panel.say(f"no estimate: see {', '.join(wrong)}", is_wrong=True)
+        if any(field.problem for field in self._fields.values()):
+            self._deny_estimate()
             return
         absent = _absent(texts, names)
         values = self.values() | ({"text": ""} if absent else {})
@@ -369,12 +369,17 @@ class StartForm(Vertical, can_focus=True):
             facts = estimate_facts(found, self._paces, _target(values["target_loss"]), absent=absent)
         except Gpt2TuiError as error:
             self._place(str(error), error.exit_code)
-            panel.say("no estimate", is_wrong=True)
+            self._deny_estimate()
             return
         self._place("", 0)
         self._device = found["device"]
         self._warn_of_busy_device()
-        await panel.show(facts)
+        await self.query_one(EstimatePanel).show(facts)
+
+    def _deny_estimate(self) -> None:
+        """Say that there is none, and which fields are to blame."""
+        wrong = ", ".join(field.option.label.lower() for field in self._fields.values() if field.problem)
+        self.query_one(EstimatePanel).deny(f"no estimate: see {wrong}" if wrong else "no estimate")
 
     async def _known_corpora(self) -> list[NamedCorpus]:
         if self._corpora is None:
