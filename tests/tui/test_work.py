@@ -14,6 +14,7 @@ from typing import Any
 import psutil
 import pytest
 from textual.app import App
+from textual.pilot import Pilot
 from textual.screen import Screen
 
 from gpt2tui.runs.journal import JournalWriter
@@ -21,6 +22,7 @@ from gpt2tui.runs.run import Run
 from gpt2tui.runs.series import SeriesWriter
 from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.app import Gpt2TuiApp
+from gpt2tui.tui.screens.train import TrainScreen
 from gpt2tui.tui.widgets.chart import LossChart
 from gpt2tui.tui.widgets.threshold import Threshold
 from tests.runs.synthetic import append, held, make_run, started, step, whole_story
@@ -47,8 +49,16 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     count(LossChart, "_draw")
     count(Threshold, "show")
     count(Gpt2TuiApp, "_poll")
+    count(TrainScreen, "_draw_pictures")
     count(Screen, "_refresh_layout")
     return counted
+
+
+async def drawn_once_more(pilot: Pilot[Any], calls: Counter[str]) -> None:
+    """Let the app come to rest: all that there was when it started is read, and in pictures of which no more come."""
+    await until(pilot, lambda: pilot.app.screen.query_one(LossChart).is_ready, "a chart")
+    seen = calls["TrainScreen._draw_pictures"]
+    await until(pilot, lambda: calls["TrainScreen._draw_pictures"] >= seen + 2, "two rounds of pictures")
 
 
 def living_run(store: RunStore, steps: int) -> Run:
@@ -66,8 +76,7 @@ async def test_a_thousand_events_cost_a_few_pictures_and_no_more_numbers_than_lo
     with held(run):
         async with app.run_test(size=WIDE) as pilot:
             await until_text(pilot, "step 100")
-            await until(pilot, lambda: app.screen.query_one(LossChart).is_ready, "a chart")
-            await pilot.pause(1.5)
+            await drawn_once_more(pilot, calls)
             calls.clear()
             began = time.monotonic()
             for number in range(101, 1_101):
@@ -91,8 +100,7 @@ async def test_events_that_change_numbers_only_lay_out_nothing(store, calls):
     with held(run):
         async with app.run_test(size=WIDE) as pilot:
             await until_text(pilot, "step 2,000")
-            await until(pilot, lambda: app.screen.query_one(LossChart).is_ready, "a chart")
-            await pilot.pause(1.5)
+            await drawn_once_more(pilot, calls)
             laid_out = _layouts(app)
             calls.clear()
             for number in range(2_001, 2_041):
@@ -117,7 +125,7 @@ def _layouts(app: App[Any]) -> list[None]:
 
 
 @pytest.mark.skipif(not hasattr(psutil.Process, "io_counters"), reason="this system does not count what is read")
-async def test_a_look_reads_what_is_new_and_not_the_journal(store):
+async def test_a_look_reads_what_is_new_and_not_the_journal(store, calls):
     run = living_run(store, 40_000)
     size = run.events_file.stat().st_size
     assert size > 8 << 20
@@ -126,7 +134,7 @@ async def test_a_look_reads_what_is_new_and_not_the_journal(store):
         async with app.run_test(size=WIDE) as pilot:
             await until_text(pilot, "step 40,000")
             await until(pilot, lambda: app.follower and app.follower.is_caught_up, "the journal read")
-            await pilot.pause(1.5)
+            await drawn_once_more(pilot, calls)
             process = psutil.Process()
             before = process.io_counters().read_chars
             for number in range(40_001, 40_031):
