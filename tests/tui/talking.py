@@ -94,3 +94,8 @@ async def talking(*, size: tuple[int, int] = WIDE, **options: Any) -> AsyncItera
 def kept(run: Run) -> list[Turn]:
     """What the transcripts of a run hold."""
     return Transcripts(run).read()
+
+
+def told(talk: Talk) -> str:
+    """The notifications so far."""
+    return " ".join(notification.message for notification in talk.app._notifications)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
@@ -14,10 +15,10 @@ from gpt2tui.runs.transcript import standing
 from gpt2tui.tui.screens.train import TrainScreen
 from gpt2tui.tui.widgets.alternatives import Alternatives
 from gpt2tui.tui.widgets.picker import Picker
-from tests.runs.synthetic import make_run
+from tests.runs.synthetic import held, make_run
 from tests.tiny import add_checkpoint, tiny_run, tiny_run_config
 from tests.tui.apps import text_of, until, until_text
-from tests.tui.talking import ENDLESS, kept, talking
+from tests.tui.talking import ENDLESS, kept, talking, told
 
 
 @pytest.fixture
@@ -311,6 +312,46 @@ async def test_leaving_the_app_ends_the_child_and_keeps_the_turn(run):
         assert psutil.pid_exists(pid)
     assert not psutil.pid_exists(pid)
     assert [record.finish for record in kept(run)] == ["stopped"]
+
+
+@pytest.mark.parametrize("moment", ["loading", "streaming"])
+async def test_what_comes_while_the_app_is_left_is_not_drawn(run, moment):
+    async with talking() as talk:
+        await until(talk.pilot, lambda: talk.conversation.progress())
+        await talk.set(max_new_tokens=ENDLESS)
+        turn = await talk.send("On")
+        if moment == "streaming":
+            await talk.drawn(turn, 1)
+        screen, conversation = talk.screen, talk.conversation
+        talk.app._prune(screen)
+        for callback in (conversation._on_change, lambda: conversation._on_problem("too late"), conversation.stop):
+            callback()
+    assert turn.is_over
+    assert screen._conversation.pid is None
+    conversation._died("too late")
+
+
+async def test_another_number_of_threads_is_the_same_model(store, run):
+    async with talking() as talk:
+        await talk.tell("Say", max_new_tokens=3)
+        pid, loaded = talk.conversation.pid, talk.conversation.loaded
+        with held(tiny_run(store.folder, config=tiny_run_config(name="busy", seed=9))):
+            assert talk.screen._choice.place().threads == 1
+            assert (await talk.tell("Say", max_new_tokens=3)).finish == "length"
+        assert (talk.conversation.pid, talk.conversation.loaded) == (pid, loaded)
+
+
+async def test_a_prompt_whose_checkpoint_is_gone_stays_and_is_said(run):
+    async with talking() as talk:
+        await talk.tell("Say", max_new_tokens=3)
+        shutil.rmtree(run.checkpoints)
+        talk.prompt.put("Again")
+        talk.prompt.focus()
+        await talk.press("enter")
+        await until(talk.pilot, lambda: "has no checkpoint" in told(talk))
+        assert talk.prompt.text == "Again"
+        await talk.press("escape", "r")
+        assert len(talk.turns) == 1
 
 
 async def test_settings_are_checked_at_their_field_and_nothing_is_sent_with_wrong_ones(run):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from pathlib import Path
 
 import pytest
 
@@ -18,7 +19,7 @@ from tests.runs.synthetic import append, held
 from tests.tiny import add_checkpoint, tiny_run, tiny_run_config
 from tests.training.small import NO_TARGET, small_config, small_run, training
 from tests.tui.apps import text_of, until, until_text
-from tests.tui.talking import ENDLESS, kept, talking
+from tests.tui.talking import ENDLESS, kept, talking, told
 
 HOSTILE = [
     "[/red]",
@@ -65,11 +66,6 @@ def keep(run, *records: Turn) -> None:
     transcripts = Transcripts(run)
     for one in records:
         transcripts.append(one)
-
-
-def told(talk) -> str:
-    """The notifications so far."""
-    return " ".join(notification.message for notification in talk.app._notifications)
 
 
 async def test_hostile_text_is_shown_and_not_obeyed(run):
@@ -292,6 +288,33 @@ async def test_a_snapshot_that_will_not_come_is_told(store, run):
             os.kill(holder.pid, signal.SIGKILL)
             await until(talk.pilot, lambda: "no snapshot: the run has ended" in told(talk))
             assert (await talk.tell("Say", max_new_tokens=3)).finish == "length"
+
+
+async def test_a_disk_that_takes_no_request_and_no_turn_is_told_in_a_line(store, run):
+    run.commands_file.mkdir()
+    run.transcripts.write_text("in the way")
+    with held(run):
+        async with talking(run=run.folder) as talk:
+            turn = await talk.tell("Say", max_new_tokens=3)
+            assert "this turn is not kept: " in told(talk)
+            await talk.press("escape", "m")
+            await until(talk.pilot, lambda: isinstance(talk.app.screen, Picker))
+            await talk.press(*"now", "enter")
+            await until(talk.pilot, lambda: "no snapshot: the run cannot be asked: Is a directory" in told(talk))
+            assert talk.screen._choice.snapshot is None
+            assert "asking for a snapshot" not in text_of(talk.app)
+            await talk.set(max_new_tokens=ENDLESS)
+            await talk.drawn(await talk.send("On"), 3)
+    assert turn.finish == "length"
+
+
+@pytest.mark.skipif(not Path("/proc/self/mem").exists(), reason="needs a file that opens and cannot be read")
+async def test_turns_that_cannot_be_read_are_told_and_the_model_answers(run):
+    run.transcripts.mkdir()
+    (run.transcripts / "of-a-bad-disk.jsonl").symlink_to("/proc/self/mem")
+    async with talking() as talk:
+        await until(talk.pilot, lambda: "the earlier turns cannot be read: Input/output error" in told(talk))
+        assert (await talk.tell("Say", max_new_tokens=3)).finish == "length"
 
 
 async def test_the_last_checkpoint_of_a_run_is_the_last_one_also_when_it_moves(run):

@@ -184,6 +184,28 @@ async def test_a_prompt_to_a_dead_child_is_answered_with_what_to_do(listener: Li
     assert "no model is loaded" in end.text
 
 
+async def test_what_goes_wrong_with_a_reply_is_told_and_the_next_prompt_is_answered(tmp_path: Path, run: Run) -> None:
+    listener = Listener(tmp_path / "generation.log")
+    honest = listener.speaker._on_reply
+
+    def failing(reply: AnyReply) -> None:
+        honest(reply)
+        if isinstance(reply, Loaded) and not listener.deaths:
+            raise ValueError("nothing to draw on")
+
+    listener.speaker._on_reply = failing
+    await listener.end_of(await listener.speaker.load(run.folder, threads=1))
+    await listener.until(lambda: bool(listener.deaths))
+    assert "ValueError: nothing to draw on" in listener.deaths[0]
+    assert not listener.speaker.is_busy
+    pid = listener.speaker.pid
+    await listener.loaded(run)
+    assert listener.speaker.pid == pid
+    again = await listener.end_of(await listener.speaker.generate("x", settings=SamplingSettings(max_new_tokens=3)))
+    assert isinstance(again, Finished)
+    await listener.speaker.close()
+
+
 async def test_closing_ends_the_child_in_the_middle_of_a_text_and_is_no_death(listener: Listener, run: Run) -> None:
     await listener.loaded(run)
     await listener.writing()

@@ -25,6 +25,7 @@ from gpt2tui.runs.dialogue import (
     encoded,
 )
 from gpt2tui.runs.sampling import SamplingSettings
+from gpt2tui.text import one_line
 from gpt2tui.tui.processes.obituary import obituary
 
 _CHUNK = 1 << 16
@@ -40,7 +41,8 @@ class Speaker:
 
     ``on_reply`` gets the replies to the newest requests: those to a generation that another one or a load took
     the place of are dropped. ``on_death`` is told once, in one line, when the child dies unasked: everything
-    under way is lost then, and the next :meth:`load` starts another. Neither may raise.
+    under way is lost then, and the next :meth:`load` starts another. So it is told when ``on_reply`` raised; the
+    child goes on then. What ``on_death`` raises goes to the event loop's handler of exceptions.
     """
 
     def __init__(self, log: Path, on_reply: Callable[[AnyReply], None], on_death: Callable[[str], None]) -> None:
@@ -181,16 +183,28 @@ class Speaker:
             *lines, begun = (begun + chunk).split(b"\n")
             for line in lines:
                 with suppress(msgspec.DecodeError):  # of a newer version, installed while the app runs
-                    self._take(child, decoded_reply(line))
+                    await self._take(child, decoded_reply(line))
         code = await child.wait()
         if child is self._child:
             self._child, self._reader, self._open = None, None, []
-            self._on_death(obituary(code, self._log))
+            self._tell_end(obituary(code, self._log))
 
-    def _take(self, child: Process, reply: AnyReply) -> None:
+    async def _take(self, child: Process, reply: AnyReply) -> None:
         request = next((request for request in self._open if request.id == reply.id), None)
         if child is not self._child or request is None:
             return
         if isinstance(reply, Loaded | Finished | Failed):
             self._open.remove(request)
-        self._on_reply(reply)
+        try:
+            self._on_reply(reply)
+        except Exception as error:  # noqa: BLE001  whatever a callback raises
+            # Were it to end the reading, whoever waits would wait for ever.
+            await self._end(lambda request: True)
+            why = f"a reply could not be taken in ({type(error).__name__}: {one_line(str(error))})"
+            self._tell_end(f"{why}; the next prompt loads the model again")
+
+    def _tell_end(self, why: str) -> None:
+        try:
+            self._on_death(why)
+        except Exception as error:  # noqa: BLE001  whatever a callback raises
+            asyncio.get_running_loop().call_exception_handler({"message": why, "exception": error})

@@ -76,7 +76,6 @@ class GenerateScreen(Screen[None]):
         self._place_words: object = None
         self._flushing: Timer
         self._snapshot_watch: Timer
-        self._is_open = True
         self._is_panel_wanted: bool | None = None
         self._wanted: tuple[Run, str | None] | None = None
         """A run that was chosen by hand, before this screen was first shown or after."""
@@ -121,10 +120,14 @@ class GenerateScreen(Screen[None]):
         self.set_timer(_LOAD_AFTER, self._prepare)
 
     async def on_unmount(self) -> None:
-        self._is_open = False
         self._conversation.stop()
         self._keep_turns()
         await self._conversation.close()
+
+    @property
+    def _is_there(self) -> bool:
+        """Whether there is anything to draw on: no more while the app is being left, when replies still come."""
+        return self.is_mounted and self.display
 
     # The run and its checkpoint
 
@@ -158,8 +161,15 @@ class GenerateScreen(Screen[None]):
 
     @work(exclusive=True, group="history")
     async def _show_history(self, history: History | None) -> None:
+        turns = []
+        if history:
+            try:
+                turns = history.latest()
+            except OSError as error:
+                problem = f"the earlier turns cannot be read: {error.strerror or error}"
+                self.notify(problem, severity="error", markup=False)
         transcript = self.query_one(Transcript)
-        await transcript.show(history.latest() if history else [])
+        await transcript.show(turns)
         transcript.tell_earlier(history.earlier if history else 0)
 
     @on(Transcript.TopReached)
@@ -203,21 +213,17 @@ class GenerateScreen(Screen[None]):
             return
         old, self._edited = self._edited, None
         turn = self._new_turn(event.text, replaces=old)
-        if turn is None:
+        if turn is None or not self._speak(turn, instead=old):
             self._edited = old
             return
         event.prompt.remember(event.text)
         event.prompt.border_title = "Prompt"
-        self._speak(turn, instead=old)
 
     def _new_turn(
         self, prompt: str, *, replaces: LiveTurn | None = None, has_new_seed: bool = False
     ) -> LiveTurn | None:
         settings = self._settings()
         if settings is None:
-            return None
-        if self._choice.place() is None:
-            self.notify(guide(self._choice).splitlines()[0], severity="warning", markup=False)
             return None
         if has_new_seed:
             settings = msgspec.structs.replace(settings, seed=None)
@@ -235,9 +241,13 @@ class GenerateScreen(Screen[None]):
             return None
         return panel.settings
 
-    def _speak(self, turn: LiveTurn, *, instead: LiveTurn | None = None) -> None:
+    def _speak(self, turn: LiveTurn, *, instead: LiveTurn | None = None) -> bool:
+        """Let a turn be written; false, and said, where there is no model for it."""
         place = self._choice.place()
-        assert place is not None
+        if place is None:
+            why, *_ = guide(self._choice).splitlines() or ["The checkpoint has only just come: send it again."]
+            self.notify(why, severity="warning", markup=False)
+            return False
         self._conversation.stop()
         transcript = self.query_one(Transcript)
         if instead:
@@ -246,8 +256,11 @@ class GenerateScreen(Screen[None]):
             transcript.add(turn)
         self._conversation.speak(turn, place)
         self._draw_place()
+        return True
 
     def _take_change(self) -> None:
+        if not self._is_there:
+            return
         turn = self._conversation.turn
         self._is_dirty = True
         if turn is None or turn.drawn <= 1:
@@ -267,7 +280,7 @@ class GenerateScreen(Screen[None]):
     def _end_turn(self, turn: LiveTurn) -> None:
         if self._history:
             self._unkept.append((self._history, turn))
-        if self._is_open:
+        if self._is_there:
             if view := self.query_one(Transcript).view_of(turn):
                 view.take_changes()
             # The end is to be seen first: a long turn takes a while to be written.
@@ -284,6 +297,8 @@ class GenerateScreen(Screen[None]):
                 self.notify(problem, severity="error", markup=False)
 
     def _tell_problem(self, text: str) -> None:
+        if not self._is_there:
+            return
         turn = LiveTurn("", SamplingSettings(), is_ascii=self.app.glyphs.is_ascii)
         turn.fail(text)
         self.query_one(Transcript).add(turn)
@@ -417,8 +432,6 @@ class GenerateScreen(Screen[None]):
         settings = self._settings()
         if transcript.chosen is None or transcript.chosen.cursor is None or settings is None:
             return
-        if self._choice.place() is None:
-            return
         old, instead = transcript.chosen.turn, event.alternative
         kept = old.before(transcript.chosen.cursor, instead.token, instead.plain)
         turn = LiveTurn(old.prompt, settings, kept=kept, is_ascii=self.app.glyphs.is_ascii)
@@ -456,7 +469,10 @@ class GenerateScreen(Screen[None]):
 
         def take(reference: str | None) -> None:
             if reference == NOW:
-                self._choice.ask_for_snapshot()
+                try:
+                    self._choice.ask_for_snapshot()
+                except Gpt2TuiError as error:
+                    self.notify(one_line(str(error)), severity="error", markup=False)
                 self._snapshot_watch.resume()
             elif reference is not None:
                 self._choice.reference = reference

@@ -5,9 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-
-import msgspec
 
 from gpt2tui.runs.dialogue import AnyReply, Failed, Loaded, Loading, Stage
 from gpt2tui.tui.processes.speaker import Speaker
@@ -22,12 +21,16 @@ STAGES: dict[Stage, str] = {
 }
 
 
-class Place(msgspec.Struct, frozen=True):
-    """What is to be asked: a checkpoint of the run in a directory, with so many threads (None: as many as help)."""
+@dataclass(frozen=True)
+class Place:
+    """What is to be asked: a checkpoint of the run in a directory, with so many threads (None: as many as help).
+
+    With another number of threads it is the same model, which need not be loaded again.
+    """
 
     run: Path
     step: int
-    threads: int | None = None
+    threads: int | None = field(default=None, compare=False)
 
 
 class Conversation:
@@ -106,8 +109,10 @@ class Conversation:
     async def close(self) -> None:
         """End the child; nothing is told any more."""
         self.turn = None
-        for task in list(self._tasks):
+        tasks = list(self._tasks)
+        for task in tasks:
             task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         await self._speaker.close()
 
     def _load(self, place: Place) -> None:

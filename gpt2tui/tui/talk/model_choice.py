@@ -21,22 +21,33 @@ _POINTERS: dict[PointerName, str] = {
 
 
 class Snapshot:
-    """A request to a run that trains to save its present weights, until they are on the disk."""
+    """A request to a run that trains to save its present weights, until they are on the disk.
+
+    Raises:
+        Gpt2TuiError: the run cannot be asked.
+    """
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        size = run.events_file.stat().st_size if run.events_file.is_file() else 0
-        self._reader = event_reader(run.events_file, offset=size)
         self._command = commands.SaveCheckpoint()
-        run.send(self._command)
+        try:
+            size = run.events_file.stat().st_size if run.events_file.is_file() else 0
+            self._reader = event_reader(run.events_file, offset=size)
+            run.send(self._command)
+        except OSError as error:
+            raise Gpt2TuiError(f"no snapshot: the run cannot be asked: {error.strerror or error}") from error
 
     def poll(self) -> int | None:
         """The step of the snapshot, once it is there.
 
         Raises:
-            Gpt2TuiError: the run has ended, or could not save.
+            Gpt2TuiError: the run has ended, could not save, or cannot be read.
         """
-        for event in self._reader.poll():
+        try:
+            events = list(self._reader.poll())
+        except OSError as error:
+            raise Gpt2TuiError(f"no snapshot: the run cannot be read: {error.strerror or error}") from error
+        for event in events:
             if event.command == self._command.id and isinstance(event, CheckpointSaved):
                 return event.step
             if event.command == self._command.id and isinstance(event, Notice) and event.level == "error":
@@ -108,7 +119,11 @@ class ModelChoice:
         return rows + [Row(f"step {step}", "", str(step)) for step in checkpoint_steps(self.run)]
 
     def ask_for_snapshot(self) -> None:
-        """Ask the run for its present weights."""
+        """Ask the run for its present weights.
+
+        Raises:
+            Gpt2TuiError: it cannot be asked.
+        """
         if self.run:
             self.snapshot = Snapshot(self.run)
 
