@@ -1,13 +1,14 @@
-"""What is done with runs once they are there: named, noted, deleted, gone on with, stopped."""
+"""What is done with runs once they are there: named, noted, overlaid, deleted, gone on with, stopped."""
 
 from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Coroutine, Sequence
+from typing import TYPE_CHECKING, Any
 
 import msgspec
+from textual.screen import Screen
 
 from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.runs.commands import Stop
@@ -27,79 +28,124 @@ _NAMED = 8
 
 
 class RunKeeping:
-    """Each deed asks what it has to, does it, and returns what to say; nothing where the person went back.
-
-    They run in workers, since questions are layers, and raise Gpt2TuiError or OSError for what cannot be done.
-    ``say`` is for what takes a while.
+    """Each deed asks on a layer what it has to, does it in a worker of ``screen``, and says with ``tell`` what came of
+    it, and whether that is bad; nothing where the person went back.
     """
 
-    def __init__(self, app: Gpt2TuiApp, ledger: Ledger, say: Callable[[str], None]) -> None:
-        self._app = app
+    def __init__(self, screen: Screen[Any], ledger: Ledger, tell: Callable[[str, bool], None]) -> None:
+        self._screen = screen
+        self._app: Gpt2TuiApp = screen.app  # type: ignore[assignment]
         self._ledger = ledger
-        self._say = say
+        self._tell = tell
 
-    async def pin(self, entry: Entry) -> str:
+    def pin(self, entry: Entry) -> None:
         """Keep a run on top, or no longer."""
-        await self._relabel(entry, lambda label: msgspec.structs.replace(label, pinned=not label.pinned))
-        return ""
+        self._do(self._relabel(entry, "", lambda label: msgspec.structs.replace(label, pinned=not label.pinned)))
 
-    async def rename(self, entry: Entry) -> str:
+    def rename(self, entry: Entry) -> None:
         """Give a run another name."""
-        name = await self._ask(f"Rename {_called(entry)}", entry.name, "enter renames it, esc goes back", _name_problem)
-        if name is None:
-            return ""
-        await self._relabel(entry, lambda label: msgspec.structs.replace(label, name=checked_name(name)))
-        return f"{entry.name} is now called {checked_name(name)}"
 
-    async def note(self, entry: Entry) -> str:
+        def answered(name: str | None) -> None:
+            if name is not None:
+                words = f"{entry.name} is now called {checked_name(name)}"
+                change = {"name": checked_name(name)}
+                self._do(self._relabel(entry, words, lambda label: msgspec.structs.replace(label, **change)))
+
+        hint = "enter renames it, esc goes back"
+        layer = Ask(f"Rename {_called(entry)}", value=entry.name, hint=hint, check=_name_problem)
+        self._app.push_screen(layer, answered)
+
+    def note(self, entry: Entry) -> None:
         """Write something down about a run."""
-        hint = "enter keeps it, empty removes it, esc goes back"
-        notes = await self._ask(f"Notes on {_called(entry)}", entry.label.notes, hint)
-        if notes is not None:
-            await self._relabel(entry, lambda label: msgspec.structs.replace(label, notes=notes.strip()))
-        return ""
 
-    async def delete(self, entries: Sequence[Entry]) -> str:
-        """Delete runs, after a question that names them and their size."""
+        def answered(notes: str | None) -> None:
+            if notes is not None:
+                kept = notes.strip()
+                self._do(self._relabel(entry, "", lambda label: msgspec.structs.replace(label, notes=kept)))
+
+        hint = "enter keeps it, empty removes it, esc goes back"
+        self._app.push_screen(Ask(f"Notes on {_called(entry)}", value=entry.label.notes, hint=hint), answered)
+
+    def delete(self, entries: Sequence[Entry]) -> None:
+        """Delete runs, after a question that names them and their size, as far as that was measured."""
         for entry in entries:
             if entry.run.is_alive():
-                raise Gpt2TuiError(f"{entry.name} is being trained; stop it first with x")
-        size = byte_size(await asyncio.to_thread(lambda: sum(entry.run.bytes() for entry in entries)))
+                self._tell(f"{entry.name} is being trained; stop it first with x", True)
+                return
+        size = byte_size(sum(entry.size or 0 for entry in entries))
         its = "it with all its" if len(entries) == 1 else "them with all their"
-        if not await self._agrees(_deletion(entries, size), f"delete {its} checkpoints"):
-            return ""
+        self._confirm(_deletion(entries, size), f"delete {its} checkpoints", lambda: self._delete(entries, size))
+
+    async def _delete(self, entries: Sequence[Entry], size: str) -> str:
         for entry in entries:
             await asyncio.to_thread(self._app.store.delete, entry.run)
             self._ledger.forget(entry.run)
             self._take_off(entry.run)
         return f"deleted {entries[0].name if len(entries) == 1 else f'{len(entries)} runs'}, {size}"
 
-    async def stop(self, entry: Entry) -> str:
+    def stop(self, entry: Entry) -> None:
         """Let a run that trains save and stop."""
         if not entry.run.is_alive():
-            raise Gpt2TuiError(f"{entry.name} is not being trained; R goes on with it")
-        if not await self._agrees(f"Stop {_called(entry)}?", "save a checkpoint and stop"):
-            return ""
+            self._tell(f"{entry.name} is not being trained; R goes on with it", True)
+        else:
+            self._confirm(f"Stop {_called(entry)}?", "save a checkpoint and stop", lambda: self._stop(entry))
+
+    async def _stop(self, entry: Entry) -> str:
         await asyncio.to_thread(entry.run.send, Stop())
         return f"{entry.name} was asked to save and stop"
 
-    async def resume(self, entry: Entry) -> str:
+    def resume(self, entry: Entry) -> None:
         """Go on with a run in a process of its own, and follow it."""
         if entry.run.is_alive():
-            raise Gpt2TuiError(f"{entry.name} is being trained already; enter shows it")
-        words = ["resume", str(entry.run.folder)]
-        if entry.reason == "target_reached":
-            title = f"Go on with {one_line(entry.name)} until the corpus loss is below"
-            hint = f"it has reached {entry.target_loss:g}; 0 is no target; enter starts, esc goes back"
-            target = await self._ask(title, "", hint, _target_problem)
-            if target is None:
-                return ""
-            words += ["--target-loss", target.strip()]
+            self._tell(f"{entry.name} is being trained already; enter shows it", True)
+            return
+        if entry.reason != "target_reached":
+            self._do(self._resume(entry))
+            return
+
+        def answered(target: str | None) -> None:
+            if target is not None:
+                self._do(self._resume(entry, "--target-loss", target.strip()))
+
+        title = f"Go on with {one_line(entry.name)} until the corpus loss is below"
+        hint = f"it has reached {entry.target_loss:g}; 0 is no target; enter starts, esc goes back"
+        self._app.push_screen(Ask(title, hint=hint, check=_target_problem), answered)
+
+    async def _resume(self, entry: Entry, *words: str) -> str:
         others = [one for one in self._ledger.entries if one.is_alive and _is_same_device(one, entry)]
-        self._say(f"{entry.name}: starting")
-        self._app.follow(await start_training(words))
+        self._tell(f"{entry.name}: starting", False)
+        self._app.follow(await start_training(["resume", str(entry.run.folder), *words]))
         beside = f"; {others[0].name} trains on the same device, so both are slower" if others else ""
         return f"{entry.name} goes on{beside}; enter shows it"
+
+    def overlay(self, entry: Entry) -> None:
+        """Lay a run's loss over the chart of the one on Train, or take it away."""
+        app = self._app
+        followed = app.follower.run if app.follower else None
+        if followed is None or followed.id == entry.id:
+            self._tell(f"{entry.name} is on Train already; lay another one over it", True)
+        elif app.overlaid and app.overlaid.run.id == entry.id:
+            app.overlay(None)
+            self._tell("nothing is laid over the chart on Train", False)
+        else:
+            app.overlay(entry.run)
+            self._tell(f"{entry.name} is laid over {followed.name()}; 1 shows both", False)
+
+    def _do(self, deed: Coroutine[Any, Any, str]) -> None:
+        self._screen.run_worker(self._tried(deed))
+
+    async def _tried(self, deed: Coroutine[Any, Any, str]) -> None:
+        try:
+            self._tell(await deed, False)
+        except (Gpt2TuiError, OSError) as error:
+            self._tell(str(error), True)
+
+    def _confirm(self, question: str, yes: str, deed: Callable[[], Coroutine[Any, Any, str]]) -> None:
+        def answered(answer: str | None) -> None:
+            if answer == "yes":
+                self._do(deed())
+
+        self._app.push_screen(Choose(question, [Option("y", yes, "yes")]), answered)
 
     def _take_off(self, run: Run) -> None:
         """A run that is no more is shown on Train no longer; the newest that is left takes its place."""
@@ -109,16 +155,9 @@ class RunKeeping:
         if app.follower and app.follower.run.id == run.id:
             app.follow(next((entry.run for entry in self._ledger.entries if entry.config), None))
 
-    async def _relabel(self, entry: Entry, change: Callable[[Label], Label]) -> None:
+    async def _relabel(self, entry: Entry, words: str, change: Callable[[Label], Label]) -> str:
         await asyncio.to_thread(lambda: self._ledger.relabel(entry.run, change(entry.run.label())))
-
-    async def _ask(
-        self, title: str, value: str, hint: str, check: Callable[[str], str | None] = lambda text: None
-    ) -> str | None:
-        return await self._app.push_screen_wait(Ask(title, value=value, hint=hint, check=check))
-
-    async def _agrees(self, question: str, yes: str) -> bool:
-        return await self._app.push_screen_wait(Choose(question, [Option("y", yes, "yes")])) == "yes"
+        return words
 
 
 def _called(entry: Entry) -> str:

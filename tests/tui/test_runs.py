@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from textual.events import Key as KeyPress
 from textual.pilot import Pilot
 from textual.widgets import Input
 
@@ -19,6 +20,7 @@ from gpt2tui.runs.journal import command_reader
 from gpt2tui.runs.run import Label, Run
 from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.screens.runs import RunsScreen
+from gpt2tui.tui.widgets.question import Ask
 from gpt2tui.tui.widgets.run_comparison import RunComparison
 from gpt2tui.tui.widgets.run_pane import RunPane
 from gpt2tui.tui.widgets.run_table import RunTable
@@ -365,6 +367,34 @@ async def test_n_renames_a_run_as_the_command_does(three: dict[str, Run]) -> Non
         await until(pilot, lambda: screen.app.screen is screen)
         assert three["lear"].label().name == "king [/red] 1"
         assert "is now called" not in text_of(screen.app)
+
+
+@pytest.mark.parametrize("key", ["n", "e"])
+async def test_keys_typed_ahead_of_a_layer_mean_nothing_on_the_table(three: dict[str, Run], key: str) -> None:
+    async with opened(SMALL) as (pilot, screen):
+        for typed in (key, "p", "i", "j", "space"):  # all at once, as a terminal hands them on
+            screen.app.post_message(KeyPress(typed, " " if typed == "space" else typed))
+        await until(pilot, lambda: isinstance(screen.app.screen, Ask))
+        await pilot.pause()
+        assert len(screen.app.screen_stack) == 2
+        assert (pointed(screen), screen.marks, screen.query_one(RunPane).display) == ("lear", set(), False)
+        assert not three["lear"].label_file.exists()
+        field = screen.app.screen.query_one(Input)
+        await pilot.press("home", *"old ", "enter")
+        await until(pilot, lambda: three["lear"].label_file.exists())
+        assert field.value.startswith("old ")
+
+
+@pytest.mark.parametrize("size", [(1, 1), (2, 2), (4, 5), (0, 0)])
+async def test_a_terminal_too_small_for_anything_costs_nothing(three: dict[str, Run], size: tuple[int, int]) -> None:
+    async with opened() as (pilot, screen):
+        await pilot.resize_terminal(*size)
+        await pilot.pause()
+        screen.query_one(RunTable).render_line(0)
+        await pilot.press("down")
+        await pilot.resize_terminal(*WIDE)
+        await until_text(pilot, "othello")
+        assert pointed(screen) == "hamlet"
 
 
 async def test_e_keeps_notes_which_the_details_show(three: dict[str, Run]) -> None:

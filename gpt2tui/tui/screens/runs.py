@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from textual import on, work
 from textual.app import ComposeResult
-from textual.binding import Binding
 from textual.content import Content
 from textual.events import Key, Resize
-from textual.message import Message
 from textual.screen import Screen
 from textual.widgets import Footer, Static
-from textual.worker import Worker, get_current_worker
 
-from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.entry import Entry
 from gpt2tui.runs.ledger import Ledger
-from gpt2tui.text import byte_size
+from gpt2tui.tui.ledger_watch import LedgerWatch
 from gpt2tui.tui.run_keeping import RunKeeping
+from gpt2tui.tui.run_keys import RUN_KEYS
 from gpt2tui.tui.widgets.run_columns import COLUMNS, Sorting, is_fitting, shown
 from gpt2tui.tui.widgets.run_comparison import RunComparison
 from gpt2tui.tui.widgets.run_filter import RunFilter
+from gpt2tui.tui.widgets.run_guide import RunGuide, listed_words
 from gpt2tui.tui.widgets.run_pane import RunPane
 from gpt2tui.tui.widgets.run_table import RunTable
 from gpt2tui.tui.widgets.top_bar import TopBar
@@ -44,45 +42,24 @@ class RunsScreen(Screen[None]):
 
     CSS_PATH = "../styles/runs.tcss"
     AUTO_FOCUS = "RunTable"
-    BINDINGS: ClassVar = [
-        Binding("enter", "show", "Show", id="runs.show", tooltip="Show the run on Train"),
-        Binding("g", "generate", "Generate", id="runs.generate", tooltip="Talk to the run's model"),
-        Binding("slash", "filter", "Filter", id="runs.filter", key_display="/", tooltip="By name, corpus or state"),
-        Binding("space", "mark", "Mark", id="runs.mark", tooltip="Mark the run, for compare, overlay and delete"),
-        Binding("c", "compare", "Compare", show=False, id="runs.compare", tooltip="Configurations of the marked runs"),
-        Binding("d", "delete", "Delete", id="runs.delete", tooltip="Delete the marked runs, or this one; asks first"),
-        Binding("s", "sort", "Sort", show=False, id="runs.sort", tooltip="Sort by the next column"),
-        Binding("S", "reverse", "Reverse", show=False, id="runs.reverse", tooltip="Sort the other way round"),
-        Binding("p", "pin", "Pin", show=False, id="runs.pin", tooltip="Keep the run on top, or no longer"),
-        Binding("n", "rename", "Rename", show=False, id="runs.rename", tooltip="Give the run another name"),
-        Binding("e", "notes", "Notes", show=False, id="runs.notes", tooltip="Write something down about the run"),
-        Binding("o", "overlay", "Overlay", show=False, id="runs.overlay", tooltip="Lay its loss over Train's chart"),
-        Binding("R", "resume", "Resume", show=False, id="runs.resume", tooltip="Go on from the last checkpoint"),
-        Binding("x", "stop", "Stop", show=False, id="runs.stop", tooltip="Let a run that trains save and stop"),
-        Binding("i", "details", "Details", show=False, id="runs.details", tooltip="Show or hide the details"),
-        Binding("escape", "back", "Back", show=False, id="runs.back", tooltip="Leave the field, the filter, the marks"),
-    ]
-
-    class LedgerChanged(Message):
-        """There is more to show, or something else."""
+    BINDINGS: ClassVar = [*RUN_KEYS]
 
     def __init__(self) -> None:
         super().__init__()
         self.ledger = Ledger(self.app.store)
-        self.keeping = RunKeeping(self.app, self.ledger, self._say)
+        self.keeping = RunKeeping(self, self.ledger, self._kept)
+        self._watch = LedgerWatch(self, self.ledger, self.app.now)
         self.marks: set[str] = set()
         self.sorting = Sorting()
         self._wants_details: bool | None = None
         self._has_runs = False
-        self._is_told = False
         self._is_ready = False
-        self._workers: dict[str, Worker[None]] = {}
 
     def compose(self) -> ComposeResult:
         yield TopBar("runs")
         yield RunFilter()
         yield RunTable()
-        yield Static(id="empty", markup=False)
+        yield RunGuide()
         yield RunPane()
         yield Static(id="message", markup=False)
         yield Footer(show_command_palette=False)
@@ -105,48 +82,19 @@ class RunsScreen(Screen[None]):
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Without runs there is nothing to do with one."""
-        is_about_runs = any(isinstance(one, Binding) and one.action == action for one in self.BINDINGS)
+        is_about_runs = any(one.action == action for one in RUN_KEYS)
         return bool(self.ledger.entries) or not is_about_runs
 
     # The ledger
 
     def _look(self) -> None:
         if self.app.current_mode == "runs":
-            self._begin(self._scan)
-            self._begin(self._measure)
+            self._watch.look()
 
-    def _begin(self, task: Callable[[float], Worker[None]]) -> None:
-        running = self._workers.get(task.__name__)
-        if running is None or running.is_finished:
-            self._workers[task.__name__] = task(self.app.now())
-
-    @work(thread=True, group="scan")
-    def _scan(self, now: float) -> None:
-        worker = get_current_worker()
-        for _ in self.ledger.scan(now):
-            if worker.is_cancelled:
-                return
-            self._tell()
-
-    @work(thread=True, group="measure")
-    def _measure(self, now: float) -> None:
-        worker = get_current_worker()
-        for _ in self.ledger.measure(now):
-            if worker.is_cancelled:
-                return
-            self._tell()
-
-    def _tell(self) -> None:
-        # One message at a time: a thread that finds 300 runs would fill the queue.
-        if not self._is_told:
-            self._is_told = True
-            self.post_message(self.LedgerChanged())
-
-    def on_runs_screen_ledger_changed(self) -> None:
-        self._is_told = False
+    @on(LedgerWatch.Changed)
+    def _ledger_changed(self) -> None:
         self._show()
-        if self.ledger.has_scanned and any(entry.size is None for entry in self.ledger.entries):
-            self._begin(self._measure)
+        self._watch.hear()
 
     def _show(self) -> None:
         entries = self.ledger.entries
@@ -162,37 +110,15 @@ class RunsScreen(Screen[None]):
             now=self.app.now(),
         )
         self._show_pane()
-        self._say_what_is_listed(len(fitting), words)
+        listed = listed_words(self.ledger.entries, len(fitting), len(self.marks), is_filtered=bool(words))
+        self.query_one(TopBar).tell(Content.styled(self.app.glyphs.separator.join(listed), "$text-muted"))
         self._say_what_to_do(bool(fitting), words)
 
-    def _say_what_is_listed(self, fitting: int, words: str) -> None:
-        entries, separator = self.ledger.entries, self.app.glyphs.separator
-        living = sum(entry.is_alive for entry in entries)
-        parts = [f"{len(entries)} run{'s' * (len(entries) != 1)}"]
-        if words:
-            parts[0] = f"{fitting} of {parts[0]}"
-        if living:
-            parts.append(f"{living} alive")
-        if self.marks:
-            parts.append(f"{len(self.marks)} marked")
-        if sizes := sum(entry.size or 0 for entry in entries):
-            parts.append(byte_size(sizes))
-        self.query_one(TopBar).tell(Content.styled(separator.join(parts), "$text-muted"))
-
     def _say_what_to_do(self, has_any: bool, words: str) -> None:
-        if not self.ledger.has_scanned and not self.ledger.entries:
-            text = Content.styled("Looking for runs", "$foreground-muted")
-        elif not self.ledger.entries:
-            text = Content.assemble(
-                ("No runs yet.", "bold"), "\n\n", ("1", "bold $primary"), " leads to the form that starts one."
-            )
-        else:
-            fitting = f'No run fits "{shown(words, self.app.glyphs)}".'
-            text = Content.assemble((fitting, "bold"), "\n\n", ("esc", "bold $primary"), " shows all of them.")
-        empty = self.query_one("#empty", Static)
-        empty.display = not has_any
+        guide = self.query_one(RunGuide)
+        guide.display = not has_any
         if not has_any:
-            empty.update(text)
+            guide.show(self.ledger, words)
         self.query_one(RunTable).set_class(not has_any, "-empty")
         if bool(self.ledger.entries) != self._has_runs:
             self._has_runs = not self._has_runs
@@ -317,56 +243,42 @@ class RunsScreen(Screen[None]):
         """Lay the loss of a run over the chart of the one on Train, or take it away."""
         marked = self._marked()
         entry = marked[0] if len(marked) == 1 else self._whole()
-        if not entry:
-            return
-        followed = self.app.follower.run if self.app.follower else None
-        if followed is None or followed.id == entry.id:
-            self._say(f"{self._known_as(entry)} is on Train already; lay another one over it", is_bad=True)
-        elif self.app.overlaid and self.app.overlaid.run.id == entry.id:
-            self.app.overlay(None)
-            self._say("nothing is laid over the chart on Train")
-        else:
-            self.app.overlay(entry.run)
-            self._say(f"{self._known_as(entry)} is laid over {followed.name()}; 1 shows both")
+        self._do(self.keeping.overlay, entry)
 
-    @work
-    async def action_pin(self) -> None:
+    # A layer is pushed within its action: keys typed ahead then never mean something else on this screen.
+
+    def action_pin(self) -> None:
         """Keep the run under the cursor on top, or no longer."""
-        await self._do(self.keeping.pin, self._pointed())
+        self._do(self.keeping.pin, self._pointed())
 
-    @work
-    async def action_rename(self) -> None:
+    def action_rename(self) -> None:
         """Give the run under the cursor another name."""
-        await self._do(self.keeping.rename, self._pointed())
+        self._do(self.keeping.rename, self._pointed())
 
-    @work
-    async def action_notes(self) -> None:
+    def action_notes(self) -> None:
         """Write something down about the run under the cursor."""
-        await self._do(self.keeping.note, self._pointed())
+        self._do(self.keeping.note, self._pointed())
 
-    @work
-    async def action_delete(self) -> None:
+    def action_delete(self) -> None:
         """Delete the marked runs, or the one under the cursor."""
         pointed = self._pointed()
-        await self._do(self.keeping.delete, self._marked() or ([pointed] if pointed else []))
+        self._do(self.keeping.delete, self._marked() or ([pointed] if pointed else []))
 
-    @work
-    async def action_resume(self) -> None:
+    def action_resume(self) -> None:
         """Go on with the run under the cursor."""
-        await self._do(self.keeping.resume, self._whole())
+        self._do(self.keeping.resume, self._whole())
 
-    @work
-    async def action_stop(self) -> None:
+    def action_stop(self) -> None:
         """Let the run under the cursor save and stop."""
-        await self._do(self.keeping.stop, self._pointed())
+        self._do(self.keeping.stop, self._pointed())
 
-    async def _do(self, deed: Callable[[T], Awaitable[str]], what: T | None) -> None:
-        if not what:
-            return
-        try:
-            self._say(await deed(what))
-        except (Gpt2TuiError, OSError) as error:
-            self._say(str(error), is_bad=True)
+    def _do(self, deed: Callable[[T], None], what: T | None) -> None:
+        if what:
+            deed(what)
+
+    def _kept(self, words: str, is_bad: bool) -> None:
+        """Something was done, or could not be."""
+        self._say(words, is_bad=is_bad)
         self._look()
         self._show()
 
@@ -396,6 +308,3 @@ class RunsScreen(Screen[None]):
     def _marked(self) -> list[Entry]:
         """The marked runs, in the order of the table, hidden ones too."""
         return [entry for entry in self.sorting.arranged(self.ledger.entries) if entry.id in self.marks]
-
-    def _known_as(self, entry: Entry) -> str:
-        return shown(entry.name, self.app.glyphs)

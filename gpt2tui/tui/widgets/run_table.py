@@ -89,14 +89,10 @@ class RunTable(ScrollView, can_focus=True):
         if (before and before.id) != (self.pointed and self.pointed.id):
             self.post_message(self.Pointed())
 
-    def point_to(self, run_id: str) -> None:
-        """Put the cursor on a run, where it is listed."""
-        for row, entry in enumerate(self.entries):
-            if entry.id == run_id:
-                self._point(row)
-
     def render_line(self, y: int) -> Strip:
         """The head, or the run of a line."""
+        if not self.size.width:  # of a terminal that is smaller than our borders
+            return Strip([])
         if y == 0:
             return self._strip(self._head(), "run-table--head")
         row = self.scroll_offset.y + y - 1
