@@ -7,6 +7,7 @@ import shutil
 
 import msgspec
 import pytest
+from textual.widgets import Input
 
 from gpt2tui.runs.commands import Set, Stop
 from gpt2tui.runs.events import CheckpointSaved, Notice, PhaseChanged, RunFinished, Sampled, SettingChanged
@@ -41,6 +42,19 @@ async def test_without_runs_the_form_is_there_and_nothing_else_is_asked():
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, "A new run")
         assert len(app.screen_stack) == 1
+
+
+async def test_the_first_form_says_how_to_leave_a_field_and_where_the_other_screens_are(store):
+    app = app_for()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await until_text(pilot, "esc Leave field")
+        assert text_of(app).splitlines()[0].startswith(" f1 Train  f2 Generate  f3 Runs")
+        await pilot.press("escape")
+        await until(pilot, lambda: "esc Leave field" not in text_of(app))
+        await pilot.press("f3")
+        await until_text(pilot, "No runs yet.")
+        assert text_of(app).splitlines()[0].startswith(" 1 Train  2 Generate  3 Runs")
 
 
 async def test_a_real_training_is_watched_and_steered(real_run):
@@ -330,9 +344,9 @@ async def test_a_run_whose_folder_is_deleted_is_gone(store):
         await until_text(pilot, "Its process ended without a word")
         shutil.rmtree(run.folder)
         await until_text(pilot, "Its folder is gone: deleted, or moved elsewhere.")
-        assert "✗ folder gone" in text_of(app)
-        assert "R Go on" not in text_of(app)
-        assert "n New run" in text_of(app)
+        await until_text(pilot, "✗ folder gone")
+        await until(pilot, lambda: "R Go on" not in text_of(app))
+        await until_text(pilot, "n New run")
 
 
 FULL = "no room for the checkpoint of step 9 in /there: 1.0 kB are free; free 2.0 MB, and it goes on by itself"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -69,8 +70,16 @@ class TrainScreen(Screen[None]):
         Binding("e", "change", "Set", id="train.change", tooltip="Change target, limits and learning rate"),
         Binding("R", "resume", "Go on", id="train.resume", tooltip="Go on from the last checkpoint"),
         Binding("g", "go_past", "Past it", id="train.go_past", tooltip="Go on to a lower target"),
-        Binding("n", "new", "New run", id="train.new", tooltip="Open the form"),
-        Binding("n", "new_beside", "New run", id="train.beside", show=False, tooltip="Open the form; this one goes on"),
+        Binding("n", "new", "New run", id="train.new", priority=True, tooltip="Open the form"),
+        Binding(
+            "n",
+            "new_beside",
+            "New run",
+            id="train.beside",
+            show=False,
+            priority=True,
+            tooltip="Open the form; this one goes on",
+        ),
         Binding("escape", "back", "Back", id="train.back", tooltip="Close the form"),
         Binding("y", "chart('toggle_log')", "Log", id="train.log", show=False, tooltip="Logarithmic or linear losses"),
         Binding("u", "chart('cycle_x')", "X axis", id="train.x_axis", show=False, tooltip="Unit of the x axis"),
@@ -319,28 +328,37 @@ class TrainScreen(Screen[None]):
 
     # Starting
 
-    def action_new(self) -> None:
-        self._show_form(True)
+    async def action_new(self) -> None:
+        self._show_form(True, is_filled=False)
+        await self._fill_form()
+        # The next key is meant for the form, and tab finds its way there only when all is laid out.
+        is_laid_out = asyncio.Event()
+        self.call_after_refresh(is_laid_out.set)
+        await is_laid_out.wait()
 
-    def action_new_beside(self) -> None:
-        self._show_form(True)
+    async def action_new_beside(self) -> None:
+        await self.action_new()
 
     def action_back(self) -> None:
         self._show_form(False)
 
-    def _show_form(self, is_shown: bool, *, problem: str = "") -> None:
+    def _show_form(self, is_shown: bool, *, problem: str = "", is_filled: bool = True) -> None:
         self.set_class(is_shown, "-form")
+        self.query_one(TopBar).name_keys(in_fields=is_shown)
         self.refresh_bindings()
         if is_shown:
             self.query_one(TopBar).tell(Content.styled("a new run", "$text-muted"))
-            # Asked of the app, which answers after its first frame.
-            self.app.call_after_refresh(self._fill_form, problem)
+            if is_filled:  # by the app, which answers after its first frame
+                self.app.call_after_refresh(self._fill_form_later, problem)
         else:
             self.set_focus(None)
             self._draw_pictures()
 
     @work(exclusive=True, group="form")
-    async def _fill_form(self, problem: str) -> None:
+    async def _fill_form_later(self, problem: str) -> None:
+        await self._fill_form(problem)
+
+    async def _fill_form(self, problem: str = "") -> None:
         form = await self._form()
         form.focus_first()
         if problem:

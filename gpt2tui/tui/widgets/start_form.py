@@ -64,7 +64,7 @@ class StartForm(Vertical, can_focus=True):
         Binding("enter", "next", "Next field", id="form.enter", show=False, tooltip="Go to the next field"),
         Binding("down", "next", "Next field", id="form.next", show=False, tooltip="Go to the next field"),
         Binding("up", "previous", "Field before", id="form.previous", show=False, tooltip="Go to the field before"),
-        Binding("escape", "leave", "Leave field", id="form.leave", show=False, tooltip="Leave the field"),
+        Binding("escape", "leave", "Leave field", id="form.leave", tooltip="Leave the field"),
     ]
 
     class Submitted(Message):

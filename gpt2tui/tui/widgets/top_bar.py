@@ -36,11 +36,21 @@ class TopBar(Horizontal):
         self._present = present
 
     def compose(self) -> ComposeResult:
-        for mode, key, name in _SCREENS:
-            link = Content.styled(f"{key} {name}", f"@click=app.switch_mode('{mode}')")
+        for (mode, _, _), link in zip(_SCREENS, _links(), strict=True):
             yield Static(link, classes="name -present" if mode == self._present else "name", markup=False)
         yield Static("", classes="about", markup=False)
+
+    def name_keys(self, *, in_fields: bool) -> None:
+        """Name the keys that lead to the screens: numbers, or where those are text the keys that also work there."""
+        for line, link in zip(self.query(".name").results(Static), _links("f" if in_fields else ""), strict=True):
+            line.update(link)
 
     def tell(self, about: Content) -> None:
         """What stands on the right."""
         self.query_one(".about", Static).update(about, layout=False)
+
+
+def _links(prefix: str = "") -> list[Content]:
+    return [
+        Content.styled(f"{prefix}{key} {name}", f"@click=app.switch_mode('{mode}')") for mode, key, name in _SCREENS
+    ]
