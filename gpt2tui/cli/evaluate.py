@@ -25,7 +25,7 @@ def evaluate(
     encoding: Annotated[str | None, typer.Option(help="Of the text.", show_default=False)] = None,
     device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
     dtype: Annotated[
-        str, typer.Option(help="auto (the run's own, on its device), float32, bfloat16 or float16.")
+        str, typer.Option(help="auto (the run's own, on its device), float32, bfloat16, float16 or int8.")
     ] = "auto",
     as_json: AsJson = False,
 ) -> None:
@@ -39,7 +39,7 @@ def evaluate(
     import torch
 
     from gpt2tui.checkpoints.folder import CheckpointFolder
-    from gpt2tui.generation.loading import load_model
+    from gpt2tui.generation.loading import choose_place, load_for_decoding, load_model
     from gpt2tui.model.device import DTYPES, choose_device, choose_dtype
     from gpt2tui.training.evaluation import corpus_loss
     from gpt2tui.training.session import run_tokens
@@ -56,17 +56,22 @@ def evaluate(
     if len(tokens) < 2:
         raise CorpusError(f"there is nothing to predict: the {split} part has {len(tokens)} tokens")
     where = choose_device(device)
-    format_name = config.dtype if dtype == "auto" and where == config.device else choose_dtype(dtype, where)[0]
+    if dtype == "int8":
+        where, format_name = choose_place(device, dtype)
+        load, weights, products = load_for_decoding, torch.int8, torch.float32
+    else:  # Weights stay in float32 and products run in the run's format, as they did in training.
+        is_own = dtype == "auto" and where == config.device
+        format_name = config.dtype if is_own else choose_dtype(dtype, where)[0]
+        load, weights, products = load_model, torch.float32, DTYPES[format_name]
     state = found.state()
     torch.set_num_threads(state.threads if where == "cpu" else torch.get_num_threads())
-    # Weights stay in float32 and products run in the run's format, as they did in training.
-    model = load_model(config, found, device=where, dtype=torch.float32)
+    model = load(config, found, device=where, dtype=weights)
     result = corpus_loss(
         model,
         tokens,
         block_size=config.block_size,
         batch_size=state.micro_batch,
-        dtype=DTYPES[format_name],
+        dtype=products,
     )
     answer = {
         "run": chosen.id,

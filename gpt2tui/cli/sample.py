@@ -39,7 +39,7 @@ def sample(
     num_samples: Annotated[int, typer.Option("--num-samples", help="Samples, each printed when whole.")] = 1,
     echo: Annotated[bool, typer.Option("--echo/--no-echo", help="Print the prompt before its continuation.")] = True,
     device: Annotated[str, typer.Option("--device", help="auto, cuda, mps or cpu.")] = "auto",
-    dtype: Annotated[str, typer.Option("--dtype", help="auto, float32, bfloat16 or float16.")] = "auto",
+    dtype: Annotated[str, typer.Option("--dtype", help="auto, float32, bfloat16, float16 or int8.")] = "auto",
     no_stream: Annotated[bool, typer.Option("--no-stream", help="Print a sample when it is whole.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -119,13 +119,12 @@ def load_voice(
     import torch
 
     from gpt2tui.corpus.bpe import Tokenizer
-    from gpt2tui.generation.loading import MOST_THREADS, choose_place, load_model
-    from gpt2tui.model.device import DTYPES
+    from gpt2tui.generation.loading import MOST_THREADS, WEIGHTS, choose_place, load_for_decoding
 
     torch.set_num_threads(min(torch.get_num_threads(), MOST_THREADS))
     place, format_name = choose_place(device, dtype)
     narrate(f"run {chosen.id}, checkpoint {found.name}, {place} {format_name}")
-    model = load_model(config, found, device=place, dtype=DTYPES[format_name])
+    model = load_for_decoding(config, found, device=place, dtype=WEIGHTS[format_name])
     return Voice(
         model,
         Tokenizer(),

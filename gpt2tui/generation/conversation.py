@@ -19,11 +19,11 @@ from gpt2tui.errors import OutOfMemoryError, UsageError
 from gpt2tui.generation.alternatives import best_alternatives, drawn_probability
 from gpt2tui.generation.channel import Stopped
 from gpt2tui.generation.decoder import TextDecoder
-from gpt2tui.generation.loading import MOST_THREADS, choose_place, load_model
+from gpt2tui.generation.loading import MOST_THREADS, WEIGHTS, choose_place, load_for_decoding
 from gpt2tui.generation.stream import Odds
 from gpt2tui.generation.text import continue_tokens
 from gpt2tui.generation.window import Window
-from gpt2tui.model.device import DTYPES, is_out_of_memory
+from gpt2tui.model.device import is_out_of_memory
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.dialogue import Finish, Finished, Generate, Load, Loaded, Loading, Prompted, Reply, Token
 from gpt2tui.runs.run import Run
@@ -72,7 +72,7 @@ class Conversation:
         check()
         with _memory(f"checkpoint {checkpoint.name} of run {run.id} does not fit into memory on {device}"):
             reply(Loading.at(request.id, "weights"))
-            model = load_model(config, checkpoint, device=device, dtype=DTYPES[dtype])
+            model = load_for_decoding(config, checkpoint, device=device, dtype=WEIGHTS[dtype])
             check()
             reply(Loading.at(request.id, "tokenizer"))
             loaded = cls(model, Tokenizer(), context=config.block_size, check=check)

@@ -16,13 +16,15 @@ class KVCache:
 
     def __init__(self, config: ModelConfig, batch: int, *, device: torch.device, dtype: torch.dtype) -> None:
         shape = (config.layers, 2, batch, config.heads, config.block_size, config.head_width)
-        self._store = torch.empty(shape, device=device, dtype=dtype)
+        store = torch.empty(shape, device=device, dtype=dtype)
+        self._layers = [layer.unbind() for layer in store]  # keys and values (batch, heads, block, head) of each
         self.length = 0
 
     def extend(self, layer: int, k: Tensor, v: Tensor) -> tuple[Tensor, Tensor]:
         """Append ``k`` and ``v`` (batch, heads, time, head) to a layer; return all of it, views of the store."""
-        end = self.length + k.shape[2]
-        keys, values = self._store[layer]  # (batch, heads, block, head)
-        keys[:, :, self.length : end] = k
-        values[:, :, self.length : end] = v
-        return keys[:, :, :end], values[:, :, :end]
+        keys, values = self._layers[layer]
+        time = k.shape[2]
+        keys.narrow(2, self.length, time).copy_(k)
+        values.narrow(2, self.length, time).copy_(v)
+        end = self.length + time
+        return keys.narrow(2, 0, end), values.narrow(2, 0, end)

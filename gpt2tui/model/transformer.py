@@ -123,6 +123,7 @@ class GPT2(nn.Module):
         self.wpe = nn.Embedding.from_pretrained(positions, freeze=False)  # type: ignore[no-untyped-call]
         self.h = nn.ModuleList(Block(config, dropout) for _ in range(config.layers))
         self.ln_f = nn.LayerNorm(config.width, eps=LAYER_NORM_EPSILON)
+        self.head: nn.Module | None = None  # in place of the product with wte, where only to be read (decoding.py)
 
     @classmethod
     def empty(cls, config: ModelConfig, dropout: Dropout | None = None) -> GPT2:
@@ -164,8 +165,7 @@ class GPT2(nn.Module):
         """
         past = cache.length if cache is not None else 0
         time = tokens.shape[1]
-        positions = torch.arange(past, past + time, device=tokens.device)
-        x = self.wte(tokens) + self.wpe(positions)  # (batch, time, width)
+        x = self.wte(tokens) + self.wpe.weight.narrow(0, past, time)  # (batch, time, width)
         x = F.dropout(x, self.embedding_dropout, self.training)
         for layer, block in enumerate(self.h):
             x = block(x, cache, layer)
@@ -176,7 +176,8 @@ class GPT2(nn.Module):
 
     def logits(self, hidden: Tensor) -> Tensor:
         """Scores over the vocabulary (..., vocabulary) for a hidden state (..., width)."""
-        return F.linear(hidden, self.wte.weight)
+        scores: Tensor = F.linear(hidden, self.wte.weight) if self.head is None else self.head(hidden)
+        return scores
 
     def forward(self, tokens: Tensor, cache: KVCache | None = None) -> Tensor:
         """Logits (batch, time, vocabulary) for token ids (batch, time)."""

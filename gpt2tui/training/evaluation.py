@@ -6,9 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from gpt2tui.model.transformer import GPT2
-from gpt2tui.training.loss import IGNORED, summed_cross_entropy
+from gpt2tui.training.loss import CHUNK_ROWS, IGNORED, summed_cross_entropy
 
 ESTIMATE_ABOVE = 2_000_000
 """Predictions up to which a corpus is evaluated whole; of a larger one, so many are sampled."""
@@ -79,8 +80,19 @@ class Evaluation:
         wanted = targets.to(device).flatten()
         with torch.no_grad(), torch.autocast(device.type, self._dtype, enabled=self._dtype != torch.float32):
             hidden = self._model.hidden(inputs.to(device)).flatten(0, 1)  # (windows * block, width)
-            self._total += float(summed_cross_entropy(hidden, self._model.wte.weight, wanted, self._dtype))
+            self._total += float(self._losses(hidden, wanted))
         self._seen += int((targets != IGNORED).sum())
+
+    def _losses(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """The summed losses of hidden states (rows, width), also of a model that has a head of its own."""
+        if self._model.head is None:
+            return summed_cross_entropy(hidden, self._model.wte.weight, targets, self._dtype)
+        parts = zip(hidden.split(CHUNK_ROWS), targets.split(CHUNK_ROWS), strict=True)  # type: ignore[no-untyped-call]
+        losses = [
+            F.cross_entropy(self._model.logits(rows), wanted, ignore_index=IGNORED, reduction="sum")
+            for rows, wanted in parts
+        ]
+        return torch.stack(losses).sum()
 
 
 def corpus_loss(model: GPT2, tokens: np.ndarray, *, block_size: int, batch_size: int, dtype: torch.dtype) -> CorpusLoss:

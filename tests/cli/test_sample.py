@@ -174,7 +174,7 @@ def test_another_checkpoint_of_the_run_can_be_asked(run: Run) -> None:
         (["x", "--checkpoint", "5"], 2, ["5", "4"]),
         (["x", "--checkpoint", "newest"], 2, ["newest"]),
         (["x", "--device", "tpu"], 2, ["tpu", "cpu"]),
-        (["x", "--dtype", "int8"], 2, ["int8", "float32"]),
+        (["x", "--dtype", "int4"], 2, ["int4", "float32", "int8"]),
         ([], 2, ["no prompt", "stdin"]),
         (
             ["x", "-n", "0", "-t", "-1", "-k", "-2", "--top-p", "0", "--min-p", "2", "--num-samples", "0"],

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pexpect
 import pytest
+import torch
 from safetensors.numpy import load_file, save_file
 
 from gpt2tui.checkpoints.folder import CheckpointFolder
@@ -126,6 +127,11 @@ def test_eval_meets_the_run_s_own_loss_and_moves_when_a_weight_does(home: Path, 
         assert answer["perplexity"] == pytest.approx(np.exp(answer["loss"]))
         assert (answer["tokens"], answer["step"], answer["run"]) == (expected["tokens"], 1, run.id)
         assert answer["split"] == split
+    if "fbgemm" in torch.backends.quantized.supported_engines:
+        rounded = json.loads(gpt2tui("eval", "--json", "--split", "validation", "--dtype", "int8").out)
+        assert rounded["dtype"] == "int8"
+        assert rounded["loss"] != answer["loss"]
+        assert rounded["loss"] == pytest.approx(answer["loss"], abs=0.01)
     weights_file = CheckpointFolder(run.checkpoints).find().folder / "model.safetensors"
     weights = load_file(weights_file)
     weights["ln_f.weight"][0] += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,8 +14,9 @@ from torch import Tensor
 
 from gpt2tui.checkpoints.folder import Checkpoint, CheckpointFolder
 from gpt2tui.checkpoints.state import MODEL_FILE
-from gpt2tui.errors import Gpt2TuiError
-from gpt2tui.generation.loading import load_model
+from gpt2tui.errors import Gpt2TuiError, UsageError
+from gpt2tui.generation.loading import WEIGHTS, choose_place, load_for_decoding, load_model
+from gpt2tui.model.decoding import OneDnnLinear
 from gpt2tui.model.transformer import GPT2
 from tests.tiny import tiny_model_config, tiny_run, tiny_run_config
 
@@ -47,16 +49,48 @@ def test_weights_of_another_dtype_are_converted(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
-def test_weights_stay_mapped_from_the_file(tmp_path: Path) -> None:
+@pytest.mark.parametrize("load", [load_model, load_for_decoding])
+def test_weights_stay_mapped_from_the_file(tmp_path: Path, load: Callable[..., GPT2]) -> None:
     checkpoint = checkpoint_of(tmp_path, weights_of())
-    model = load_model(CONFIG, checkpoint, device="cpu", dtype=torch.float32)
+    model = load(CONFIG, checkpoint, device="cpu", dtype=torch.float32)
     mapped = [
         tuple(int(end, 16) for end in line.split()[0].split("-"))
         for line in Path("/proc/self/maps").read_text().splitlines()
         if line.endswith(str(checkpoint.folder / MODEL_FILE))
     ]
-    for name, parameter in model.named_parameters():
-        assert any(start <= parameter.data_ptr() < end for start, end in mapped), name
+    found = model.state_dict()
+    assert found.keys() >= weights_of().keys()
+    if model.head is not None:
+        assert isinstance(model.head, OneDnnLinear)
+        found["head"] = model.head.weight
+    for name, tensor in found.items():
+        assert any(start <= tensor.data_ptr() < end for start, end in mapped), name
+
+
+@pytest.mark.parametrize("name", WEIGHTS)
+def test_a_model_to_decode_answers_as_the_one_that_was_written(tmp_path: Path, name: str) -> None:
+    place, chosen = choose_place("cpu", name)
+    weights = weights_of()
+    model = load_for_decoding(CONFIG, checkpoint_of(tmp_path, weights), device=place, dtype=WEIGHTS[chosen])
+    plain = GPT2.empty(CONFIG.model)
+    plain.load_state_dict(weights, assign=True)
+    tokens = torch.arange(30)[None]
+    assert not model.training
+    with torch.no_grad():
+        wanted, found = plain.eval()(tokens), model(tokens).float()
+    assert (found - wanted).abs().mean() < 0.02 * wanted.std()
+
+
+@pytest.mark.parametrize(
+    ("device", "dtype", "words"), [("cpu", "int4", ["int4", "int8"]), ("mps", "int8", ["mps", "--device cpu"])]
+)
+def test_a_number_format_that_is_not_to_be_had_is_one_line(
+    device: str, dtype: str, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    with pytest.raises(UsageError) as caught:
+        choose_place(device, dtype)
+    assert all(word in str(caught.value) for word in words)
 
 
 def without(name: str) -> dict[str, Tensor]:
@@ -95,16 +129,17 @@ def test_loading_and_drawing_import_no_compiler(tmp_path: Path) -> None:
     """torch._dynamo and sympy alone take longer to import than everything up to the first token."""
     program = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 import torch
 from gpt2tui.checkpoints.folder import CheckpointFolder
-from gpt2tui.generation.loading import load_model
+from gpt2tui.generation.loading import WEIGHTS, choose_place, load_for_decoding, load_model
 from gpt2tui.generation.stream import stream
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.sampling import SamplingSettings
 run = Run(Path(sys.argv[1]))
 checkpoint = CheckpointFolder(run.checkpoints).find()
-model = load_model(run.config(), checkpoint, device="cpu", dtype=torch.float32)
+model = load_for_decoding(run.config(), checkpoint, device="cpu", dtype=torch.float32)
 assert list(stream(model, [1], SamplingSettings(max_new_tokens=2), context=32))
 print(sorted({"torch", "torch._dynamo", "torch._inductor", "sympy"} & set(sys.modules)))
 """
