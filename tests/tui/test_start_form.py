@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import shlex
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
+from textual.events import Key, Paste
 from textual.widgets import Button, Collapsible, Static
 
 from gpt2tui.runs.model_config import PRESETS
@@ -22,8 +24,9 @@ from gpt2tui.tui.widgets.file_picker import FilePicker, FileTree
 from gpt2tui.tui.widgets.start_form import StartForm
 from tests.cli.program import gpt2tui
 from tests.runs.synthetic import held, make_run, whole_story
-from tests.tui.apps import text_of, until
+from tests.tui.apps import text_of, until, until_text
 from tests.tui.form_app import FormApp, estimated
+from tests.tui.terminal import Terminal
 
 WIDE = (140, 40)
 SMALL = (80, 24)
@@ -114,6 +117,39 @@ async def test_esc_leaves_the_field_and_the_keys_of_the_form_go_on():
         assert app.focused is app.form
         await pilot.press("enter", "ctrl+u", "ctrl+s")
         assert app.started == [[]]
+
+
+def test_keys_that_come_at_once_open_the_form_and_go_where_they_were_meant(here: Path, store: RunStore):
+    make_run(store, whole_story())
+    with Terminal([sys.executable, "-m", "gpt2tui"], size=WIDE) as terminal:
+        terminal.wait_for("Below the target")
+        terminal.send(b"nbok\x7fok.txt\t\t\t\t\x151.5\r30m\r9\x1b[Aq\x7f\x1b[B\x1b[Bquick\x1b[Hx")
+        terminal.wait_for("--name xquick book.txt")
+        for field, value in (
+            ("Text", "book.txt"),
+            ("Target loss", "1.5"),
+            ("Longest time", "30m"),
+            ("Most steps", "9"),
+        ):
+            terminal.wait_for(f" {field:<15} {value} ")
+
+
+async def test_the_last_letters_before_the_start_are_started_with():
+    app = FormApp()
+    async with app.run_test(size=WIDE) as pilot:
+        for key in ("enter", *"book", "ctrl+s"):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: app.started)
+        assert app.started == [["book"]]
+
+
+async def test_what_is_pasted_or_preset_is_shown_as_text():
+    app = FormApp(name="a\x1b[31m\u202eb")
+    async with app.run_test(size=WIDE) as pilot:
+        assert app.form.field("name").control.value == "a^[[31m\\u202eb"
+        app.form.field("text").control.post_message(Paste("[/red]\x1b[31m\x07\u202e\nmore"))
+        await until(pilot, lambda: app.form.field("text").value)
+        assert app.form.field("text").control.value == "[/red]^[[31m^G\\u202e"
 
 
 async def test_up_and_down_go_through_the_fields():
@@ -239,12 +275,11 @@ async def test_figures_that_no_longer_hold_do_not_stand_beside_an_error(here: Pa
     (here / "tiny.txt").write_text("few words")
     app = FormApp(preset="nano")
     async with app.run_test(size=WIDE) as pilot:
-        await estimated(pilot)
-        assert "7,044,352 parameters" in text_of(app)
+        await until_text(pilot, "7,044,352 parameters")
         app.form.field("target_loss").value = "low"
         await until(pilot, lambda: has_only(app, "no estimate: see target loss"))
         app.form.field("target_loss").value = ""
-        await until(pilot, lambda: "7,044,352 parameters" in text_of(app))
+        await until_text(pilot, "7,044,352 parameters")
         app.form.field("text").value = "tiny.txt"
         await until(pilot, lambda: has_only(app, "no estimate: see text"))
 
@@ -255,8 +290,8 @@ async def test_figures_of_a_start_that_is_refused_for_its_words_are_taken_away(h
         app.form.field("text").value = "book.txt"
         await estimated(pilot)
         app.form.show_error("the disk is full")
-        await pilot.pause()
-        assert "7,044,352 parameters" in text_of(app)
+        await until_text(pilot, "the disk is full")
+        await until_text(pilot, "7,044,352 parameters")
         app.form.show_error("book.txt: no such file or folder")
         await until(pilot, lambda: has_only(app, "no estimate: see text"))
 

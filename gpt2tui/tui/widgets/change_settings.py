@@ -17,6 +17,7 @@ from gpt2tui.errors import UsageError
 from gpt2tui.runs.commands import Set, Setting
 from gpt2tui.runs.spans import parse_seconds
 from gpt2tui.runs.view import RunView
+from gpt2tui.tui.widgets.ordered_keys import TextField
 
 
 class _Field(NamedTuple):
@@ -80,7 +81,7 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
             for field in _FIELDS:
                 with Horizontal(classes="field"):
                     yield Label(field.label)
-                    entry = Input(
+                    entry = TextField(
                         self._before[field.name],
                         placeholder="none" if field.name != "learning_rate" else "",
                         id=field.name,

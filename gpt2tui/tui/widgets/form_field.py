@@ -9,10 +9,11 @@ from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label, Select, Static
 
-from gpt2tui.text import one_line
+from gpt2tui.text import one_line, visible
 from gpt2tui.tui.form.start_defaults import variable
 from gpt2tui.tui.form.start_option import StartOption
 from gpt2tui.tui.form.start_words import can_be_said
+from gpt2tui.tui.widgets.ordered_keys import TextField
 
 
 class FormField(Vertical):
@@ -101,11 +102,17 @@ class FormField(Vertical):
     @on(Select.Changed)
     def _changed(self, event: Input.Changed | Select.Changed) -> None:
         event.stop()
-        if str(event.value).strip() == self._value:
-            return
-        self._value = str(event.value).strip()
+        if self.take():
+            self.post_message(self.Changed(self))
+
+    def take(self) -> bool:
+        """Take what is entered now, which may not have been told yet; whether it is another value."""
+        entered = str(self.control.value).strip()
+        if entered in (self._value, visible(self._value, keep="").strip()):
+            return False
+        self._value = entered
         self.check()
-        self.post_message(self.Changed(self))
+        return True
 
     def _show(self) -> None:
         for line in self.query(".problem").results(Static):  # none before it is composed
@@ -125,5 +132,4 @@ def _control(option: StartOption, value: str) -> Input | Select[str]:
         known = [name for _, name in option.choices]
         chosen = value if value in known else option.default
         return Select(option.choices, value=chosen, allow_blank=False, compact=True, classes="control")
-    printable = "".join(character for character in value if character.isprintable())
-    return Input(printable, placeholder=option.placeholder, compact=True, select_on_focus=False, classes="control")
+    return TextField(value, placeholder=option.placeholder, compact=True, select_on_focus=False, classes="control")

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from textual import events
 from textual.widgets import Input
 
+from gpt2tui.text import visible
+
 if TYPE_CHECKING:
     from textual.app import App
     from textual.binding import BindingsMap
@@ -34,10 +36,22 @@ class OrderedKeys:
 
 
 class TextField(OrderedKeys, Input):
-    """Textual's field of one line, with its keys in order; without a selection ctrl+c and ctrl+x are the app's."""
+    """Textual's field of one line, with its keys in order, and without what a terminal might obey or hide.
+
+    Without a selection ctrl+c and ctrl+x are the app's.
+    """
+
+    def __init__(self, value: str = "", **options: Any) -> None:
+        super().__init__(visible(value, keep=""), **options)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing to copy is no action."""
         if action in ("copy", "cut"):
             return bool(self.selected_text)
         return super().check_action(action, parameters)
+
+    def _on_paste(self, event: events.Paste) -> None:
+        event.prevent_default()
+        event.stop()
+        for line in event.text.splitlines()[:1]:
+            self.replace(visible(line, keep=""), *self.selection)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from contextlib import suppress
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
@@ -15,9 +14,10 @@ from textual.events import DescendantFocus, Resize, Show
 from textual.message import Message
 from textual.timer import Timer
 from textual.widget import Widget
-from textual.widgets import Button, Collapsible, Input, Static
+from textual.widgets import Button, Collapsible, Input, OptionList, Select, Static
 
 from gpt2tui.errors import Gpt2TuiError, UsageError
+from gpt2tui.runs.neighbours import Neighbour, crowding, neighbours
 from gpt2tui.runs.pace import Pace, measured_paces
 from gpt2tui.runs.store import RunStore
 from gpt2tui.text import one_line, visible
@@ -31,6 +31,7 @@ from gpt2tui.tui.processes.corpora import NamedCorpus, named_corpora
 from gpt2tui.tui.processes.training import estimate
 from gpt2tui.tui.widgets.estimate_panel import EstimatePanel
 from gpt2tui.tui.widgets.form_field import FormField
+from gpt2tui.tui.widgets.ordered_keys import TextField
 
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
@@ -61,10 +62,23 @@ class StartForm(Vertical, can_focus=True):
         Binding("ctrl+o", "browse", "Choose text", id="form.browse", tooltip="Choose a text from the disk"),
         Binding("ctrl+l", "more", "More", id="form.more", tooltip="Show all options, or the main ones"),
         Binding("ctrl+y", "copy", "Copy command", id="form.copy", tooltip="Copy the command that does the same"),
-        Binding("enter", "next", "Next field", id="form.enter", show=False, tooltip="Go to the next field"),
-        Binding("down", "next", "Next field", id="form.next", show=False, tooltip="Go to the next field"),
-        Binding("up", "previous", "Field before", id="form.previous", show=False, tooltip="Go to the field before"),
-        Binding("escape", "leave", "Leave field", id="form.leave", tooltip="Leave the field"),
+        # With priority they move the focus before the next key is looked at, however fast it comes.
+        Binding(
+            "enter", "enter", "Next field", id="form.enter", show=False, priority=True, tooltip="On to the next field"
+        ),
+        Binding(
+            "down", "next", "Next field", id="form.next", show=False, priority=True, tooltip="Go to the next field"
+        ),
+        Binding(
+            "up",
+            "previous",
+            "Field before",
+            id="form.previous",
+            show=False,
+            priority=True,
+            tooltip="Go to the field before",
+        ),
+        Binding("escape", "leave", "Leave field", id="form.leave", priority=True, tooltip="Leave the field"),
     ]
 
     class Submitted(Message):
@@ -82,7 +96,7 @@ class StartForm(Vertical, can_focus=True):
         self._timer: Timer | None = None
         self._corpora: list[NamedCorpus] | None = None
         self._paces: list[Pace] = []
-        self._living: list[tuple[str, str]] = []
+        self._living: list[Neighbour] = []
         self._device: str | None = None
         self._has_looked = asyncio.Event()
         self._opening = asyncio.Lock()
@@ -149,8 +163,8 @@ class StartForm(Vertical, can_focus=True):
         return self._fields[name]
 
     def focus_first(self) -> None:
-        """Go to the first field."""
-        self.field("text").control.focus()
+        """Go to the first field, before any other key is looked at."""
+        self.screen.set_focus(self.field("text").control)
 
     # What the form is told
 
@@ -198,6 +212,9 @@ class StartForm(Vertical, can_focus=True):
         """Post the words, unless a value is wrong or a run is being started."""
         if self.is_busy:
             return
+        for field in self._fields.values():
+            if field.is_mounted:
+                field.take()
         if wrong := next((field for field in self._fields.values() if field.is_wrong), None):
             self._go_to(wrong)
             return
@@ -218,15 +235,14 @@ class StartForm(Vertical, can_focus=True):
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        fields = self._shown_fields()
-        if fields and event.input is fields[-1].control:
-            self.action_start()
-        else:
-            self.action_next()
+        self.action_start()
 
-    def _shown_fields(self) -> list[FormField]:
+    def _is_last(self, control: Widget) -> bool:
         is_short = self.query_one(Collapsible).collapsed
-        return [field for field in self._fields.values() if field.option.is_main or not is_short]
+        shown = [
+            field for field in self._fields.values() if field.is_mounted and (field.option.is_main or not is_short)
+        ]
+        return control is shown[-1].control
 
     def _go_to(self, field: FormField) -> None:
         if field.option.is_main:
@@ -250,6 +266,10 @@ class StartForm(Vertical, can_focus=True):
     def _expanded(self) -> None:
         self._open_more()
 
+    def action_enter(self) -> None:
+        """Go on from a field."""
+        self.action_next()
+
     def action_next(self) -> None:
         """Go to the next control."""
         self.screen.focus_next()
@@ -260,11 +280,16 @@ class StartForm(Vertical, can_focus=True):
 
     def action_leave(self) -> None:
         """Leave the field; the form keeps the keys that are no text."""
-        self.focus()
+        self.screen.set_focus(self)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """A field can be left only where there is one."""
-        return not (action == "leave" and self.has_focus)
+        """A list keeps its keys, the last field its enter; a field can be left only where there is one."""
+        focused = self.screen.focused
+        if action == "enter":
+            return focused is self or (isinstance(focused, TextField) and not self._is_last(focused))
+        if action in ("next", "previous"):
+            return not isinstance(focused, Select | OptionList)
+        return not (action == "leave" and (focused is self or isinstance(focused, OptionList)))
 
     def action_more(self) -> None:
         """Show all options, or the main ones only."""
@@ -393,26 +418,19 @@ class StartForm(Vertical, can_focus=True):
         self.query_one(".command", Static).update(visible(self.command))
 
     def _warn_of_busy_device(self) -> None:
-        busy = [name for name, device in self._living if device == self._device]
         line = self.query_one(".busy", Static)
-        both = "both" if len(busy) == 1 else "all"
-        runs = f"run {busy[0]} trains" if len(busy) == 1 else f"runs {', '.join(busy)} train"
-        line.update(one_line(f"{runs} on {self._device} already: {both} will be slower") if busy else "")
-        line.display = bool(busy)
+        warning = crowding(self._living, self._device)
+        line.update(one_line(warning))
+        line.display = bool(warning)
 
 
-def _look(store: RunStore) -> tuple[list[tuple[str, str]], list[Pace]]:
-    """The living runs with their devices, and what all runs tell of the pace."""
+def _look(store: RunStore) -> tuple[list[Neighbour], list[Pace]]:
+    """The runs that are being trained, and what all runs tell of the pace."""
     try:
         runs = store.all()
     except OSError:
         return [], []
-    living: list[tuple[str, str]] = []
-    for run in runs:
-        with suppress(Gpt2TuiError, OSError):
-            if run.is_alive():
-                living.append((run.name(), run.config().device))
-    return living, measured_paces(runs)
+    return neighbours(runs), measured_paces(runs)
 
 
 def _absent(texts: list[str], names: dict[str, NamedCorpus]) -> AbsentText | None:
