@@ -40,6 +40,9 @@ def sample(
     echo: Annotated[bool, typer.Option("--echo/--no-echo", help="Print the prompt before its continuation.")] = True,
     device: Annotated[str, typer.Option("--device", help="auto, cuda, mps or cpu.")] = "auto",
     dtype: Annotated[str, typer.Option("--dtype", help="auto, float32, bfloat16, float16 or int8.")] = "auto",
+    draft: Annotated[
+        bool, typer.Option("--draft/--no-draft", help="Guess tokens from the run's text, which is faster.")
+    ] = True,
     no_stream: Annotated[bool, typer.Option("--no-stream", help="Print a sample when it is whole.")] = False,
     as_json: AsJson = False,
 ) -> None:
@@ -63,7 +66,7 @@ def sample(
     is_live = num_samples == 1 and not no_stream
     output = TextOutput(sys.stdout)
     text = _prompt_text(prompt, can_ask=output.is_terminal and not as_json)
-    voice = load_voice(run, checkpoint, device=device, dtype=dtype, settings=settings, samples=num_samples)
+    voice = load_voice(run, checkpoint, device=device, dtype=dtype, settings=settings, samples=num_samples, draft=draft)
     try:
         if text is None:
             _prompt_loop(voice, output, echo=echo, is_live=is_live)

@@ -18,6 +18,7 @@ from gpt2tui.runs.sampling import SamplingSettings
 
 if TYPE_CHECKING:
     from gpt2tui.corpus.bpe import Tokenizer
+    from gpt2tui.generation.drafts import Drafts
     from gpt2tui.generation.text import Piece
     from gpt2tui.model.transformer import GPT2
 
@@ -36,6 +37,7 @@ class Voice:
         context: int,
         settings: SamplingSettings,
         samples: int,
+        drafts: Drafts | None,
         origin: dict[str, Any],
     ) -> None:
         self._model = model
@@ -43,6 +45,7 @@ class Voice:
         self._context = context
         self._settings = settings
         self._samples = samples
+        self._drafts = drafts
         self._origin = origin
 
     def answer(self, prompt: str, take: Callable[[Piece], None], *, started: float) -> dict[str, Any]:
@@ -67,7 +70,13 @@ class Voice:
         first = last = 0.0
         try:
             for piece in generate_text(
-                self._model, self._tokenizer, prompt, settings, context=self._context, samples=self._samples
+                self._model,
+                self._tokenizer,
+                prompt,
+                settings,
+                context=self._context,
+                samples=self._samples,
+                drafts=self._drafts,
             ):
                 last = time.perf_counter()
                 first = first or last
@@ -100,7 +109,14 @@ class Voice:
 
 
 def load_voice(
-    run: str, checkpoint: str | None, *, device: str, dtype: str, settings: SamplingSettings, samples: int
+    run: str,
+    checkpoint: str | None,
+    *,
+    device: str,
+    dtype: str,
+    settings: SamplingSettings,
+    samples: int,
+    draft: bool,
 ) -> Voice:
     """Find a run and its checkpoint, and load them.
 
@@ -119,6 +135,7 @@ def load_voice(
     import torch
 
     from gpt2tui.corpus.bpe import Tokenizer
+    from gpt2tui.generation.drafts import Drafts
     from gpt2tui.generation.loading import MOST_THREADS, WEIGHTS, choose_place, load_for_decoding
 
     torch.set_num_threads(min(torch.get_num_threads(), MOST_THREADS))
@@ -131,6 +148,7 @@ def load_voice(
         context=config.block_size,
         settings=settings,
         samples=samples,
+        drafts=Drafts.of(chosen) if draft and samples == 1 else None,
         origin={"run": chosen.id, "checkpoint": found.name, "step": step},
     )
 

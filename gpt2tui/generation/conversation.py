@@ -19,6 +19,7 @@ from gpt2tui.errors import OutOfMemoryError, UsageError
 from gpt2tui.generation.alternatives import best_alternatives, drawn_probability
 from gpt2tui.generation.channel import Stopped
 from gpt2tui.generation.decoder import TextDecoder
+from gpt2tui.generation.drafts import Drafts
 from gpt2tui.generation.loading import MOST_THREADS, WEIGHTS, choose_place, load_for_decoding
 from gpt2tui.generation.stream import Odds
 from gpt2tui.generation.text import continue_tokens
@@ -39,10 +40,19 @@ class Conversation:
     raising :class:`Stopped`.
     """
 
-    def __init__(self, model: GPT2, tokenizer: Tokenizer, *, context: int, check: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        model: GPT2,
+        tokenizer: Tokenizer,
+        *,
+        context: int,
+        check: Callable[[], None],
+        drafts: Drafts | None = None,
+    ) -> None:
         self._model = model
         self._tokenizer = tokenizer
         self._context = context
+        self._drafts = drafts
         for part in model.modules():
             if isinstance(part, nn.Linear | nn.LayerNorm):
                 part.register_forward_pre_hook(lambda part, inputs: check())
@@ -75,7 +85,7 @@ class Conversation:
             model = load_for_decoding(config, checkpoint, device=device, dtype=WEIGHTS[dtype])
             check()
             reply(Loading.at(request.id, "tokenizer"))
-            loaded = cls(model, Tokenizer(), context=config.block_size, check=check)
+            loaded = cls(model, Tokenizer(), context=config.block_size, check=check, drafts=Drafts.of(run))
             check()
             # Weights that are mapped are read from the disk when they are first used.
             reply(Loading.at(request.id, "first_token"))
@@ -157,6 +167,7 @@ class Conversation:
             settings,
             context=self._context,
             look=lambda sample, odds: seen.append(odds),
+            drafts=self._drafts,
         )
         for index, piece in enumerate(pieces):
             odds = seen.pop()

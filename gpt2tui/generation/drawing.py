@@ -89,7 +89,7 @@ def penalised(logits: Tensor, seen: Tensor | None, penalty: float) -> Tensor:
 def candidates(scores: Tensor, settings: SamplingSettings) -> tuple[Tensor, Tensor]:
     """What may be drawn: float64 probabilities, where 0 excludes, and ids, both (rows, candidates) on the CPU.
 
-    Applies temperature, top-k, top-p and min-p, in this order, to float32 scores (rows, vocabulary).
+    Applies temperature, top-k, top-p and min-p, in this order, to float32 scores (rows, vocabulary). Ids ascend.
     """
     # Without its maximum no score overflows at a low temperature.
     scores = (scores - scores.amax(dim=1, keepdim=True)) / max(settings.temperature, _COLDEST)
@@ -108,6 +108,13 @@ def candidates(scores: Tensor, settings: SamplingSettings) -> tuple[Tensor, Tens
     if settings.min_p > 0:
         floor = settings.min_p * probabilities.amax(dim=1, keepdim=True)
         probabilities = _without(probabilities, probabilities < floor)
+    # By id: which of two comes first that are equally likely within rounding must not decide what is drawn.
+    if ids.shape[1] < vocabulary:
+        ids, places = ids.sort(dim=1)
+        probabilities = probabilities.gather(1, places)
+    elif settings.top_p < 1:
+        probabilities = torch.empty_like(probabilities).scatter_(1, ids, probabilities)
+        ids = torch.arange(vocabulary).expand(ids.shape)
     return probabilities, ids
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 import torch
 from torch import Tensor
@@ -33,16 +35,33 @@ class Window:
         self._use_cache = use_cache
         self._cache: KVCache | None = None
 
-    @torch.inference_mode()
+    @property
+    def room(self) -> int:
+        """How many tokens more fit before the last half is read anew."""
+        return self._context - self._tokens.shape[1]
+
     def logits(self) -> Tensor:
         """Scores (samples, vocabulary) of the token that follows the window, in the model's dtype."""
+        return self.logits_along([])[:, 0]
+
+    @torch.inference_mode()
+    def logits_along(self, draft: Sequence[int]) -> Tensor:
+        """Scores (samples, 1 + draft, vocabulary) of what follows the window, and then each token of a draft.
+
+        The draft must fit, and is forgotten but for what is appended of it.
+        """
         cache = self._filled()
+        if cache is not None:
+            # Of what was read for the last draft all is true that was appended, but not the newest token.
+            cache.length = min(cache.length, self._tokens.shape[1] - 1)
         # A long prompt is read in parts, so that no single product of it keeps a stop waiting.
         while cache is not None and self._tokens.shape[1] - cache.length > _AT_ONCE:
             self._model.hidden(self._tokens[:, cache.length : cache.length + _AT_ONCE], cache)
         read = cache.length if cache is not None else 0
-        hidden = self._model.hidden(self._tokens[:, read:], cache)  # (samples, unread, width)
-        return self._model.logits(hidden[:, -1])
+        guess = torch.tensor([draft] * len(self._tokens), dtype=torch.long, device=self._tokens.device)
+        # (samples, unread, width)
+        hidden = self._model.hidden(torch.cat((self._tokens[:, read:], guess), dim=1), cache)
+        return self._model.logits(hidden[:, -1 - len(draft) :])
 
     def append(self, tokens: Tensor) -> None:
         """Add the next token (samples,) of every sample."""

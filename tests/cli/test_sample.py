@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pexpect
 import pytest
 import torch
@@ -119,6 +120,19 @@ def test_a_seed_that_was_drawn_is_told_and_repeats_the_text(run: Run) -> None:
     again = answer("x", "-n", "10", "--seed", str(first["seed"]))
     assert first["samples"] == again["samples"]
     assert answer("x", "-n", "10")["seed"] != first["seed"]
+
+
+def test_the_text_is_the_same_without_drafts(home: Path, run: Run) -> None:
+    options = ["-n", "40", "--seed", "3"]
+    without = answer("To be", *options, "--no-draft")["samples"]
+    assert not list(home.rglob("*.npy"))
+    ids = np.array(Tokenizer().encode("To be" + without[0]["text"]), np.uint16)
+    run.tokens_file.unlink()
+    np.resize(ids, run.config().corpus.tokens).tofile(run.tokens_file)
+    for _ in range(2):  # the second finds the index that the first has made
+        assert answer("To be", *options)["samples"] == without
+    run.tokens_file.unlink()
+    assert answer("To be", *options)["samples"] == without
 
 
 def test_several_samples_are_a_batch_of_consecutive_seeds(run: Run) -> None:

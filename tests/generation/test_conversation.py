@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import functools
 from itertools import pairwise
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from gpt2tui.corpus.bpe import Tokenizer
 from gpt2tui.generation.channel import Stopped
 from gpt2tui.generation.conversation import Conversation
+from gpt2tui.generation.drafts import Drafts
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.dialogue import Finished, Generate, Prompted, Reply, Token
 from gpt2tui.runs.sampling import SamplingSettings
@@ -38,11 +41,12 @@ class Fuse:
             raise Stopped
 
 
-def answer(passes: int, request: Generate) -> tuple[Fuse, list[Reply]]:
+def answer(passes: int, request: Generate, drafts: Drafts | None = None) -> tuple[Fuse, list[Reply]]:
     fuse = Fuse(passes)
     model = randomised(GPT2.initialised(tiny_model_config(), seed=3), 3).eval()
     replies: list[Reply] = []
-    Conversation(model, tokenizer(), context=CONTEXT, check=fuse.check).answer(request, replies.append)
+    talk = Conversation(model, tokenizer(), context=CONTEXT, check=fuse.check, drafts=drafts)
+    talk.answer(request, replies.append)
     return fuse, replies
 
 
@@ -73,6 +77,21 @@ def test_a_text_that_ends_by_itself_is_not_stopped() -> None:
     _, replies = answer(4 * CHECKS, request_of(length=4, prompt="x"))
     assert [type(reply) for reply in replies] == [Prompted, *[Token] * 4, Finished]
     assert of(replies, Finished)[0].finish == "length"
+
+
+def test_with_drafts_every_token_is_told_as_without(tmp_path: Path) -> None:
+    request = request_of(length=30, prompt="x")
+    fuse, replies = answer(10**9, request)
+    corpus = of(replies, Prompted)[0].tokens + [token.token for token in of(replies, Token)]
+    drafts = Drafts(np.array(corpus, dtype=np.uint16), tmp_path / "index.npy")
+    drafts.wait()
+    drafted, again = answer(10**9, request, drafts)
+    assert drafted.asked < fuse.asked / 2
+    assert [token.text for token in of(again, Token)] == [token.text for token in of(replies, Token)]
+    for one, other in zip(of(again, Token), of(replies, Token), strict=True):
+        assert (one.index, one.token, one.drawn) == (other.index, other.token, other.drawn)
+        assert one.probability == pytest.approx(other.probability, rel=1e-4)
+        assert [best.token for best in one.alternatives] == [best.token for best in other.alternatives]
 
 
 def test_what_was_held_back_comes_with_the_end() -> None:

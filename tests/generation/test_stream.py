@@ -137,9 +137,9 @@ class Scripted(GPT2):
         return self
 
     def logits(self, hidden: Tensor) -> Tensor:
-        scores = torch.zeros(hidden.shape[0], self.config.vocabulary_size)
+        scores = torch.zeros(*hidden.shape[:-1], self.config.vocabulary_size)
         for sample, script in enumerate(self.scripts):
-            scores[sample, script[min(self.asked, len(script) - 1)]] = 50.0
+            scores[sample, ..., script[min(self.asked, len(script) - 1)]] = 50.0
         self.asked += 1
         return scores
 
