@@ -14,10 +14,12 @@ import typer
 
 from gpt2tui.cli.frame import frame
 from gpt2tui.cli.output import abandon, narrate, print_json, put, stderr_console
+from gpt2tui.cli.run_argument import store
 from gpt2tui.cli.summary import summary
 from gpt2tui.errors import UsageError
 from gpt2tui.runs.event_lines import event_line
 from gpt2tui.runs.events import AnyEvent, Notice, RunFinished, Step
+from gpt2tui.runs.neighbours import crowding, neighbours
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
 from gpt2tui.runs.words import REASONS
@@ -61,6 +63,7 @@ class Style:
 def follow_training(run: Run, events: Iterator[AnyEvent], style: Style) -> int:
     """Consume a training's events, show them, and return the exit code. A closed output never ends a training."""
     console = _TrainingConsole(run, style)
+    console.warn(crowding(neighbours(store().all()), run.config().device))
     finished: RunFinished | None = None
     with console:
         for event in events:
@@ -101,6 +104,11 @@ class _TrainingConsole:
             self._stack.close()
         except OSError:
             self._is_open = False
+
+    def warn(self, text: str) -> None:
+        """A line before anything is shown, where there is one and it is wanted."""
+        if text and self._form != "quiet":
+            self._try(lambda: narrate(text))
 
     def show(self, event: AnyEvent) -> None:
         with self._lock:

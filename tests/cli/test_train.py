@@ -15,8 +15,11 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from gpt2tui.checkpoints.folder import CheckpointFolder
+from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.run import Run
+from gpt2tui.runs.store import RunStore
 from tests.cli.program import gpt2tui, gpt2tui_command
+from tests.runs.synthetic import held, make_run
 
 SMALL = [
     *("train", "--headless", "--preset", "nano", "--sample-every", "never"),
@@ -31,6 +34,11 @@ def text(tmp_path: Path) -> str:
     path = tmp_path / "fable.txt"
     path.write_text("The fox looked at the grapes, and the grapes looked at the fox, and nobody spoke of wine. " * 3)
     return str(path)
+
+
+@pytest.fixture
+def store() -> RunStore:
+    return RunStore(Paths.from_environment().runs)
 
 
 def the_run(home: Path) -> Run:
@@ -61,6 +69,21 @@ def test_jsonl_is_the_journal_and_nothing_else_on_stdout(home: Path, text: str) 
     assert done.code == 4
     assert done.out == the_run(home).events_file.read_text()
     assert [json.loads(line)["type"] for line in done.out.splitlines()].count("step") == 3
+
+
+def test_whom_a_run_slows_down_is_told_unless_quiet_was_asked_for(store: RunStore, text: str) -> None:
+    other = make_run(store, name="hamlet")
+    make_run(store, name="on another device", device="cuda")
+    warning = "gpt2tui: run hamlet trains on cpu already: both will be slower"
+    train = (*SMALL, *STEPS, "--no-target", "--device", "cpu", text)
+    with held(other):
+        done = gpt2tui(*train)
+        assert done.err.splitlines()[0] == warning
+        assert warning not in done.out
+        again = gpt2tui("resume", store.find().id, "--headless", "--max-steps", "4", "--no-target")
+        assert again.err.splitlines()[0] == warning
+        assert gpt2tui(*train, "--quiet").err == ""
+    assert "slower" not in gpt2tui(*train).err
 
 
 def test_quiet_says_nothing_of_a_run_that_went_well(text: str) -> None:

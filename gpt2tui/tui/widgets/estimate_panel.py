@@ -47,10 +47,11 @@ class EstimatePanel(Vertical):
         place.display = True
         if list(facts) == self.facts:
             return
-        self.facts = list(facts)
+        self.facts = []  # whoever cancels this leaves some lines, which are those of no form
         async with self.batch():
             await place.remove_children()
             await place.mount_all(_line(fact) for fact in facts)
+        self.facts = list(facts)
 
 
 def _line(fact: Fact) -> Horizontal:
