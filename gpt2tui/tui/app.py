@@ -108,6 +108,8 @@ class Gpt2TuiApp(App[None]):
         # Textual's own, with priority: the focus moves before the next key is looked at, however fast it comes.
         Binding("tab", "focus_next", show=False, priority=True),
         Binding("shift+tab", "focus_previous", show=False, priority=True),
+        # Under the screen's own key, for what lies above it: the stream is stopped before a layer is closed.
+        Binding("escape", "stop_stream", show=False, priority=True),
         Binding("question_mark", "help", "Help", id="app.help", key_display="?", tooltip="The keys of this screen"),
         Binding(
             "ctrl+z", "suspend_process", "Suspend", id="app.suspend", show=False, tooltip="To the shell; fg returns"
@@ -245,6 +247,16 @@ class Gpt2TuiApp(App[None]):
             self.notify(problem, title="ignored", severity="warning", markup=False, timeout=10)
 
     # On all screens
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """A stream can be stopped where the screen below all layers has one."""
+        return action != "stop_stream" or any(
+            getattr(screen, "is_streaming", False) for screen in self.screen_stack[:1]
+        )
+
+    def action_stop_stream(self) -> None:
+        """Stop the text that is being written, whatever layer is above it."""
+        self.screen_stack[0].action_stop()  # type: ignore[attr-defined]
 
     def action_help(self) -> None:
         """Show the keys of this screen, or close them."""

@@ -15,6 +15,7 @@ from gpt2tui.runs.transcript import standing
 from gpt2tui.tui.screens.train import TrainScreen
 from gpt2tui.tui.widgets.alternatives import Alternatives
 from gpt2tui.tui.widgets.picker import Picker
+from gpt2tui.tui.widgets.sampling_panel import SamplingPanel
 from tests.runs.synthetic import held, make_run
 from tests.tiny import add_checkpoint, tiny_run, tiny_run_config
 from tests.tui.apps import text_of, until, until_text
@@ -396,18 +397,38 @@ async def test_another_run_is_chosen_from_a_list_and_has_its_own_turns(store, ru
         await until(talk.pilot, lambda: [turn.prompt for turn in talk.turns] == ["Mine"])
 
 
-async def test_an_open_list_is_closed_by_esc_after_the_stream_is_stopped(run):
+async def test_esc_stops_the_stream_closes_the_layer_and_leaves_the_field_in_this_order(run):
     async with talking() as talk:
+        await talk.tell("Begin", max_new_tokens=3)
         await talk.set(max_new_tokens=ENDLESS)
-        turn = await talk.send("On")
-        await talk.drawn(turn, 3)
-        talk.screen.action_choose_run()
-        await until(talk.pilot, lambda: isinstance(talk.app.screen, Picker))
+        for key in ("o", "m", "w", "question_mark", "ctrl+p"):
+            turn = await talk.send("On")
+            await talk.drawn(turn, 3)
+            talk.screen.set_focus(talk.transcript)
+            await talk.press(key)
+            layer = talk.app.screen
+            assert layer is not talk.screen, key
+            await talk.press("escape")
+            assert (turn.is_over, talk.app.screen) == (True, layer)
+            await talk.press("escape")
+            assert talk.app.screen is talk.screen
+
+
+async def test_the_settings_are_gone_to_through_and_left_with_keys_that_are_named(run):
+    async with talking() as talk:
+        await talk.press("escape", "p")
+        assert talk.app.focused.id == "run"
+        await talk.press("tab", "tab")
+        assert talk.app.focused.id == "temperature"
+        assert "⏎ Next  esc Leave" in text_of(talk.app).splitlines()[-1]
+        await talk.press("enter")
+        assert talk.app.focused.id == "top_k"
         await talk.press("escape")
-        assert turn.is_over
-        assert isinstance(talk.app.screen, Picker)
-        await talk.press("escape")
-        assert talk.app.screen is talk.screen
+        assert talk.transcript.has_focus
+        assert talk.screen.query_one(SamplingPanel).display
+        await talk.press("p", "p")
+        assert not talk.screen.query_one(SamplingPanel).display
+        assert talk.transcript.has_focus
 
 
 def test_a_default_path_is_a_file_name():

@@ -29,6 +29,7 @@ from gpt2tui.tui.talk.save_target import SaveTarget, slug
 from gpt2tui.tui.terminal.clipboard import harmless
 from gpt2tui.tui.widgets.alternatives import Alternatives
 from gpt2tui.tui.widgets.legend import Legend
+from gpt2tui.tui.widgets.ordered_keys import TextField
 from gpt2tui.tui.widgets.picker import Picker
 from gpt2tui.tui.widgets.prompt import PromptArea
 from gpt2tui.tui.widgets.question import Ask
@@ -310,12 +311,23 @@ class GenerateScreen(Screen[None]):
             return True
         transcript = self.query_one(Transcript)
         if action == "stop":
-            return self._conversation.turn is not None
+            return self.is_streaming
+        if action == "leave":
+            return isinstance(self.focused, TextField)
         if action in _WITH_CURSOR:
             return transcript.has_cursor
         if action in _WITH_TURN:
             return transcript.chosen is not None and not transcript.has_cursor
         return True
+
+    @property
+    def is_streaming(self) -> bool:
+        """Whether a text is being written, or waited for."""
+        return self.is_mounted and self._conversation.turn is not None
+
+    @property
+    def _is_in_panel(self) -> bool:
+        return self.focused is not None and self.query_one(SamplingPanel) in self.focused.ancestors
 
     def action_stop(self) -> None:
         self._conversation.stop()
@@ -326,6 +338,9 @@ class GenerateScreen(Screen[None]):
             transcript.focus()
         else:
             transcript.leave_cursor()
+
+    def action_leave(self) -> None:
+        self.action_back()
 
     def action_back(self) -> None:
         transcript, focused = self.query_one(Transcript), self.focused
@@ -379,12 +394,8 @@ class GenerateScreen(Screen[None]):
         self.set_class(self._is_tinted, "-tinted")
 
     def action_panel(self) -> None:
-        panel = self.query_one(SamplingPanel)
-        self._show_panel(not panel.display)
-        if panel.display:
-            panel.query_one(Choice).focus()
-        else:
-            self.query_one(Transcript).focus()
+        self._show_panel(not self._is_in_panel)
+        self.set_focus(self.query_one(Transcript if self._is_in_panel else Choice))
 
     def _show_panel(self, is_wanted: bool) -> None:
         self._is_panel_wanted = is_wanted
@@ -458,8 +469,7 @@ class GenerateScreen(Screen[None]):
             if run and (self._choice.run is None or run.folder != self._choice.run.folder):
                 self.open_run(run)
 
-        picker = Picker("Which run?", rows, before_close=self._conversation.stop)
-        self.app.push_screen(picker, take)
+        self.app.push_screen(Picker("Which run?", rows), take)
 
     def action_choose_checkpoint(self) -> None:
         rows = self._choice.checkpoint_rows()
@@ -479,8 +489,7 @@ class GenerateScreen(Screen[None]):
                 self._prepare()
             self._draw_place()
 
-        picker = Picker("Which checkpoint?", rows, present=self._choice.reference, before_close=self._conversation.stop)
-        self.app.push_screen(picker, take)
+        self.app.push_screen(Picker("Which checkpoint?", rows, present=self._choice.reference), take)
 
     def action_save(self) -> None:
         records = [record for view in self.query_one(Transcript).views if (record := view.turn.record())]

@@ -16,6 +16,7 @@ GENERATE_KEYS: list[Binding] = [
         priority=True,
         tooltip="Close the cursor over tokens",
     ),
+    Binding("escape", "leave", "Leave", id="generate.leave", priority=True, tooltip="Leave the settings"),
     Binding(
         "escape",
         "back",
@@ -63,7 +64,7 @@ GENERATE_KEYS: list[Binding] = [
         tooltip="Copy the selection, or the chosen turn's whole text",
     ),
     Binding("w", "save", "Save", id="generate.save", show=False, tooltip="Save the turns as Markdown"),
-    Binding("p", "panel", "Settings", id="generate.panel", tooltip="Show or hide run, checkpoint and sampling"),
+    Binding("p", "panel", "Settings", id="generate.panel", tooltip="To run, checkpoint and sampling; there, hide them"),
     Binding("o", "choose_run", "Run", id="generate.run", show=False, tooltip="Choose the run"),
     Binding(
         "m",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import ClassVar, Generic, NamedTuple, TypeVar
 
 from textual import on
@@ -29,29 +29,19 @@ class Row(NamedTuple, Generic[T]):
 
 
 class Picker(ModalScreen[T | None], Generic[T]):
-    """Gives the value that was chosen, or None where the layer was closed.
-
-    ``before_close`` is asked first when it is to be closed by ``esc``: where it is true, that was meant.
-    """
+    """Gives the value that was chosen, or None where the layer was closed."""
 
     BINDINGS: ClassVar = [
-        Binding("escape", "back", "Close", id="picker.close", priority=True, tooltip="Choose nothing"),
+        Binding("escape", "dismiss(None)", "Close", id="picker.close", priority=True, tooltip="Choose nothing"),
         Binding("up", "move('cursor_up')", "Up", id="picker.up", show=False, priority=True),
         Binding("down", "move('cursor_down')", "Down", id="picker.down", show=False, priority=True),
         Binding("pageup", "move('page_up')", "Page up", id="picker.page_up", show=False, priority=True),
         Binding("pagedown", "move('page_down')", "Page down", id="picker.page_down", show=False, priority=True),
     ]
 
-    def __init__(
-        self,
-        title: str,
-        rows: Sequence[Row[T]],
-        *,
-        present: T | None = None,
-        before_close: Callable[[], bool] = lambda: False,
-    ) -> None:
+    def __init__(self, title: str, rows: Sequence[Row[T]], *, present: T | None = None) -> None:
         super().__init__(classes="question picker")
-        self._title, self._rows, self._present, self._before_close = title, rows, present, before_close
+        self._title, self._rows, self._present = title, rows, present
         self._shown: list[Row[T]] = []
 
     def compose(self) -> ComposeResult:
@@ -95,7 +85,3 @@ class Picker(ModalScreen[T | None], Generic[T]):
 
     def action_move(self, how: str) -> None:
         getattr(self.query_one(OptionList), f"action_{how}")()
-
-    def action_back(self) -> None:
-        if not self._before_close():
-            self.dismiss(None)

@@ -54,6 +54,10 @@ class Choice(Widget, can_focus=True):
 class SamplingPanel(VerticalScroll, can_focus=False):
     """Fields that are checked as they are typed; a wrong one says so below itself."""
 
+    BINDINGS: ClassVar = [
+        Binding("enter", "next", "Next", id="generate.next", priority=True, tooltip="Go to the next setting"),
+    ]
+
     class Changed(Message):
         """Another setting."""
 
@@ -97,9 +101,12 @@ class SamplingPanel(VerticalScroll, can_focus=False):
         self.settings = settings
         self.post_message(self.Changed())
 
-    @on(Input.Submitted)
-    def _on_submitted(self, event: Input.Submitted) -> None:
-        event.stop()
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """On run and checkpoint enter opens their lists."""
+        return action != "next" or isinstance(self.screen.focused, TextField)
+
+    def action_next(self) -> None:
+        """Go to the next setting."""
         self.screen.focus_next()
 
     def focus_field(self, name: str) -> None:
