@@ -476,7 +476,7 @@ async def test_a_file_with_any_name_is_chosen_estimated_and_parsed(here: Path):
         assert name.removesuffix(".txt") in (await estimated(pilot))["text"]
 
 
-async def test_a_second_text_is_added_to_the_first(here: Path):
+async def test_a_chosen_text_takes_the_place_of_the_one_before_and_that_is_said(here: Path):
     app = FormApp()
     async with app.run_test(size=WIDE) as pilot:
         app.form.field("text").value = "book.txt"
@@ -489,7 +489,9 @@ async def test_a_second_text_is_added_to_the_first(here: Path):
         await until(pilot, lambda: isinstance(app.screen, FilePicker))
         await pilot.press("shift+tab", "shift+tab", "down", "enter")
         await until(pilot, lambda: not isinstance(app.screen, FilePicker))
-        assert app.form.field("text").value == "book.txt tiny-shakespeare"
+        assert app.form.field("text").value == "tiny-shakespeare"
+        (notice,) = app._notifications
+        assert "tiny-shakespeare instead of book.txt" in notice.message
 
 
 def test_every_key_of_the_form_has_an_id_and_says_what_it_does():

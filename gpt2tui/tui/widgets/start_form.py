@@ -311,13 +311,15 @@ class StartForm(Vertical, can_focus=True):
 
     @work(exclusive=True, group="browse")
     async def action_browse(self) -> None:
-        """Choose a text on a layer of its own; it is added to those that are named."""
+        """Choose a text on a layer of its own; it takes the place of what is named."""
         from gpt2tui.tui.widgets.file_picker import FilePicker
 
         chosen = await self.app.push_screen_wait(FilePicker(await self._known_corpora()))
         field = self.field("text")
-        if chosen is not None:
-            field.value = f"{field.value} {shlex.quote(chosen)}".strip()
+        if chosen is not None and (typed := shlex.quote(chosen)) != field.value:
+            if field.value:
+                self.notify(f"{typed} instead of {field.value}; to train on both, type both names", markup=False)
+            field.value = typed
         field.control.focus()
 
     @on(DescendantFocus)
