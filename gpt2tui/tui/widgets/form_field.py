@@ -96,7 +96,8 @@ class FormField(Vertical):
 
     def note(self, words: str) -> None:
         """Say something of the value below it."""
-        _say(self.query_one(".note", Static), words)
+        for line in self.query(".note").results(Static):  # none when the app was left meanwhile
+            _say(line, words)
 
     @on(Input.Changed)
     @on(Select.Changed)
