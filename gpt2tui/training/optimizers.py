@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.optim import AdamW, Muon, Optimizer
+from torch.optim import AdamW, Optimizer
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.recipe import Recipe
+from gpt2tui.training.muon import Muon
 
 NamedParameters = list[tuple[str, Tensor]]
 
@@ -34,8 +35,6 @@ class Optimizers:
                 momentum=recipe.momentum,
                 weight_decay=recipe.weight_decay,
             )
-            for p in muon.param_groups[0]["params"]:
-                muon.state[p] = {"momentum_buffer": torch.zeros_like(p)}
             self._members.append((muon, hidden, recipe.hidden_learning_rate))
         adamw = AdamW(
             [p for _, p in named],

@@ -1,0 +1,61 @@
+"""Muon (Jordan et al., 2024, kellerjordan.github.io/posts/muon): momentum whose singular values are made about one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+_ITERATIONS = 5
+_COEFFICIENTS = 3.4445, -4.7750, 2.0315
+"""Of the odd quintic that is applied again and again: those of Jordan et al., which lift small values fastest."""
+_MARGIN = 1.02
+"""Keeps the largest value below one, though the products round to eight bits."""
+_TINY = 1e-7
+
+
+class Muon(Optimizer):
+    """For matrices. As torch's own, but for what the first product divides by; see :func:`orthogonalised`."""
+
+    def __init__(self, params: Iterable[Tensor], *, lr: float, momentum: float, weight_decay: float) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        for group in self.param_groups:
+            for p in group["params"]:
+                self.state[p] = {"momentum_buffer": torch.zeros_like(p)}
+
+    @torch.no_grad()
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        """One update, with Nesterov's momentum; matrices that are taller than wide move further."""
+        for group in self.param_groups:
+            for p in group["params"]:
+                if p.grad is None:
+                    continue
+                mean = self.state[p]["momentum_buffer"]
+                mean.lerp_(p.grad, 1 - group["momentum"])
+                update = orthogonalised(p.grad.lerp(mean, group["momentum"]))
+                p.mul_(1 - group["lr"] * group["weight_decay"])
+                p.add_(update, alpha=-group["lr"] * math.sqrt(max(1, p.shape[0] / p.shape[1])))
+
+
+def orthogonalised(matrix: Tensor) -> Tensor:
+    """A bfloat16 matrix (rows, columns) of the same singular vectors, with singular values of 0.7 to 1.2, about.
+
+    Newton and Schulz's iteration, which needs values below one. The sum of their squares, by which others divide,
+    is far above the largest; the sum of their fourth powers is nearer, and the first product tells it. Values that
+    begin larger come nearer to one in as many iterations.
+    """
+    is_tall = matrix.shape[0] > matrix.shape[1]
+    x = (matrix.T if is_tall else matrix).bfloat16()
+    x = x / x.norm().clamp(min=_TINY)
+    a, b, c = _COEFFICIENTS
+    for index in range(_ITERATIONS):
+        gram = x @ x.T
+        if index == 0:
+            largest = _MARGIN * gram.float().norm().sqrt().clamp(min=_TINY)
+            x, gram = x / largest, gram / largest.square()
+        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+    return x.T if is_tall else x

@@ -1,0 +1,59 @@
+"""Muon: what it does to singular values, and that it moves a matrix as torch's own does."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from gpt2tui.training.muon import Muon, orthogonalised
+
+
+def matrix(rows: int, columns: int, *, rank: int | None = None) -> Tensor:
+    generator = torch.Generator().manual_seed(rows)
+    if rank is None:
+        return torch.randn(rows, columns, generator=generator)
+    return torch.randn(rows, rank, generator=generator) @ torch.randn(rank, columns, generator=generator)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (32, 128), (128, 32)])
+def test_all_singular_values_come_near_one_and_their_vectors_stay(shape: tuple[int, int]) -> None:
+    given = matrix(*shape)
+    found = orthogonalised(given).float()
+    values = torch.linalg.svdvals(found)
+    assert float(values.max()) < 1.3
+    assert float(values[: min(shape) - 4].min()) > 0.5  # a square matrix has a few that are near nothing
+    left, _, right = torch.linalg.svd(given, full_matrices=False)
+    turned = left.T @ found @ right.T
+    assert float((turned - turned.diag().diag()).abs().max()) < 0.1
+
+
+def test_values_that_are_a_thousandth_of_the_largest_are_lifted_more_than_torchs_own_lifts_them() -> None:
+    left, _, right = torch.linalg.svd(matrix(64, 256), full_matrices=False)
+    given = left @ torch.linspace(1, 1e-3, 64).diag() @ right
+    ours = torch.linalg.svdvals(orthogonalised(given).float())
+    theirs = torch.linalg.svdvals(
+        torch.optim._muon._zeropower_via_newtonschulz(given, (3.4445, -4.775, 2.0315), 5, 1e-7).float()
+    )
+    assert float(ours.min()) > float(theirs.min())
+
+
+def test_a_matrix_of_low_rank_and_one_of_nothing_are_finite() -> None:
+    assert float(torch.linalg.svdvals(orthogonalised(matrix(32, 64, rank=1)).float()).max()) < 1.3
+    assert not orthogonalised(torch.zeros(8, 4)).any()
+
+
+@pytest.mark.parametrize("shape", [(48, 16), (16, 48)])
+def test_it_goes_where_torchs_own_goes(shape: tuple[int, int]) -> None:
+    ours, theirs = (torch.nn.Parameter(matrix(*shape)) for _ in range(2))
+    mine = Muon([ours], lr=0.02, momentum=0.95, weight_decay=0.1)
+    reference = torch.optim.Muon([theirs], lr=0.02, momentum=0.95, weight_decay=0.1)
+    before = ours.detach().clone()
+    for index in range(5):
+        for parameter, optimizer in ((ours, mine), (theirs, reference)):
+            parameter.grad = matrix(*shape) + 0.1 * index
+            optimizer.step()
+    moved, wanted = ours.detach() - before, theirs.detach() - before
+    cosine = torch.nn.functional.cosine_similarity(moved.flatten(), wanted.flatten(), dim=0)
+    assert float(cosine) > 0.95
+    assert 0.8 < float(moved.norm() / wanted.norm()) < 1.25
