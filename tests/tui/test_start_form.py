@@ -241,7 +241,7 @@ async def test_the_estimate_is_that_of_the_command_line(here: Path):
         assert facts["time"] == "not known: no run of this shape has trained on this device yet"
 
 
-async def test_the_time_is_told_from_runs_before(store: RunStore):
+async def test_the_time_is_told_from_runs_before_and_a_change_makes_all_of_it_stale(store: RunStore):
     nano = {"model": PRESETS["nano"], "recipe": load_recipe("fast")}
     make_run(store, whole_story(470), name="play", **nano)
     app = FormApp(preset="nano")
@@ -249,19 +249,13 @@ async def test_the_time_is_told_from_runs_before(store: RunStore):
         facts = await estimated(pilot)
         assert facts["time"].startswith("about 28 min 7 s to the target, if it takes as many passes as run play")
         assert facts[""] == "a pass takes about 36 s here"
-
-
-async def test_a_change_makes_the_estimate_stale_and_a_new_one_is_asked():
-    app = FormApp(preset="nano")
-    async with app.run_test(size=WIDE) as pilot:
-        before = await estimated(pilot)
         app.form.field("preset").value = "mini"
         await pilot.pause()
         assert app.facts == {}
         assert app.form.query_one(".facts").has_class("-stale")
         assert "estimating" in text_of(app)
         after = await estimated(pilot)
-        assert (before["model"], after["model"]) == ("7,044,352 parameters", "30,044,544 parameters")
+        assert (facts["model"], after["model"]) == ("7,044,352 parameters", "30,044,544 parameters")
         assert not app.form.query_one(".facts").has_class("-stale")
 
 
@@ -271,7 +265,7 @@ def has_only(app: FormApp, status: str) -> bool:
     return status in text and "7,044,352 parameters" not in text
 
 
-async def test_figures_that_no_longer_hold_do_not_stand_beside_an_error(here: Path):
+async def test_what_the_child_finds_wrong_stands_below_its_field_and_no_figures_beside_it(here: Path):
     (here / "tiny.txt").write_text("few words")
     app = FormApp(preset="nano")
     async with app.run_test(size=WIDE) as pilot:
@@ -279,9 +273,18 @@ async def test_figures_that_no_longer_hold_do_not_stand_beside_an_error(here: Pa
         app.form.field("target_loss").value = "low"
         await until(pilot, lambda: has_only(app, "no estimate: see target loss"))
         app.form.field("target_loss").value = ""
-        await until_text(pilot, "7,044,352 parameters")
+        await pilot.press("ctrl+l", *"4096", "ctrl+l")
+        await until(pilot, lambda: line_of(app, "block_size"), "the complaint")
+        assert line_of(app, "block_size") == "block-size 4096 is more than the model's 128"
+        assert not app.form.query_one(Collapsible).collapsed
+        assert app.form.field("block_size").is_mounted
+        app.form.field("block_size").value = ""
         app.form.field("text").value = "tiny.txt"
         await until(pilot, lambda: has_only(app, "no estimate: see text"))
+        assert "tiny is too small" in line_of(app, "text")
+        app.form.field("text").value = "book.txt"
+        await until_text(pilot, "7,044,352 parameters")
+        assert line_of(app, "text") == ""
 
 
 async def test_figures_of_a_start_that_is_refused_for_its_words_are_taken_away(here: Path):
@@ -294,24 +297,6 @@ async def test_figures_of_a_start_that_is_refused_for_its_words_are_taken_away(h
         await until_text(pilot, "7,044,352 parameters")
         app.form.show_error("book.txt: no such file or folder")
         await until(pilot, lambda: has_only(app, "no estimate: see text"))
-
-
-async def test_what_the_child_finds_wrong_stands_below_the_field_that_it_is_about(here: Path):
-    (here / "tiny.txt").write_text("few words")
-    app = FormApp(preset="nano")
-    async with app.run_test(size=WIDE) as pilot:
-        await pilot.press("ctrl+l", *"4096", "ctrl+l")
-        await until(pilot, lambda: line_of(app, "block_size"), "the complaint")
-        assert line_of(app, "block_size") == "block-size 4096 is more than the model's 128"
-        assert not app.form.query_one(Collapsible).collapsed
-        assert app.form.field("block_size").is_mounted
-        app.form.field("block_size").value = ""
-        app.form.field("text").value = "tiny.txt"
-        await until(pilot, lambda: line_of(app, "text"))
-        assert "tiny is too small" in line_of(app, "text")
-        app.form.field("text").value = "book.txt"
-        await estimated(pilot)
-        assert line_of(app, "text") == ""
 
 
 async def test_a_text_that_is_not_there_is_told_without_a_child(here: Path):
@@ -327,7 +312,7 @@ async def test_a_text_that_is_not_there_is_told_without_a_child(here: Path):
         assert app.form.command == ""
 
 
-async def test_a_named_corpus_that_is_not_here_is_estimated_without_fetching_it():
+async def test_what_has_to_be_fetched_is_estimated_without_it_and_a_start_without_it_is_told_at_the_field():
     app = FormApp(preset="nano")
     async with app.run_test(size=WIDE) as pilot:
         app.form.field("text").value = "tiny-shakespeare"
@@ -338,20 +323,11 @@ async def test_a_named_corpus_that_is_not_here_is_estimated_without_fetching_it(
         assert app.form.words() == ["--preset", "nano", "tiny-shakespeare"]
         assert not list(Paths.from_environment().corpora.glob("*"))
 
-
-async def test_an_address_is_not_fetched_for_an_estimate():
-    app = FormApp(preset="nano")
-    async with app.run_test(size=WIDE) as pilot:
         app.form.field("text").value = "http://127.0.0.1:9/book.txt"
-        facts = await estimated(pilot)
-        assert facts["text"] == "tokens not known, http://127.0.0.1:9/book.txt: fetched when the run starts"
-        assert facts["pass"].startswith("not known")
+        await until(pilot, lambda: "book.txt" in app.facts.get("text", ""))
+        assert app.facts["text"] == "tokens not known, http://127.0.0.1:9/book.txt: fetched when the run starts"
+        assert app.facts["pass"].startswith("not known")
 
-
-async def test_a_start_that_fails_is_told_at_the_field(here: Path):
-    app = FormApp(preset="nano")
-    async with app.run_test(size=WIDE) as pilot:
-        app.form.field("text").value = "http://127.0.0.1:9/book.txt"
         await pilot.press("ctrl+s")
         with pytest.raises(RefusedError) as failure:
             await start_training(("train", *app.started[0]))
@@ -373,36 +349,21 @@ async def test_a_failure_without_its_code_finds_the_field_by_its_words(here: Pat
         assert line_of(app, "dropout") == "dropout must lie in [0, 1), not 2"
 
 
-async def test_a_living_run_on_the_device_is_warned_of(store: RunStore):
-    run = make_run(store, whole_story(5)[:-1], name="the [red]first")
-    app = FormApp(preset="nano")
-    with held(run):
-        async with app.run_test(size=WIDE) as pilot:
-            await estimated(pilot)
-            busy = app.form.query_one(".busy", Static)
-            await until(pilot, lambda: busy.display)
-            assert str(busy.render()) == "run the [red]first trains on cpu already: both will be slower"
-            await pilot.press("ctrl+s")
-            assert app.started == [["--preset", "nano"]]
-
-
-async def test_without_a_living_run_nothing_is_warned_of(store: RunStore):
+async def test_a_run_that_lives_when_the_form_is_seen_is_warned_of(store: RunStore):
     make_run(store, whole_story())
     app = FormApp(preset="nano")
     async with app.run_test(size=WIDE) as pilot:
         await estimated(pilot)
-        assert not app.form.query_one(".busy").display
-
-
-async def test_a_run_that_was_started_meanwhile_is_warned_of_when_the_form_is_seen_again(store: RunStore):
-    app = FormApp(preset="nano")
-    async with app.run_test(size=WIDE) as pilot:
-        await estimated(pilot)
+        busy = app.form.query_one(".busy", Static)
+        assert not busy.display
         app.form.display = False
         await pilot.pause()
-        with held(make_run(store, whole_story(5)[:-1], name="first")):
+        with held(make_run(store, whole_story(5)[:-1], name="the [red]first")):
             app.form.display = True
-            await until(pilot, lambda: app.form.query_one(".busy").display)
+            await until(pilot, lambda: busy.display)
+            assert str(busy.render()) == "run the [red]first trains on cpu already: both will be slower"
+            await pilot.press("ctrl+s")
+            assert app.started == [["--preset", "nano"]]
 
 
 async def test_the_form_keeps_its_contents_when_it_is_hidden_or_resized(here: Path):
@@ -460,7 +421,7 @@ async def test_the_command_is_copied(here: Path):
         assert app.clipboard == "gpt2tui train --headless --preset nano"
 
 
-async def test_a_file_with_any_name_is_chosen_estimated_and_parsed(here: Path):
+async def test_a_file_with_any_name_is_chosen_and_another_text_takes_its_place(here: Path):
     name = 'Don\'s "own" [red]book $x.txt'
     shutil.move(here / "book.txt", here / name)
     app = FormApp(preset="nano")
@@ -474,24 +435,20 @@ async def test_a_file_with_any_name_is_chosen_estimated_and_parsed(here: Path):
         await until(pilot, lambda: not isinstance(app.screen, FilePicker))
         assert app.form.words() == ["--preset", "nano", name]
         assert name.removesuffix(".txt") in (await estimated(pilot))["text"]
+        assert not app._notifications
 
-
-async def test_a_chosen_text_takes_the_place_of_the_one_before_and_that_is_said(here: Path):
-    app = FormApp()
-    async with app.run_test(size=WIDE) as pilot:
-        app.form.field("text").value = "book.txt"
         await pilot.press("ctrl+o")
         await until(pilot, lambda: isinstance(app.screen, FilePicker))
-        await pilot.press("tab", "tab", "tab", "escape")
+        await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, FilePicker))
-        assert app.form.field("text").value == "book.txt"
+        assert app.form.words() == ["--preset", "nano", name]
         await pilot.press("ctrl+o")
         await until(pilot, lambda: isinstance(app.screen, FilePicker))
         await pilot.press("shift+tab", "shift+tab", "down", "enter")
         await until(pilot, lambda: not isinstance(app.screen, FilePicker))
         assert app.form.field("text").value == "tiny-shakespeare"
         (notice,) = app._notifications
-        assert "tiny-shakespeare instead of book.txt" in notice.message
+        assert "tiny-shakespeare instead of 'Don" in notice.message
 
 
 def test_every_key_of_the_form_has_an_id_and_says_what_it_does():
