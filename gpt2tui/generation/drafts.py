@@ -30,7 +30,11 @@ _BYTES = np.dtype(">u2")
 _LENGTHS = ((12, 32), (3, 4))
 """Tokens that agree at least, and how many then make a draft: a long one where the text is being recited."""
 
+_WORTH = 2
+"""Tokens of a draft that must hold: a pass over several tokens may cost half as much again as over one."""
+
 _LONGEST_PAUSE = 64
+"""In tokens."""
 
 
 class Drafts:
@@ -93,27 +97,27 @@ class Drafts:
 
 
 class Drafter:
-    """Drafts for one text as it grows, with pauses that grow while not even the first token of them comes."""
+    """Drafts for one text as it grows, with pauses that grow while drafts are not worth their price."""
 
     def __init__(self, drafts: Drafts, text: Sequence[int]) -> None:
         self._drafts = drafts
         self._text = list(text)
-        self._expected: int | None = None
-        self._misses = self._pause = 0
+        self._expected: list[int] = []
+        self._begin = self._misses = self._pause = 0
 
     def take(self, token: int) -> None:
         """The token that the text goes on with."""
         self._text.append(token)
-        if self._expected is not None:
-            self._misses = 0 if token == self._expected else self._misses + 1
-            self._pause = min(2**self._misses // 2, _LONGEST_PAUSE)
-            self._expected = None
 
     def draft(self, most: int) -> list[int]:
         """What may come next, at most so many tokens."""
+        if self._expected:
+            came = self._text[self._begin : self._begin + len(self._expected)]
+            self._misses = 0 if came == self._expected else self._misses + 1
+            self._pause = min(2**self._misses // 2, _LONGEST_PAUSE)
         self._pause -= 1
         found = [] if self._pause > 0 else self._drafts.after(self._text)[:most]
-        self._expected = found[0] if found else None
+        self._expected, self._begin = found[:_WORTH], len(self._text)
         return found
 
 
