@@ -6,12 +6,17 @@ import errno
 import math
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
+from typing import NamedTuple
+
+from torch import Tensor
 
 from gpt2tui.checkpoints.folder import Checkpoint, CheckpointFolder
 from gpt2tui.checkpoints.state import Pointer, TrainerState
-from gpt2tui.checkpoints.tensors import rewrite_state, write_checkpoint
+from gpt2tui.checkpoints.tensors import check_finite, copied, rewrite_state, write_checkpoint
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.events import CheckpointSaved, Evaluated
 from gpt2tui.text import byte_size
@@ -24,6 +29,24 @@ class DiskFullError(Gpt2TuiError):
     """There is no room for a checkpoint; the one before it is untouched."""
 
 
+class Unsaved(NamedTuple):
+    """A checkpoint that there was no room for: what was to be saved why, and for which command."""
+
+    why_not: str
+    reason: str
+    command: str | None
+
+
+class _Writing(NamedTuple):
+    """A checkpoint under way; its result is its bytes."""
+
+    step: int
+    reason: str
+    command: str | None
+    began: float
+    size: Future[int]
+
+
 def is_disk_full(error: OSError) -> bool:
     """Whether an error means that the disk, a quota or a file size limit is exhausted."""
     # safetensors reports its own I/O errors as text alone.
@@ -33,6 +56,7 @@ def is_disk_full(error: OSError) -> bool:
 class Saver:
     """Writes checkpoints into one folder and keeps ``best``, ``last`` and the ``keep`` newest beside them.
 
+    A thread writes, one at a time: nothing else may change the folder before :meth:`wait` has told what came of it.
     ``saved_step`` is the step of the checkpoint that is as the run is or was last; ``needed_bytes`` the room that
     the next one takes.
     """
@@ -42,37 +66,83 @@ class Saver:
         self._keep = keep
         self.needed_bytes = needed_bytes
         self.saved_step: int | None = None
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
+        self._writing: _Writing | None = None
 
-    def save(
-        self, learner: Learner, state: TrainerState, *, reason: str, command: str | None = None
-    ) -> CheckpointSaved:
-        """Write the checkpoint of ``state.step`` and let ``last`` point to it.
+    def begin(
+        self, learner: Learner, state: TrainerState, *, reason: str, command: str | None = None, is_beside: bool
+    ) -> None:
+        """Write the checkpoint of ``state.step`` and let ``last`` point to it; :meth:`wait` tells what came of it.
 
-        Where the step has one already, only what is no tensor is written: at no moment is there none.
+        With ``is_beside`` the tensors are copied and the training may go on; else, and where there is no memory for
+        the copies, it is written before this returns. So it is where the step has a checkpoint already: then only what
+        is no tensor is written, and at no moment is there none.
 
         Raises:
-            DiskFullError: there is no room. NotFiniteError: the weights are not worth saving.
+            NotFiniteError: the weights are not worth saving.
         """
+        assert self._writing is None
         began = time.monotonic()
+        model, optimizer = learner.model.state_dict(), learner.optimizer_tensors()
+        is_new = state.step != self.saved_step
+        if is_new:
+            check_finite(model, state.step)
+        is_beside = is_beside and is_new
+        if is_beside:
+            try:
+                model, optimizer = copied(model), copied(optimizer)
+            except OSError:
+                is_beside = False
+        size = self._thread.submit(self._write, state, model if is_new else None, optimizer)
+        self._writing = _Writing(state.step, reason, command, began, size)
+        if not is_beside:
+            wait_for([size])
+
+    def has(self, step: int) -> bool:
+        """Whether the checkpoint of a step is there or under way."""
+        return step == self.saved_step or (self._writing is not None and self._writing.step == step)
+
+    def is_done(self) -> bool:
+        """Whether a checkpoint was under way and no longer is: :meth:`wait` has something to tell at once."""
+        return self._writing is not None and self._writing.size.done()
+
+    def wait(self) -> CheckpointSaved | Unsaved | None:
+        """What came of the checkpoint under way, when it is whole; None where there is none.
+
+        Raises:
+            Gpt2TuiError: it could not be written.
+        """
+        writing, self._writing = self._writing, None
+        if writing is None:
+            return None
+        try:
+            size = writing.size.result()
+        except DiskFullError as error:
+            return Unsaved(str(error), writing.reason, writing.command)
+        self.saved_step, self.needed_bytes = writing.step, size
+        return CheckpointSaved(
+            step=writing.step,
+            path=f"{self._folder.folder.name}/{self._folder.path(writing.step).name}",
+            bytes=size,
+            seconds=time.monotonic() - writing.began,
+            reason=writing.reason,
+            command=writing.command,
+        )
+
+    def close(self) -> None:
+        """Return when nothing is being written any more."""
+        self._thread.shutdown()
+
+    def _write(self, state: TrainerState, model: Mapping[str, Tensor] | None, optimizer: Mapping[str, Tensor]) -> int:
         path = self._folder.path(state.step)
         with self._room(state.step):
-            if self.saved_step == state.step:
+            if model is None:
                 size = rewrite_state(Checkpoint(path), state)
             else:
-                size = write_checkpoint(
-                    path, model=learner.model.state_dict(), optimizer=learner.optimizer_tensors(), state=state
-                )
+                size = write_checkpoint(path, model=model, optimizer=optimizer, state=state)
             self._folder.point("last", Pointer(checkpoint=path.name, step=state.step))
             self._folder.prune(self._keep)
-        self.saved_step, self.needed_bytes = state.step, size
-        return CheckpointSaved(
-            step=state.step,
-            path=f"{self._folder.folder.name}/{path.name}",
-            bytes=size,
-            seconds=time.monotonic() - began,
-            reason=reason,
-            command=command,
-        )
+        return size
 
     def note(self, evaluated: Evaluated, state: TrainerState) -> None:
         """Keep in the checkpoint of that step, where there is one, that it was evaluated; if no other was better,

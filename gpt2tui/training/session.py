@@ -66,6 +66,7 @@ def train(
             with _signals_to(trainer):
                 yield from _recorded(trainer, recorder, [*notices, *damages])
         finally:
+            trainer.close()
             recorder.close()
     finally:
         lock.release()

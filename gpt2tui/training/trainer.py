@@ -6,7 +6,7 @@ import math
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 
 import numpy as np
 import torch
@@ -31,7 +31,7 @@ from gpt2tui.training.pending import Pending
 from gpt2tui.training.progress import Progress
 from gpt2tui.training.rewinds import Rewinds
 from gpt2tui.training.sampler import SAMPLE, Sampler
-from gpt2tui.training.saver import DiskFullError, Saver
+from gpt2tui.training.saver import DiskFullError, Saver, Unsaved
 from gpt2tui.training.telemetry import Telemetry
 from gpt2tui.training.update import TornUpdateError
 
@@ -106,10 +106,15 @@ class Trainer:
             yield from self._fail("out_of_memory", error)
             if isinstance(error, TornUpdateError):
                 self._pending.drop()
+                yield from self._settle(is_patient=False)
             else:
                 yield from self._save_if_possible()
         assert self._ending is not None
         yield self.ended(self._ending)
+
+    def close(self) -> None:
+        """Return when nothing is being written any more; for when ``run()`` was left before its end."""
+        self._saver.close()
 
     def ended(self, reason: events.Reason) -> AnyEvent:
         """The end of the run as it stands; also for one whose ``run()`` raised."""
@@ -160,7 +165,7 @@ class Trainer:
         self._samples_due = Rhythm(config.sample_every, now=self._began)
         if self._first_weights is not None and not checkpoint:
             # They cannot be drawn anew, so going back to the beginning needs them on disk.
-            yield from self._save("start")
+            yield from self._save("start", is_awaited=True)
             self._first_weights = None
         self._is_compiling = config.compile
         yield PhaseChanged(phase="compiling" if config.compile else "training")
@@ -174,7 +179,7 @@ class Trainer:
                     if self._ending is None:
                         yield from self._advance()
                 if self._step:
-                    yield from self._save("end")
+                    yield from self._save("end", is_awaited=True)
                 return
             except NotFiniteError as error:
                 yield from self._rewind(str(error))
@@ -232,7 +237,7 @@ class Trainer:
         try:
             # safetensors aborts the process where it cannot have its buffer.
             bytearray(_SAVING_BYTES)
-            yield from self._save("end")
+            yield from self._save("end", is_awaited=True)
         except (RuntimeError, MemoryError, NotFiniteError) as error:
             yield Notice(level="error", text=f"step {self._step} could not be saved: {error}")
 
@@ -277,6 +282,7 @@ class Trainer:
     def _rewind(self, why: str) -> Events:
         """Go back to the newest checkpoint that is whole, or to the beginning, with half the learning rate."""
         self._pending.drop()
+        yield from self._settle(is_patient=False)
         rate = self._controls.learning_rate
         self._rewinds.add(
             why, failed_step=self._progress.step + 1, saved_step=self._saver.saved_step, learning_rate=rate
@@ -305,31 +311,56 @@ class Trainer:
 
     # What happens between updates
 
-    def _save(self, reason: str, command: str | None = None) -> Events:
-        """Write a checkpoint, unless this step has one and none was asked for; with no room for it, pause until
-        there is, or give up when a signal or a stop asks for the end.
+    def _save(self, reason: str, command: str | None = None, *, is_awaited: bool = False) -> Events:
+        """Save a checkpoint, unless this step has one and none was asked for. It is written beside the steps that
+        follow, unless it is awaited or the run is paused.
+
+        An awaited one for which there is no room is tried again when there is, until a signal or a stop asks for the
+        end.
 
         Raises:
             NotFiniteError: the weights are not worth it.
         """
         yield from self._read()
-        if self._saver.saved_step == self._step and command is None:
+        if command is None and self._saver.has(self._step) and not is_awaited:
+            return
+        yield from self._settle()
+        if command is None and self._saver.has(self._step):
             return
         yield PhaseChanged(phase="saving")
+        is_beside = not (is_awaited or self._is_paused)
         while True:
-            try:
-                yield self._saver.save(self._learner, self._state(), reason=reason, command=command)
+            is_last_try = self._is_leaving
+            self._saver.begin(self._learner, self._state(), reason=reason, command=command, is_beside=is_beside)
+            if not self._saver.is_done() or not (yield from self._settle()) or is_last_try:
                 break
-            except DiskFullError as error:
-                yield Notice(level="error", text=f"{error}; {self._way_out()}", command=command)
-                if self._is_leaving:
-                    break
-                yield from self._wait(for_space=True)
-                if self._signal is not None and self._ending == "limit":
-                    self._ending = "interrupted"
         self._checkpoints_due.happened(self._progress.elapsed)
         if self._ending is None:
             yield PhaseChanged(phase=self._phase)
+
+    def _settle(self, *, is_patient: bool = True) -> Generator[AnyEvent, None, Unsaved | None]:
+        """Wait for the checkpoint under way, if there is one, and tell of it.
+
+        Returns the one for which there was no room, if that is what came of it: after a pause until there is, where
+        that is worth waiting for.
+        """
+        outcome = self._saver.wait()
+        if not isinstance(outcome, Unsaved):
+            if outcome:
+                yield outcome
+            return None
+        way_out = self._way_out() if is_patient else "it is left out"
+        yield Notice(level="error", text=f"{outcome.why_not}; {way_out}", command=outcome.command)
+        if is_patient and not self._is_leaving:
+            yield from self._wait(for_space=True)
+            if self._signal is not None and self._ending == "limit":
+                self._ending = "interrupted"
+        return outcome
+
+    def _make_good(self) -> Events:
+        """Wait for the checkpoint under way; where there was no room for it, save the run as it is when there is."""
+        if unsaved := (yield from self._settle()):
+            yield from self._save(unsaved.reason, unsaved.command, is_awaited=True)
 
     def _evaluate(self, *, whole: bool = False) -> Events:
         """Measure the corpus loss, and the validation loss if there is one; end the run at the target.
@@ -365,9 +396,13 @@ class Trainer:
                 if self._is_leaving or self._step != step:
                     return
                 continue
-            yield event
             if event.split == "validation":
+                yield event
                 continue
+            yield from self._save("before evaluation", is_awaited=True)  # what is best must be whole
+            if self._step != step:
+                return
+            yield event
             target = self._controls.limits.target_loss
             if target and event.loss < target and not event.partial:
                 self._ending = "target_reached"
@@ -424,6 +459,8 @@ class Trainer:
 
     def _take_commands(self) -> Events:
         """Answer what came, oldest first. The end of a pause comes before what follows it."""
+        if self._saver.is_done():
+            yield from self._make_good()
         was_paused = self._is_paused
         self._queue.extend(self._inbox())
         if self._queue:
@@ -455,6 +492,8 @@ class Trainer:
             case commands.Sample():
                 yield from self._sample(command.prompt, command.settings, command.id)
             case commands.Set():
+                # What is set after a checkpoint is told after it: the journal makes good what it does not know.
+                yield from self._make_good()
                 yield from self._controls.set(command)
                 if command.name == "target_loss":
                     self._examiner.forget()

@@ -18,7 +18,7 @@ from gpt2tui.checkpoints.folder import Checkpoint, CheckpointFolder
 from gpt2tui.checkpoints.state import Pointer
 from gpt2tui.checkpoints.tensors import read_model, read_optimizer, rewrite_state, write_checkpoint
 from gpt2tui.errors import Gpt2TuiError, UsageError
-from gpt2tui.runs.commands import SaveCheckpoint, Set
+from gpt2tui.runs.commands import Pause, Resume, SaveCheckpoint, Set
 from gpt2tui.runs.config import Every, Limits
 from gpt2tui.runs.events import CheckpointSaved, RunStarted, Step
 from gpt2tui.runs.run import Run
@@ -185,13 +185,15 @@ def test_a_checkpoint_asked_for_twice_is_there_at_every_moment(tmp_path: Path) -
     run = small_run(
         tmp_path, small_config(limits=Limits(target_loss=None, max_steps=4), checkpoint_every=Every(steps=3))
     )
-    sent = [SaveCheckpoint(), SaveCheckpoint()]
+    pause, sent = Pause(), [SaveCheckpoint(), SaveCheckpoint()]
     events = []
     for event in train(run):
         events.append(event)
+        if isinstance(event, Step) and event.step == 3:
+            run.send(pause)
         if isinstance(event, CheckpointSaved) and event.step == 3 and event.command is None:
             made = (run.folder / event.path / "model.safetensors").stat().st_ino
-            for command in sent:
+            for command in (*sent, Resume()):
                 run.send(command)
     answered = [event for event in of_type(events, CheckpointSaved) if event.command]
     assert [(event.step, event.command) for event in answered] == [(3, command.id) for command in sent]

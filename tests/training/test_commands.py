@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from gpt2tui.checkpoints.folder import CheckpointFolder
 from gpt2tui.runs import commands
 from gpt2tui.runs.commands import Command
 from gpt2tui.runs.config import Every, Limits
@@ -67,7 +68,6 @@ def steps_between(events: list[AnyEvent], step: int, command: Command) -> int:
 @pytest.mark.parametrize(
     ("command", "kind"),
     [
-        (commands.SaveCheckpoint(), CheckpointSaved),
         (commands.Sample(prompt="!", settings=GREEDY), Sampled),
         (commands.Set(name="max_steps", value=7), SettingChanged),
         (commands.Resume(), PhaseChanged),
@@ -82,6 +82,19 @@ def test_each_command_is_answered_within_a_step(tmp_path: Path, command: Command
     last = only(events, RunFinished)
     wanted = {commands.Stop: ("stopped", 4), commands.Set: ("limit", 7)}
     assert (last.reason, last.step) == wanted.get(type(command), ("limit", 12))
+
+
+def test_a_checkpoint_is_of_the_step_it_was_asked_at_and_told_of_when_it_is_whole(tmp_path: Path) -> None:
+    run = small_run(tmp_path, small_config(limits=Limits(target_loss=None, max_steps=12)))
+    command = commands.SaveCheckpoint()
+    events = []
+    for event in steered(run, {4: [command]}):
+        events.append(event)
+        if isinstance(event, CheckpointSaved):
+            assert CheckpointFolder(run.checkpoints).path(event.step).is_dir()
+    answer = only([event for event in events if event.command], CheckpointSaved)
+    assert (answer.command, answer.step) == (command.id, 4)
+    assert only(events, RunFinished).step == 12
 
 
 def test_set_takes_effect_at_the_next_step(tmp_path: Path) -> None:
@@ -167,10 +180,12 @@ def test_commands_are_obeyed_during_an_evaluation(tmp_path: Path, make: Callable
     plain = losses(train(small_run(tmp_path / "plain", config)))
     command, resume = make(), commands.Resume()
     events: list[AnyEvent] = []
+    is_sent = False
     for event in train(run):
         events.append(event)
         is_looking = isinstance(event, PhaseChanged) and event.phase == "evaluating" and event.command is None
-        if is_looking and not answers(events, command):
+        if is_looking and not is_sent:
+            is_sent = True
             run.send(command)
             run.send(resume)
     (answer,) = answers(events, command)

@@ -187,6 +187,6 @@ def test_a_file_size_limit_pauses_until_the_resume_command(tmp_path: Path) -> No
     assert "lift it, then: gpt2tui runs resume" in notices(events)
     answer = only([event for event in events if event.command == resume.id], PhaseChanged)
     assert answer.phase == "training"
-    assert [event.step for event in of_type(events, CheckpointSaved)] == [5, 8]
+    assert of_type(events, CheckpointSaved)[-1].step == 8
     assert only(events, RunFinished).step == 8
     assert_nothing_is_half_written(run)

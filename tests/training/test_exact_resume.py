@@ -71,7 +71,8 @@ def test_a_killed_run_goes_on_with_the_same_losses(tmp_path: Path, name: str) ->
     uninterrupted = small_run(tmp_path / "whole", exact_config(name, steps=10_000, checkpoint_every=Every(steps=10)))
     killed = small_run(tmp_path / "killed", exact_config(name, steps=10_000, checkpoint_every=Every(steps=10)))
     with training(killed) as process:
-        until(lambda: seen(killed, Step, lambda step: step.step >= 25), "step 25")
+        saved = until(lambda: seen(killed, CheckpointSaved, lambda event: event.step >= 20), "a checkpoint")
+        until(lambda: seen(killed, Step, lambda step: step.step >= saved.step + 5), "five more steps")
         process.send_signal(signal.SIGKILL)
         process.wait()
     assert seen(killed, RunFinished) is None
