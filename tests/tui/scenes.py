@@ -348,7 +348,7 @@ ESTIMATE: dict[str, Any] = {
 @contextmanager
 def fixed_estimates(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The form asks no children, whose answers differ from machine to machine."""
-    import gpt2tui.tui.widgets.start_form as module
+    import gpt2tui.tui.widgets.estimated_form as module
 
     async def estimate(words: object) -> dict[str, Any]:
         return ESTIMATE

@@ -10,7 +10,7 @@ from textual.widgets import Static
 
 from gpt2tui.tui.talk.conversation import Conversation
 from gpt2tui.tui.talk.live_turn import LiveTurn
-from gpt2tui.tui.widgets.turn import rate_words, seconds_words, tokens_words
+from gpt2tui.tui.widgets.turn_notes import rate_words, seconds_words, tokens_words
 
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp

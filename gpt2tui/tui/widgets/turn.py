@@ -16,20 +16,12 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
-from gpt2tui.runs.dialogue import Finish
-from gpt2tui.text import one_line
 from gpt2tui.tui.talk.live_turn import LiveTurn
-from gpt2tui.tui.widgets.turn_text import Line, broken
+from gpt2tui.tui.widgets.turn_notes import turn_notes
+from gpt2tui.tui.widgets.turn_text import Line
 
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
-
-FINISHES: dict[Finish, str] = {
-    "length": "length reached",
-    "end_of_text": "end of text",
-    "stop": "stop text found",
-    "stopped": "stopped",
-}
 
 TINTS = (0.9, 0.5, 0.2, 0.05)
 """Lower edges of the probabilities that are tinted alike; the first is not tinted at all."""
@@ -133,7 +125,7 @@ class TurnView(Widget):
         return sum(self._counts(width))
 
     def _counts(self, width: int) -> tuple[int, int]:
-        return len(self.turn.text.lines(width)), len(self._notes(width))
+        return len(self.turn.text.lines(width)), len(turn_notes(self.turn, width, self.app.glyphs))
 
     def render_line(self, y: int) -> Strip:
         width = self.content_size.width
@@ -147,7 +139,7 @@ class TurnView(Widget):
             if y not in self._strips:
                 self._strips[y] = self._text_line(y, lines)
             return self._strips[y]
-        notes = self._notes(width)
+        notes = turn_notes(self.turn, width, self.app.glyphs)
         if y - len(lines) < len(notes):
             name = "turn--problem" if self.turn.state == "failed" else "turn--note"
             strip = Strip([Segment(notes[y - len(lines)], self.get_component_rich_style(name))])
@@ -220,49 +212,6 @@ class TurnView(Widget):
         is_here = line.start <= start <= line.end if not is_last else line.start <= start
         return not drawn and is_here and cell_len(self.turn.text.plain[line.start : line.end]) < self.content_size.width
 
-    # Below the text
-
-    def _notes(self, width: int) -> list[str]:
-        if self.turn.state == "failed":
-            text = one_line(f"{self.app.glyphs.bad} {self.turn.news}")
-            if self.app.glyphs.is_ascii:
-                text = text.encode("ascii", "backslashreplace").decode("ascii")
-            hint = "r tries again" if self.turn.prompt else ""
-            return [
-                *(text[start:end] for start, end in broken(text, 0, len(text), max(1, width))),
-                *filter(None, [hint]),
-            ]
-        lines = [""]
-        for fact in self._facts():
-            longer = lines[-1] + self.app.glyphs.separator + fact if lines[-1] else fact
-            if len(longer) > width and lines[-1]:
-                lines.append(fact)
-            else:
-                lines[-1] = longer
-        return lines
-
-    def _facts(self) -> list[str]:
-        turn, facts = self.turn, []
-        if turn.state == "waiting":
-            return [turn.news or "waiting"]
-        if turn.state == "streaming":
-            facts.append(tokens_words(turn.drawn))
-            return [*facts, "esc stops"]
-        if turn.finish:
-            facts.append(FINISHES[turn.finish])
-        facts.append(tokens_words(turn.drawn))
-        if turn.tokens_per_second:
-            facts.append(f"{rate_words(turn.tokens_per_second)} tokens/s")
-        if turn.seconds_to_first_token is not None:
-            facts.append(f"first after {seconds_words(turn.seconds_to_first_token)}")
-        if turn.seed is not None:
-            facts.append(f"seed {turn.seed}")
-        if turn.step is not None:
-            facts.append(f"step {turn.step:,}")
-        if turn.dropped:
-            facts.append(f"the first {tokens_words(turn.dropped)} were beyond the model's sight")
-        return facts
-
     # Selection by mouse
 
     def get_selection(self, selection: Selection) -> tuple[str, str]:
@@ -287,18 +236,3 @@ class TurnView(Widget):
 def tint_level(probability: float) -> int:
     """Which of the tints a probability has; 0 is none."""
     return next((level for level, edge in enumerate(TINTS) if probability >= edge), len(TINTS))
-
-
-def tokens_words(number: int) -> str:
-    """``1 token``, ``1,200 tokens``."""
-    return f"{number:,} token" + ("" if number == 1 else "s")
-
-
-def rate_words(rate: float) -> str:
-    """A rate with three digits."""
-    return f"{rate:,.0f}" if rate >= 99.95 else f"{rate:.1f}"
-
-
-def seconds_words(seconds: float) -> str:
-    """``80 ms`` or ``1.2 s``."""
-    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"

@@ -1,0 +1,75 @@
+"""What stands below a turn in few words: how far it is, how it went, what went wrong."""
+
+from __future__ import annotations
+
+from gpt2tui.runs.dialogue import Finish
+from gpt2tui.text import one_line
+from gpt2tui.tui.glyphs import Glyphs
+from gpt2tui.tui.talk.live_turn import LiveTurn
+from gpt2tui.tui.widgets.turn_text import broken
+
+FINISHES: dict[Finish, str] = {
+    "length": "length reached",
+    "end_of_text": "end of text",
+    "stop": "stop text found",
+    "stopped": "stopped",
+}
+
+
+def turn_notes(turn: LiveTurn, width: int, glyphs: Glyphs) -> list[str]:
+    """The lines below a turn, broken for a width: how it went, or what went wrong."""
+    if turn.state == "failed":
+        text = one_line(f"{glyphs.bad} {turn.news}")
+        if glyphs.is_ascii:
+            text = text.encode("ascii", "backslashreplace").decode("ascii")
+        hint = "r tries again" if turn.prompt else ""
+        return [
+            *(text[start:end] for start, end in broken(text, 0, len(text), max(1, width))),
+            *filter(None, [hint]),
+        ]
+    lines = [""]
+    for fact in _facts(turn):
+        longer = lines[-1] + glyphs.separator + fact if lines[-1] else fact
+        if len(longer) > width and lines[-1]:
+            lines.append(fact)
+        else:
+            lines[-1] = longer
+    return lines
+
+
+def _facts(turn: LiveTurn) -> list[str]:
+    facts: list[str] = []
+    if turn.state == "waiting":
+        return [turn.news or "waiting"]
+    if turn.state == "streaming":
+        facts.append(tokens_words(turn.drawn))
+        return [*facts, "esc stops"]
+    if turn.finish:
+        facts.append(FINISHES[turn.finish])
+    facts.append(tokens_words(turn.drawn))
+    if turn.tokens_per_second:
+        facts.append(f"{rate_words(turn.tokens_per_second)} tokens/s")
+    if turn.seconds_to_first_token is not None:
+        facts.append(f"first after {seconds_words(turn.seconds_to_first_token)}")
+    if turn.seed is not None:
+        facts.append(f"seed {turn.seed}")
+    if turn.step is not None:
+        facts.append(f"step {turn.step:,}")
+    if turn.dropped:
+        facts.append(f"the first {tokens_words(turn.dropped)} were beyond the model's sight")
+    return facts
+
+
+def tokens_words(number: int) -> str:
+    """``1 token``, ``1,200 tokens``."""
+    return f"{number:,} token" + ("" if number == 1 else "s")
+
+
+def rate_words(rate: float) -> str:
+    """A rate with three digits."""
+    return f"{rate:,.0f}" if rate >= 99.95 else f"{rate:.1f}"
+
+
+def seconds_words(seconds: float) -> str:
+    """``80 ms`` or ``1.2 s``."""
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s"
