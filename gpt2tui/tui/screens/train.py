@@ -3,40 +3,24 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from textual import on, work
-from textual.app import ComposeResult
-from textual.binding import Binding
-from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
-from textual.screen import Screen
-from textual.widgets import Footer, Static
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs import commands
-from gpt2tui.runs.events import AnyEvent, Notice
-from gpt2tui.runs.follower import Follower
-from gpt2tui.runs.view import State
-from gpt2tui.text import count, duration, one_line
+from gpt2tui.runs.neighbours import crowding, neighbours
+from gpt2tui.text import one_line
 from gpt2tui.tui.processes.steering import Steering
 from gpt2tui.tui.processes.training import start_training
-from gpt2tui.tui.widgets.banner import Banner
-from gpt2tui.tui.widgets.chart import ChartSource, LossChart
-from gpt2tui.tui.widgets.last_sample import LastSample
-from gpt2tui.tui.widgets.news import News
+from gpt2tui.tui.screens.dashboard import DashboardScreen
+from gpt2tui.tui.train_keys import TRAIN_KEYS
+from gpt2tui.tui.widgets.chart import LossChart
 from gpt2tui.tui.widgets.question import Ask, Choose, Option
-from gpt2tui.tui.widgets.sparkline import Traces
 from gpt2tui.tui.widgets.start_form import StartForm
-from gpt2tui.tui.widgets.state import state_label
-from gpt2tui.tui.widgets.threshold import Threshold
 from gpt2tui.tui.widgets.top_bar import TopBar
 
-if TYPE_CHECKING:
-    from gpt2tui.tui.app import Gpt2TuiApp
-
-_DRAW_SECONDS = 1.0
 _AT_WORK = ("starting", "compiling", "training", "evaluating", "saving", "paused", "stalled")
 _STEERING = (
     "pause",
@@ -54,187 +38,16 @@ _STEERING = (
 )
 
 
-class TrainScreen(Screen[None]):
+class TrainScreen(DashboardScreen):
     """Screen 1: the form, or the run that the app follows."""
-
-    app: Gpt2TuiApp
 
     CSS_PATH: ClassVar = ["../styles/train.tcss", "../styles/start_form.tcss"]
     AUTO_FOCUS = ""
-    BINDINGS: ClassVar = [
-        Binding("space", "pause", "Pause", id="train.pause", tooltip="Pause; the model stays loaded"),
-        Binding("space", "go_on", "Go on", id="train.go_on", tooltip="Lift the pause"),
-        Binding("s", "sample", "Sample", id="train.sample", tooltip="Draw text from the weights as they are now"),
-        Binding("c", "checkpoint", "Checkpoint", id="train.checkpoint", tooltip="Save now"),
-        Binding("x", "stop", "Stop", id="train.stop", tooltip="Save and end, or leave it running"),
-        Binding("e", "change", "Set", id="train.change", tooltip="Change target, limits and learning rate"),
-        Binding("R", "resume", "Go on", id="train.resume", tooltip="Go on from the last checkpoint"),
-        Binding("g", "go_past", "Past it", id="train.go_past", tooltip="Go on to a lower target"),
-        Binding("n", "new", "New run", id="train.new", priority=True, tooltip="Open the form"),
-        Binding(
-            "n",
-            "new_beside",
-            "New run",
-            id="train.beside",
-            show=False,
-            priority=True,
-            tooltip="Open the form; this one goes on",
-        ),
-        Binding("escape", "back", "Back", id="train.back", tooltip="Close the form"),
-        Binding("y", "chart('toggle_log')", "Log", id="train.log", show=False, tooltip="Logarithmic or linear losses"),
-        Binding("u", "chart('cycle_x')", "X axis", id="train.x_axis", show=False, tooltip="Unit of the x axis"),
-        Binding(
-            "plus,equals_sign",
-            "chart('zoom_in')",
-            "Zoom in",
-            id="train.zoom_in",
-            show=False,
-            tooltip="See half as much",
-        ),
-        Binding("minus", "chart('zoom_out')", "Zoom out", id="train.zoom_out", show=False, tooltip="See twice as much"),
-        Binding("0", "chart('show_all')", "All", id="train.show_all", show=False, tooltip="The whole curve, following"),
-        Binding("left", "chart('left')", "Left", id="train.left", show=False, tooltip="Move view or cursor"),
-        Binding("right", "chart('right')", "Right", id="train.right", show=False, tooltip="Move view or cursor"),
-        Binding(
-            "shift+left", "chart('half_left')", "Half left", id="train.half_left", show=False, tooltip="Half a view"
-        ),
-        Binding(
-            "shift+right", "chart('half_right')", "Half right", id="train.half_right", show=False, tooltip="Half a view"
-        ),
-        Binding("end", "chart('follow')", "End", id="train.follow", show=False, tooltip="To the end, and follow it"),
-        Binding("v", "chart('toggle_cursor')", "Read", id="train.read", show=False, tooltip="Read values"),
-        Binding("o", "overlay", "Overlay", id="train.overlay", show=False, tooltip="Take away the run laid over"),
-    ]
+    BINDINGS: ClassVar = TRAIN_KEYS  # type: ignore[assignment]
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (30, "-high")]
-        self._is_composed = False
-        self._steering: Steering | None = None
-        self._shown: Path | None = None
-        self._state: State = "new"
-        self._is_starting = False
-
-    def compose(self) -> ComposeResult:
-        yield TopBar("train")
-        yield Container(id="form")
-        with Horizontal(id="dashboard"):
-            with Vertical(id="numbers"):
-                yield Static("", id="about", markup=False)
-                yield Threshold()
-                yield Static("", id="place", markup=False)
-                yield Traces()
-            with Vertical(id="pictures"):
-                yield LossChart()
-                with Horizontal(id="texts"):
-                    yield LastSample()
-                    yield News()
-        yield Banner()
-        yield Footer(show_command_palette=False)
-
-    def on_mount(self) -> None:
-        self._is_composed = True
-        self.set_interval(_DRAW_SECONDS, self._draw_pictures)
+    def begin(self) -> None:
         if words := self.app.take_start():
             self._start(words)
-        self.change_run()
-
-    def on_screen_resume(self) -> None:
-        self._draw_pictures()
-
-    def on_resize(self) -> None:
-        # What there is room for is known when all is laid out.
-        self.call_after_refresh(self._draw_pictures)
-
-    # What the app tells
-
-    def change_run(self) -> None:
-        """Another run is followed, or none."""
-        if not self._is_there:
-            return
-        follower = self._follower
-        folder = follower.run.folder if follower else None
-        if folder is None or folder != self._shown:
-            self._shown = folder
-            self._steering = Steering(follower.run) if follower else None
-            self._show_form(follower is None and not self._is_starting)
-        if follower:
-            self.query_one("#about", Static).update(_about(follower, self.app.glyphs.separator))
-            self.query_one(LossChart).show(_source(follower))
-            self.query_one(LossChart).overlay(_source(self.app.overlaid) if self.app.overlaid else None)
-            self.take_events([])
-            self._draw_texts()
-            self._draw_pictures()
-
-    def take_events(self, events: list[AnyEvent]) -> None:
-        """New events of the followed run, which the view has taken in."""
-        follower, steering = self._follower, self._steering
-        if not (follower and steering and self._is_there):
-            return
-        answers = [event for event in events if isinstance(event, Notice) and event.command]
-        for answer in answers:
-            self.notify(answer.text, severity="information" if answer.level == "info" else answer.level, markup=False)
-        steering.take(events)
-        if not follower.is_alive:
-            steering.forget()
-        self._draw_numbers()
-        if any(event.__class__.__name__ not in ("Step", "DeviceReading") for event in events):
-            self._draw_texts()
-
-    @property
-    def _is_there(self) -> bool:
-        """Whether there is anything to draw on: not before the start, and no more when the app is being left."""
-        return self._is_composed and bool(self.query("#place"))
-
-    @property
-    def _follower(self) -> Follower | None:
-        return self.app.follower
-
-    # Drawing: numbers with every event, pictures once a second
-
-    def _draw_numbers(self) -> None:
-        follower = self._follower
-        if not follower:
-            return
-        view, now = follower.view, self.app.now()
-        state = follower.state(now)
-        self.query_one(Threshold).show(view, state, now)
-        self.query_one("#place", Static).update(_place(follower, self.app.glyphs.separator), layout=False)
-        if not self._is_starting:
-            self.query_one(TopBar).tell(self._label(state))
-        self._draw_banner(state, now)
-        if state != self._state:
-            self._state = state
-            self.refresh_bindings()
-
-    def _label(self, state: State) -> Content:
-        follower, steering, separator = self._follower, self._steering, self.app.glyphs.separator
-        assert follower is not None
-        label = state_label(follower.view, state, self.app.glyphs)
-        if started := follower.view.started:
-            label += Content.styled(f"{separator}{started.device} {started.dtype}", "$text-muted")
-        if steering and steering.waiting:
-            label += Content.styled(f"{separator}{steering.waiting}", "$text-muted")
-        return label
-
-    def _draw_banner(self, state: State, now: float) -> None:
-        follower = self._follower
-        assert follower is not None
-        waiting = self._steering.waiting if self._steering else ""
-        self.query_one(Banner).show(follower, state, now=now, waiting=waiting)
-
-    def _draw_texts(self) -> None:
-        if follower := self._follower:
-            self.query_one(LastSample).show(follower.view.sample)
-            self.query_one(News).show(follower.view.news, self.app.now())
-
-    def _draw_pictures(self) -> None:
-        is_seen = self._is_there and self in self.app.screen_stack and not self.has_class("-form")
-        if (follower := self._follower) and is_seen:
-            self._draw_numbers()
-            self.query_one(LossChart).refresh_data()
-            self.query_one(Traces).show(follower.view)
 
     # Steering
 
@@ -329,7 +142,7 @@ class TrainScreen(Screen[None]):
     # Starting
 
     async def action_new(self) -> None:
-        self._show_form(True, is_filled=False)
+        self.show_form(True, is_filled=False)
         await self._fill_form()
         # The next key is meant for the form, and tab finds its way there only when all is laid out.
         is_laid_out = asyncio.Event()
@@ -340,9 +153,9 @@ class TrainScreen(Screen[None]):
         await self.action_new()
 
     def action_back(self) -> None:
-        self._show_form(False)
+        self.show_form(False)
 
-    def _show_form(self, is_shown: bool, *, problem: str = "", is_filled: bool = True) -> None:
+    def show_form(self, is_shown: bool, *, problem: str = "", is_filled: bool = True) -> None:
         self.set_class(is_shown, "-form")
         self.query_one(TopBar).name_keys(in_fields=is_shown)
         self.refresh_bindings()
@@ -402,7 +215,7 @@ class TrainScreen(Screen[None]):
             self._set_starting(True)
             self.query_one(TopBar).tell(Content.styled("starting a training process", "$accent"))
             if words[0] == "resume":  # the form says so by itself
-                self._warn_of_others(words)
+                self._warn_of_others(words[1])
             self._await_start(words)
 
     @work
@@ -411,7 +224,7 @@ class TrainScreen(Screen[None]):
             run = await start_training(words)
         except Gpt2TuiError as error:
             if words[0] == "train":
-                self._show_form(True, problem=str(error))
+                self.show_form(True, problem=str(error))
             else:
                 self.notify(str(error), severity="error", markup=False, timeout=15)
                 self._set_starting(False)
@@ -428,44 +241,18 @@ class TrainScreen(Screen[None]):
         elif runs := self.app.store.all():
             self.app.follow(runs[0])
         else:
-            self._show_form(True)
+            self.show_form(True)
 
-    def _warn_of_others(self, words: tuple[str, ...]) -> None:
-        others = [run.name() for run in self.app.store.all() if run.is_alive() and str(run.folder) not in words]
-        if others:
-            names = ", ".join(one_line(name) for name in others)
-            self.notify(f"{names} trains here already: both will be slower", severity="warning", markup=False)
+    def _warn_of_others(self, folder: str) -> None:
+        others = [run for run in self.app.store.all() if str(run.folder) != folder]
+        if self._follower and (warning := crowding(neighbours(others), self._follower.config.device)):
+            self.notify(one_line(warning), severity="warning", markup=False)
 
     def _set_starting(self, is_starting: bool) -> None:
         self._is_starting = is_starting
         self.refresh_bindings()
         for form in self.query(StartForm):
             form.show_busy(is_starting)
-
-
-def _source(follower: Follower) -> ChartSource:
-    return ChartSource(follower)
-
-
-def _about(follower: Follower, separator: str) -> Content:
-    config = follower.config
-    return Content.assemble(
-        (one_line(follower.run.name()), "bold"),
-        "\n",
-        (f"{config.preset or 'gpt2'} {count(config.model.parameters)}{separator}{config.recipe.name}", "$text-muted"),
-        "\n",
-        (f"{one_line(config.corpus.name)}, {config.corpus.tokens:,} tokens", "$text-muted"),
-    )
-
-
-def _place(follower: Follower, separator: str) -> str:
-    step = follower.view.step
-    if not step:
-        return ""
-    return (
-        f"pass {step.passes:,.1f}{separator}step {step.step:,}\n"
-        f"{step.tokens:,} tokens{separator}{duration(step.elapsed)}"
-    )
 
 
 def _not_a_loss_below(reached: float, text: str) -> str | None:
