@@ -16,12 +16,14 @@ from tests.cli.program import gpt2tui
 from tests.runs.synthetic import START, configuration, evaluated, make_run, started, step, whole_story
 
 
-def drawn(*events: AnyEvent, state: State = "training", width: int = 80, encoding: str = "utf-8") -> str:
+def drawn(
+    *events: AnyEvent, state: State = "training", width: int = 80, encoding: str = "utf-8", at: float = 471
+) -> str:
     view = RunView(configuration())
     view.fold(events)
     file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
     console = Console(file=file, width=width, markup=False, highlight=False)
-    console.print(frame(view, state=state, now=START + 471, name="hamlet"))
+    console.print(frame(view, state=state, now=START + at, name="hamlet"))
     file.flush()
     return file.buffer.getvalue().decode(encoding)  # type: ignore[attr-defined]
 
@@ -70,9 +72,11 @@ def test_only_a_corpus_loss_below_the_target_fills_the_bar() -> None:
 
 
 def test_the_forecast_has_a_clock_time_and_an_interval() -> None:
-    picture = drawn(started(), *map(step, range(1, 301)))
+    steps = list(map(step, range(1, 301)))
+    picture = drawn(started(), *steps, at=301)
     assert "below the target at about" in picture
     assert "between" in picture
+    assert "target at about" not in drawn(started(), *steps, at=471), "a clock time, though no step came for minutes"
     flat = [step(number, loss=3.0, running_loss=3.0) for number in range(1, 301)]
     assert "not on this course" in drawn(started(), *flat)
     assert "too early" in drawn(started(), *map(step, range(1, 10)))
