@@ -10,8 +10,17 @@ import pytest
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 """Tiny Shakespeare and the original's log, where a checkout has them beside it."""
 
+for name, value in (("OMP_NUM_THREADS", "1"), ("OMP_WAIT_POLICY", "PASSIVE")):
+    os.environ[name] = value  # before torch is imported: there are as many tests at a time as cores
+
+_FIRST = "test_from_an_empty_home_to_a_model_that_answers"
+"""The test that takes by far the longest, begun first so that none waits for it in the end."""
 _CALLERS = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "GLIBC_TUNABLES", "PYTHONUNBUFFERED")
 _NOWHERE = "http://127.0.0.1:9"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.name != _FIRST)
 
 
 @pytest.fixture(autouse=True)
@@ -29,8 +38,6 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.setenv(f"{scheme}_proxy", _NOWHERE)
     monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-    monkeypatch.setenv("OMP_NUM_THREADS", "1")
-    monkeypatch.setenv("OMP_WAIT_POLICY", "PASSIVE")
     return place
 
 

@@ -401,7 +401,7 @@ async def test_esc_stops_the_stream_closes_the_layer_and_leaves_the_field_in_thi
     async with talking() as talk:
         await talk.tell("Begin", max_new_tokens=3)
         await talk.set(max_new_tokens=ENDLESS)
-        for key in ("o", "m", "w", "question_mark", "ctrl+p"):
+        for key in ("o", "w", "ctrl+p"):
             turn = await talk.send("On")
             await talk.drawn(turn, 3)
             talk.screen.set_focus(talk.transcript)

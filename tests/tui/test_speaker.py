@@ -85,7 +85,9 @@ async def listener(tmp_path: Path) -> AsyncIterator[Listener]:
 
 
 def children() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if "gpt2tui.generation.worker" in child.cmdline()]
+    """The living children that write, not those of other tests that nobody has waited for yet."""
+    living = (child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE)
+    return [child for child in living if "gpt2tui.generation.worker" in child.cmdline()]
 
 
 async def test_no_child_is_there_before_it_is_needed(listener: Listener, run: Run) -> None:
