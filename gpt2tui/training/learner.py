@@ -39,7 +39,7 @@ class Learner:
             seed=config.seed,
         )
         rates = dict.fromkeys(recipe.dropout_places, recipe.dropout)
-        self.model = GPT2.empty(config.model, Dropout(**rates)).to_empty(device=config.device)
+        self.model = GPT2.empty(config.model, Dropout(**rates)).allocate(config.device)
         self._is_compiled = config.compile
 
     def reset(self, weights: Mapping[str, Tensor] | None = None) -> None:

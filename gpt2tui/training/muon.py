@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Optimizer
+
+from gpt2tui.training.optimizer import Optimizer
 
 _ITERATIONS = 5
 _COEFFICIENTS = 3.4445, -4.7750, 2.0315
@@ -21,24 +21,22 @@ _TINY = 1e-7
 class Muon(Optimizer):
     """For matrices. As torch's own, but for what the first product divides by; see :func:`orthogonalised`."""
 
-    def __init__(self, params: Iterable[Tensor], *, lr: float, momentum: float, weight_decay: float) -> None:
-        super().__init__(params, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
-        for group in self.param_groups:
-            for p in group["params"]:
-                self.state[p] = {"momentum_buffer": torch.zeros_like(p)}
+    def __init__(self, parameters: Iterable[Tensor], *, lr: float, momentum: float, weight_decay: float) -> None:
+        super().__init__(parameters, lr=lr, weight_decay=weight_decay)
+        self.momentum = momentum
+        self.state = {p: {"momentum_buffer": torch.zeros_like(p)} for p in self.parameters}
 
     @torch.no_grad()
-    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+    def step(self) -> None:
         """One update, with Nesterov's momentum; matrices that are taller than wide move further."""
-        for group in self.param_groups:
-            for p in group["params"]:
-                if p.grad is None:
-                    continue
-                mean = self.state[p]["momentum_buffer"]
-                mean.lerp_(p.grad, 1 - group["momentum"])
-                update = orthogonalised(p.grad.lerp(mean, group["momentum"]))
-                p.mul_(1 - group["lr"] * group["weight_decay"])
-                p.add_(update, alpha=-group["lr"] * math.sqrt(max(1, p.shape[0] / p.shape[1])))
+        for p in self.parameters:
+            if p.grad is None:
+                continue
+            mean = self.state[p]["momentum_buffer"]
+            mean.lerp_(p.grad, 1 - self.momentum)
+            update = orthogonalised(p.grad.lerp(mean, self.momentum))
+            p.mul_(1 - self.lr * self.weight_decay)
+            p.add_(update, alpha=-self.lr * math.sqrt(max(1, p.shape[0] / p.shape[1])))
 
 
 def orthogonalised(matrix: Tensor) -> Tensor:

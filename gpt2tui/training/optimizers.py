@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Iterator
+
 from torch import Tensor
-from torch.optim import AdamW, Optimizer
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.recipe import Recipe
 from gpt2tui.training.muon import Muon
+from gpt2tui.training.optimizer import AdamW, Optimizer
 
 NamedParameters = list[tuple[str, Tensor]]
 
@@ -41,22 +42,16 @@ class Optimizers:
             lr=recipe.learning_rate,
             betas=recipe.betas,
             weight_decay=recipe.weight_decay,
-            fused=True,
         )
-        for p in adamw.param_groups[0]["params"]:
-            first, second = torch.zeros_like(p), torch.zeros_like(p)
-            step = torch.zeros((), device=p.device)
-            adamw.state[p] = {"step": step, "exp_avg": first, "exp_avg_sq": second}
         self._members.append((adamw, named, recipe.learning_rate))
 
-    def __iter__(self):  # type: ignore[no-untyped-def]
+    def __iter__(self) -> Iterator[Optimizer]:
         return (optimizer for optimizer, _, _ in self._members)
 
     def set_factor(self, factor: float) -> None:
         """Set every learning rate to ``factor`` times its peak."""
         for optimizer, _, peak in self._members:
-            for group in optimizer.param_groups:
-                group["lr"] = factor * peak
+            optimizer.lr = factor * peak
 
     def zero_grad(self) -> None:
         for optimizer, _, _ in self._members:
@@ -68,7 +63,7 @@ class Optimizers:
             f"{kind}/{name}": value
             for optimizer, named, _ in self._members
             for name, parameter in named
-            for kind, value in optimizer.state.get(parameter, {}).items()
+            for kind, value in optimizer.state[parameter].items()
         }
 
     def load(self, tensors: dict[str, Tensor]) -> None:

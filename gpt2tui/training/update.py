@@ -55,7 +55,7 @@ class Updater:
         """
         loss = self._backward(inputs, targets)
         for optimizer in self.optimizers:
-            self.scaler.unscale_(optimizer)
+            self.scaler.unscale_(optimizer)  # type: ignore[arg-type]  # it asks for param_groups alone
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.clip_norm)
         try:
             self._apply(torch.isfinite(loss) & torch.isfinite(norm))
@@ -73,7 +73,7 @@ class Updater:
         # Asked here and not left to the scaler, which looks at each optimiser's gradients alone.
         if is_finite:  # reading a value costs nothing on a CPU
             for optimizer in self.optimizers:
-                self.scaler.step(optimizer)
+                self.scaler.step(optimizer)  # type: ignore[arg-type]
         self.scaler.update()
 
     def discard(self) -> None:

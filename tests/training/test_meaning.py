@@ -44,7 +44,7 @@ def naive_corpus_loss(model: GPT2, ids: np.ndarray, block: int) -> tuple[float, 
 
 
 def loaded(run: Run, step: int) -> GPT2:
-    model = GPT2.empty(run.config().model).to_empty(device="cpu")
+    model = GPT2.empty(run.config().model).allocate("cpu")
     model.load_state_dict(read_model(CheckpointFolder(run.checkpoints).find(str(step))))
     return model
 
