@@ -15,8 +15,14 @@ for name, value in (("OMP_NUM_THREADS", "1"), ("OMP_WAIT_POLICY", "PASSIVE")):
 
 _FIRST = "test_from_an_empty_home_to_a_model_that_answers"
 """The test that takes by far the longest, begun first so that none waits for it in the end."""
-_CALLERS = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "GLIBC_TUNABLES", "PYTHONUNBUFFERED")
+_CALLERS = ("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "GLIBC_TUNABLES", "PYTHONUNBUFFERED")
 _NOWHERE = "http://127.0.0.1:9"
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many again as cores: a third of the time of a test of the app is waiting for a terminal or a child."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores + (cores + 1) // 2
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

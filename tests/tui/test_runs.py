@@ -583,8 +583,8 @@ async def test_a_real_training_goes_on_moves_and_stops(three: dict[str, Run], en
         assert screen.app.follower is not None
         assert screen.app.follower.run.id == three["hamlet"].id
         await until_text(pilot, "● training")
-        first = screen.query_one(RunTable).entries[1].steps
-        await until(pilot, lambda: screen.query_one(RunTable).entries[1].steps > first > 0)
+        first = await until(pilot, lambda: screen.query_one(RunTable).entries[1].steps)
+        await until(pilot, lambda: screen.query_one(RunTable).entries[1].steps > first)
         await pilot.press("d")
         await until_text(pilot, "hamlet is being trained; stop it first with x")
         await pilot.press("home", "R")
