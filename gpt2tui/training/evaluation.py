@@ -9,8 +9,10 @@ import torch
 import torch.nn.functional as F
 
 from gpt2tui.model.transformer import GPT2
-from gpt2tui.training.loss import CHUNK_ROWS, IGNORED, summed_cross_entropy
+from gpt2tui.training.loss import IGNORED, summed_cross_entropy
 
+_ROWS = 256
+"""Rows whose scores are there at once, of a model with a head of its own."""
 ESTIMATE_ABOVE = 2_000_000
 """Predictions up to which a corpus is evaluated whole; of a larger one, so many are sampled."""
 
@@ -87,7 +89,7 @@ class Evaluation:
         """The summed losses of hidden states (rows, width), also of a model that has a head of its own."""
         if self._model.head is None:
             return summed_cross_entropy(hidden, self._model.wte.weight, targets, self._dtype)
-        parts = zip(hidden.split(CHUNK_ROWS), targets.split(CHUNK_ROWS), strict=True)  # type: ignore[no-untyped-call]
+        parts = zip(hidden.split(_ROWS), targets.split(_ROWS), strict=True)  # type: ignore[no-untyped-call]
         losses = [
             F.cross_entropy(self._model.logits(rows), wanted, ignore_index=IGNORED, reduction="sum")
             for rows, wanted in parts

@@ -16,22 +16,26 @@ from torch import Tensor
 BLOCK_ROWS = 2048
 """Rows whose scores are there at once, in the products' format: with fewer the gradient of the head is summed up more
 often, each time by reading and writing all of it."""
-CHUNK_ROWS = 256
-"""Rows of these whose probabilities are there in float32 at once."""
+CHUNK_ROWS = 32
+"""Rows of these whose probabilities are there in float32 at once on a CPU: as many as its caches hold."""
+SLICE = 8192
+"""Rows of the head whose gradient is one product: of all of them at once it takes half as long again."""
 IGNORED = -1
 """A target of this value belongs to padding: it adds nothing to the loss nor to the gradient."""
 
 
-def _chunks(scores: Tensor, targets: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
-    """Of some rows at a time: their scores (a view), log-probabilities (rows, vocabulary) in float32, and targets."""
-    for part, wanted in zip(scores.split(CHUNK_ROWS), targets.split(CHUNK_ROWS), strict=True):  # type: ignore[no-untyped-call]
-        yield part, torch.log_softmax(part, dim=1, dtype=torch.float32), wanted
-
-
-def _sum_of_losses(log_probabilities: Tensor, targets: Tensor) -> Tensor:
-    """The summed losses of rows whose targets (rows,) are not ignored."""
-    picked = log_probabilities.gather(1, targets.clamp(min=0)[:, None])[:, 0]  # (rows,)
-    return -torch.where(targets != IGNORED, picked, 0.0).sum()
+def _chunks(scores: Tensor, targets: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    """Of some rows at a time: their scores (a view), their probabilities (rows, vocabulary) in float32, the summed
+    losses of those whose targets are not ignored, and the targets (rows, 1), of the ignored ones 0.
+    """
+    rows = CHUNK_ROWS if scores.device.type == "cpu" else BLOCK_ROWS
+    for part, wanted in zip(scores.split(rows), targets.split(rows), strict=True):  # type: ignore[no-untyped-call]
+        values = part.float()
+        probabilities = values.softmax(dim=1)
+        picked = wanted.clamp(min=0)[:, None]
+        # The greatest has e^0 over the sum of all, so this is the logarithm of that sum, never of a rounded zero.
+        losses = values.amax(1) - probabilities.amax(1).log() - values.gather(1, picked)[:, 0]  # (rows,)
+        yield part, probabilities, torch.where(wanted != IGNORED, losses, 0.0).sum(), picked
 
 
 class _HeadCrossEntropy(torch.autograd.Function):
@@ -40,20 +44,19 @@ class _HeadCrossEntropy(torch.autograd.Function):
         head = weight.to(dtype)  # (vocabulary, width)
         total = torch.zeros((), device=hidden.device, dtype=torch.float32)
         grad_hidden = torch.empty_like(hidden)
-        grad_weight: Tensor | None = None
+        grad_weight = torch.zeros_like(weight)
         for start in range(0, hidden.shape[0], BLOCK_ROWS):
             rows = slice(start, start + BLOCK_ROWS)
             inputs, wanted = hidden[rows].to(dtype), targets[rows]
             is_real = (wanted != IGNORED)[:, None]  # (rows, 1)
             slopes = inputs @ head.T  # (rows, vocabulary): scores, which become their gradient chunk by chunk
-            for part, log_probabilities, chosen in _chunks(slopes, wanted):
-                total += _sum_of_losses(log_probabilities, chosen)
-                slope = log_probabilities.exp_()  # softmax, then minus one at the target
-                slope.scatter_add_(1, chosen.clamp(min=0)[:, None], slope.new_full((len(chosen), 1), -1.0))
-                part.copy_(slope)
+            for part, slope, loss, picked in _chunks(slopes, wanted):
+                total += loss
+                part.copy_(slope.scatter_add_(1, picked, slope.new_full(picked.shape, -1.0)))
             grad_hidden[rows] = (slopes @ head) * is_real
-            from_block = slopes.T @ (inputs * is_real)
-            grad_weight = from_block.float() if grad_weight is None else grad_weight.add_(from_block)
+            inputs = inputs * is_real
+            for words in (slice(first, first + SLICE) for first in range(0, len(head), SLICE)):
+                grad_weight[words] += slopes[:, words].T @ inputs
         ctx.grads = grad_hidden, grad_weight
         return total
 
@@ -77,6 +80,6 @@ def summed_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, dtype:
     head = weight.to(dtype)
     total = torch.zeros((), device=hidden.device, dtype=torch.float32)
     for rows, wanted in zip(hidden.split(BLOCK_ROWS), targets.split(BLOCK_ROWS), strict=True):  # type: ignore[no-untyped-call]
-        for _, log_probabilities, chosen in _chunks(rows.to(dtype) @ head.T, wanted):
-            total += _sum_of_losses(log_probabilities, chosen)
+        for _, _, loss, _ in _chunks(rows.to(dtype) @ head.T, wanted):
+            total += loss
     return total
