@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Any
@@ -43,8 +42,7 @@ async def until(pilot: Pilot[Any], condition: Callable[[], Any], what: str = "")
     deadline = time.monotonic() + PATIENCE
     while not (value := condition()):
         assert time.monotonic() < deadline, f"{what or 'it'} did not happen; on the screen:\n{text_of(pilot.app)}"  # type: ignore[arg-type]
-        await pilot.pause()
-        await asyncio.sleep(0.01)
+        await pilot.pause(0.01)  # without it, it waits for the app to rest: up to a second where something moves
     return value
 
 

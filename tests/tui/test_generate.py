@@ -284,6 +284,7 @@ async def test_a_killed_child_is_told_once_and_the_next_prompt_works(run, moment
         assert text_of(talk.app).count("was killed") == 1
         assert talk.conversation.turn is None
         if moment == "streaming":
+            await talk.over(first)
             assert first.state == "failed"
             assert kept(run)[-1].text == first.continuation
         again = await talk.tell("Again", max_new_tokens=4)

@@ -187,6 +187,7 @@ async def test_scrolling_away_ends_following_and_the_end_resumes_it(run):
         assert talk.transcript.scroll_y > talk.transcript.max_scroll_y - 5
         talk.transcript.focus()
         await talk.press("pageup")
+        await until(talk.pilot, lambda: talk.transcript.scroll_y == talk.transcript.scroll_target_y)
         place = talk.transcript.scroll_y
         drawn = turn.drawn
         await talk.drawn(turn, drawn + 200)
