@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from textual.events import Key, Paste
+from textual.pilot import Pilot
 from textual.widgets import Button, Collapsible, Static
 
 from gpt2tui.runs.model_config import PRESETS
@@ -202,9 +203,9 @@ async def test_what_is_wrong_behind_more_opens_it():
     async with app.run_test(size=SMALL) as pilot:
         app.form.field("dropout").value = "2"
         await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.focused is app.form.field("dropout").control)
         assert app.started == []
         assert not app.form.query_one(Collapsible).collapsed
-        assert app.focused is app.form.field("dropout").control
 
 
 async def test_more_is_opened_by_key_and_then_the_last_field_starts():
@@ -212,12 +213,12 @@ async def test_more_is_opened_by_key_and_then_the_last_field_starts():
     async with app.run_test(size=SMALL) as pilot:
         app.form.field("name").control.focus()
         await pilot.press("ctrl+l")
-        assert app.focused is app.form.field("block_size").control
+        await until(pilot, lambda: app.focused is app.form.field("block_size").control)
         await pilot.press("6", "4", "enter")
         assert app.started == []
         app.form.field("encoding").control.focus()
         await pilot.press("enter")
-        assert app.focused is app.form.field("split_on_eot").control
+        await until(pilot, lambda: app.focused is app.form.field("split_on_eot").control)
         await pilot.press("ctrl+s")
         assert app.started == [["--block-size", "64"]]
 
@@ -421,15 +422,18 @@ async def test_the_command_is_copied(here: Path):
         assert app.clipboard == "gpt2tui train --headless --preset nano"
 
 
+async def picking(app: FormApp, pilot: Pilot[None]) -> None:
+    """Wait until a text can be chosen."""
+    await until(pilot, lambda: app.screen.query(FileTree) and app.screen.query_one(FileTree).root.children)
+
+
 async def test_a_file_with_any_name_is_chosen_and_another_text_takes_its_place(here: Path):
     name = 'Don\'s "own" [red]book $x.txt'
     shutil.move(here / "book.txt", here / name)
     app = FormApp(preset="nano")
     async with app.run_test(size=WIDE) as pilot:
         await pilot.press("ctrl+o")
-        await until(pilot, lambda: isinstance(app.screen, FilePicker))
-        tree = app.screen.query_one(FileTree)
-        await until(pilot, lambda: tree.root.children)
+        await picking(app, pilot)
         assert name in text_of(app)
         await pilot.press("down", "enter")
         await until(pilot, lambda: not isinstance(app.screen, FilePicker))
@@ -438,12 +442,12 @@ async def test_a_file_with_any_name_is_chosen_and_another_text_takes_its_place(h
         assert not app._notifications
 
         await pilot.press("ctrl+o")
-        await until(pilot, lambda: isinstance(app.screen, FilePicker))
+        await picking(app, pilot)
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, FilePicker))
         assert app.form.words() == ["--preset", "nano", name]
         await pilot.press("ctrl+o")
-        await until(pilot, lambda: isinstance(app.screen, FilePicker))
+        await picking(app, pilot)
         await pilot.press("shift+tab", "shift+tab", "down", "enter")
         await until(pilot, lambda: not isinstance(app.screen, FilePicker))
         assert app.form.field("text").value == "tiny-shakespeare"

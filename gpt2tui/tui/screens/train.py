@@ -173,6 +173,8 @@ class TrainScreen(DashboardScreen):
 
     async def _fill_form(self, problem: str = "") -> None:
         form = await self._form()
+        if not form.is_mounted:  # the app is being left
+            return
         form.focus_first()
         if problem:
             form.show_error(problem)
