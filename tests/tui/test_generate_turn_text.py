@@ -6,8 +6,13 @@ import random
 
 import pytest
 from rich.cells import cell_len
+from textual.app import App
 
+from gpt2tui.runs.sampling import SamplingSettings
+from gpt2tui.tui.glyphs import UNICODE
+from gpt2tui.tui.talk.live_turn import LiveTurn
 from gpt2tui.tui.widgets import turn_text
+from gpt2tui.tui.widgets.turn import TurnView
 from gpt2tui.tui.widgets.turn_text import TurnText
 
 
@@ -103,3 +108,26 @@ def test_what_a_terminal_might_obey_is_shown():
 
 def test_ascii_only_where_that_is_asked_for():
     assert of("né 漢", is_ascii=True).plain == "n\\xe9 \\u6f22"
+
+
+async def test_a_line_that_was_drawn_half_done_is_drawn_whole():
+    turn = LiveTurn("", SamplingSettings())
+    turn.state = "streaming"
+    view = TurnView(turn)
+
+    class TurnApp(App[None]):
+        def compose(self):
+            yield view
+
+    app = TurnApp()
+    app.glyphs = UNICODE
+    async with app.run_test(size=(20, 12)):
+        turn.text.append(["first\n"])
+        view.take_changes()
+        turn.text.append(["second\n", "third\n", "four"])  # and the frame is drawn before this is told
+        drawn = [view.render_line(y).text.rstrip() for y in range(4)]
+        assert drawn[3] == "four▍"
+        turn.text.append(["th\n", "fifth"])
+        view.take_changes()
+        drawn = [view.render_line(y).text.rstrip() for y in range(5)]
+        assert drawn == ["first", "second", "third", "fourth", "fifth▍"]

@@ -73,8 +73,8 @@ class TurnView(Widget):
         is_new_text, self._text = self.turn.text is not self._text, self.turn.text
         self._drawn_lines = (lines, lines + notes)
         first = max(0, before - 2)  # a mark may join the character at the end of a line
-        for y in range(0 if is_new_text else first, before + 1):
-            self._strips.pop(y, None)
+        # Lines that were drawn since the last call too: the text may have grown between a call and its drawing.
+        self._strips = {} if is_new_text else {y: strip for y, strip in self._strips.items() if y < first}
         height = max(before_all, lines + notes) - first
         if is_new_text or not self.content_size.width:
             self.refresh(layout=True)
