@@ -14,6 +14,10 @@ from gpt2tui.errors import UsageError
 DropoutPlace = Literal["embedding", "attention", "projection", "mlp"]
 
 
+HIGHEST_RATE = 1.0
+"""A learning rate above it is a slip of the keys: every weight would be lost in the next step."""
+
+
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """The learning rate, as a factor of its peak.
 
@@ -77,8 +81,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     def problems(self) -> list[str]:
         """What is wrong with this recipe, a line a field; empty when nothing is."""
         found = []
-        if not 0 < self.learning_rate < math.inf:
-            found.append(f"lr must be above 0, not {self.learning_rate}")
+        if not 0 < self.learning_rate <= HIGHEST_RATE:
+            found.append(f"lr must be above 0 and at most {HIGHEST_RATE:g}, not {self.learning_rate:g}")
         if self.optimizer == "muon" and not (self.hidden_learning_rate and self.hidden_learning_rate > 0):
             found.append("recipe.hidden_learning_rate must be above 0 for muon")
         if self.batch_size < 1:

@@ -9,6 +9,7 @@ import msgspec
 from gpt2tui.runs.commands import Set
 from gpt2tui.runs.config import Every, Limits
 from gpt2tui.runs.events import AnyEvent, Notice, SettingChanged
+from gpt2tui.runs.recipe import HIGHEST_RATE
 from gpt2tui.training.progress import Progress
 
 
@@ -28,12 +29,13 @@ class Controls:
     def set(self, command: Set) -> Iterator[AnyEvent]:
         """Apply one ``set`` command."""
         value = command.value
-        if value is not None and (value < 0 or (command.name == "learning_rate" and value == 0)):
+        is_rate = command.name == "learning_rate"
+        if value is not None and (value < 0 or (is_rate and not 0 < value <= HIGHEST_RATE)):
             yield Notice(
                 level="warning", text=f"{command.name} cannot be {value:g}; it stays as it was", command=command.id
             )
             return
-        if command.name == "learning_rate":
+        if is_rate:
             previous: float | None = self.learning_rate
             self.factor = 1.0 if value is None else value / self._peak
             value = self.learning_rate

@@ -365,6 +365,9 @@ async def test_a_run_that_lives_when_the_form_is_seen_is_warned_of(store: RunSto
             assert str(busy.render()) == "run the [red]first trains on cpu already: both will be slower"
             await pilot.press("ctrl+s")
             assert app.started == [["--preset", "nano"]]
+        app.form.show_busy(False)
+        app.form.field("batch_size").value = "3"
+        await until(pilot, lambda: not busy.display)
 
 
 async def test_the_form_keeps_its_contents_when_it_is_hidden_or_resized(here: Path):

@@ -91,9 +91,9 @@ def test_all_options_together_reach_the_command_line() -> None:
     assert found == parsed([]) | {name: meant for name, (_, meant) in OTHERS.items()}
 
 
-@pytest.mark.parametrize("value", ["", NO_TARGET])
-def test_no_target_is_said(value: str) -> None:
-    assert words(target_loss=value) == ["--no-target"]
+def test_no_target_is_said_and_an_emptied_one_is_the_default() -> None:
+    assert words(target_loss=NO_TARGET) == ["--no-target"]
+    assert words(target_loss="") == []
 
 
 def test_what_the_users_settings_say_is_said_too_so_that_the_command_means_the_same_elsewhere() -> None:

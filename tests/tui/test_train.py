@@ -84,10 +84,12 @@ async def test_a_real_training_is_watched_and_steered(real_run):
         await pilot.press("e")
         await until_text(pilot, "learning rate")
         await pilot.press(*"0.5", "tab")
-        app.screen.query_one("#learning_rate").value = "0.0004"
+        app.screen.query_one("#learning_rate").value = "1e99"
         app.screen.query_one("#max_steps").value = "many"
         await pilot.press("enter")
         await until_text(pilot, "steps at most: a number that is not negative")
+        await until_text(pilot, "learning rate: a number above 0, and at most 1")
+        app.screen.query_one("#learning_rate").value = "0.0004"
         app.screen.query_one("#max_steps").value = "100000"
         await pilot.press("enter")
         await until(pilot, lambda: len(found(real_run, SettingChanged)) == 3)
@@ -316,6 +318,32 @@ async def test_keys_of_the_chart(store):
             assert now != before or key in ("right", "minus", "0"), key
             before = now
         assert chart.is_attached
+
+
+async def test_a_target_is_not_emptied_by_a_slip(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    with held(run):
+        async with app_for(run=run.folder, at=START + 2).run_test(size=WIDE) as pilot:
+            await until_text(pilot, "● training")
+            await pilot.press("e", "ctrl+u", "enter")
+            await until_text(pilot, "target loss: a loss, or none")
+            await pilot.press(*"none", "enter")
+            await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
+            sent = await until(pilot, lambda: run.commands_file.is_file() and run.commands_file.read_text())
+            assert '"name":"target_loss","value":null' in sent
+
+
+async def test_who_comes_back_to_the_form_is_in_the_field_that_was_left(store):
+    app = app_for()
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "Files, folders, globs")
+        await pilot.press("tab", "tab", "tab", "tab", *"0.5", "escape", "f2")
+        await until_text(pilot, "There is no model to talk to yet")
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press("1")
+        form = app.screen.query_one(StartForm)
+        assert form.field("target_loss").value.endswith("0.51")
 
 
 @pytest.mark.parametrize("size", [(80, 24), (40, 10), (20, 5), (200, 60)])

@@ -47,7 +47,7 @@ START_OPTIONS = (
         kind="target",
         meaning=f"End when the corpus loss is below this; {NO_TARGET}: go on until a limit",
         default=f"{TARGET_LOSS}",
-        placeholder=NO_TARGET,
+        placeholder=f"{TARGET_LOSS}",
         is_main=True,
     ),
     StartOption(

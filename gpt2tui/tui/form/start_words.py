@@ -71,13 +71,13 @@ def can_be_said(option: StartOption, value: str) -> bool:
     """Whether there is a word for that value, and not only the silence that lets a default stand."""
     if option.kind == "flag":
         return value == "yes" or option.name == "compile"
-    return bool(value.strip()) or option.kind == "target"
+    return bool(value.strip())
 
 
 def _said(option: StartOption, value: str) -> list[str]:
     if option.kind == "flag":
         return [f"--{option.spelling}" if value == "yes" else f"--no-{option.spelling}"]
-    if option.kind == "target" and value in ("", NO_TARGET):
+    if option.kind == "target" and value == NO_TARGET:
         return ["--no-target"]
     return [f"--{option.spelling}", value] if value else []
 

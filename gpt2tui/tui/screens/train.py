@@ -171,6 +171,11 @@ class TrainScreen(DashboardScreen):
     async def _fill_form_later(self, problem: str) -> None:
         await self._fill_form(problem)
 
+    def on_screen_resume(self) -> None:
+        """What is typed after coming back to the form is meant for it."""
+        if self.has_class("-form") and (form := next(iter(self.query(StartForm)), None)) and form.has_focus:
+            form.return_to_field()
+
     async def _fill_form(self, problem: str = "") -> None:
         form = await self._form()
         if not form.is_mounted:  # the app is being left

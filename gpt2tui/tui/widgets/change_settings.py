@@ -15,8 +15,10 @@ from textual.widgets import Input, Label, Static
 
 from gpt2tui.errors import UsageError
 from gpt2tui.runs.commands import Set, Setting
+from gpt2tui.runs.recipe import HIGHEST_RATE
 from gpt2tui.runs.spans import parse_seconds
 from gpt2tui.runs.view import RunView
+from gpt2tui.tui.form.start_option import NO_TARGET
 from gpt2tui.tui.widgets.ordered_keys import TextField
 
 
@@ -24,7 +26,7 @@ class _Field(NamedTuple):
     name: Setting
     label: str
     hint: str
-    read: Callable[[str], float]
+    read: Callable[[str], float | None]
     is_whole: bool = False
 
 
@@ -39,13 +41,24 @@ def _number(text: str) -> float:
 
 
 def _rate(text: str) -> float:
-    if (value := _number(text)) <= 0:
-        raise UsageError("a number above 0")
+    if not 0 < (value := _number(text)) <= HIGHEST_RATE:
+        raise UsageError(f"a number above 0, and at most {HIGHEST_RATE:g}")
     return value
 
 
+def _target(text: str) -> float | None:
+    if text == NO_TARGET:
+        return None
+    try:
+        return _number(text)
+    except UsageError:
+        raise UsageError(f"a loss, or {NO_TARGET}") from None
+
+
 _FIELDS = (
-    _Field("target_loss", "target loss", "the run ends when the corpus loss is below it; empty is none", _number),
+    _Field(
+        "target_loss", "target loss", f"the run ends when the corpus loss is below it; {NO_TARGET}: at a limit", _target
+    ),
     _Field("learning_rate", "learning rate", "the peak that the schedule is scaled to", _rate),
     _Field("max_steps", "steps at most", "in all; empty is no limit", _number, is_whole=True),
     _Field(
@@ -53,6 +66,10 @@ _FIELDS = (
     ),
     _Field("max_tokens", "tokens at most", "in all; empty is no limit", _number, is_whole=True),
 )
+
+
+_NEEDED = ("target_loss", "learning_rate")
+"""To empty one of these is a slip of the keys."""
 
 
 class ChangeSettings(ModalScreen[list[Set] | None]):
@@ -83,7 +100,7 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
                     yield Label(field.label)
                     entry = TextField(
                         self._before[field.name],
-                        placeholder="none" if field.name != "learning_rate" else "",
+                        placeholder=NO_TARGET if field.name != "learning_rate" else "",
                         id=field.name,
                         compact=True,
                         select_on_focus=False,
@@ -114,7 +131,7 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
 
 
 def _value(field: _Field, text: str) -> float | None:
-    if not text and field.name != "learning_rate":
+    if not text and field.name not in _NEEDED:
         return None
     value = field.read(text)
-    return int(value) if field.is_whole else value
+    return int(value) if value is not None and field.is_whole else value

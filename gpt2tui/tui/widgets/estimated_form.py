@@ -16,6 +16,7 @@ from gpt2tui.runs.store import RunStore
 from gpt2tui.text import one_line, visible
 from gpt2tui.tui.form.estimate_facts import AbsentText, estimate_facts
 from gpt2tui.tui.form.start_option import NO_TARGET
+from gpt2tui.tui.form.start_options import OPTIONS
 from gpt2tui.tui.form.start_words import split_texts, text_problem, words_of
 from gpt2tui.tui.processes.asking import RefusedError
 from gpt2tui.tui.processes.corpora import NamedCorpus, named_corpora
@@ -38,7 +39,6 @@ class EstimatedForm(FormFields):
         self._paces: list[Pace] = []
         self._living: list[Neighbour] = []
         self._device: str | None = None
-        self._has_looked = asyncio.Event()
 
     def on_mount(self) -> None:
         self._show_command()
@@ -52,10 +52,11 @@ class EstimatedForm(FormFields):
     async def _learn(self) -> None:
         """Look at what may have changed while the form was away: runs, corpora, and so the estimate."""
         self._corpora = None
-        self._has_looked.clear()
         self._wait_and_ask()
+        await self._look_at_runs()
+
+    async def _look_at_runs(self) -> None:
         self._living, self._paces = await asyncio.to_thread(_look, self.app.store)
-        self._has_looked.set()
         self._warn_of_busy_device()
 
     @on(FormField.Changed)
@@ -100,8 +101,7 @@ class EstimatedForm(FormFields):
         absent = _absent(texts, names)
         values = self.values() | ({"text": ""} if absent else {})
         try:
-            found = await estimate(words_of(values, self._users))
-            await self._has_looked.wait()
+            found, _ = await asyncio.gather(estimate(words_of(values, self._users)), self._look_at_runs())
             facts = estimate_facts(found, self._paces, _target(values["target_loss"]), absent=absent)
         except Gpt2TuiError as error:
             self._place(str(error), error.exit_code)
@@ -129,10 +129,10 @@ class EstimatedForm(FormFields):
         self.query_one(".command", Static).update(visible(self.command))
 
     def _warn_of_busy_device(self) -> None:
-        line = self.query_one(".busy", Static)
         warning = crowding(self._living, self._device)
-        line.update(one_line(warning))
-        line.display = bool(warning)
+        for line in self.query(".busy").results(Static):  # none when the app was left meanwhile
+            line.update(one_line(warning))
+            line.display = bool(warning)
 
 
 def _look(store: RunStore) -> tuple[list[Neighbour], list[Pace]]:
@@ -154,4 +154,4 @@ def _absent(texts: list[str], names: dict[str, NamedCorpus]) -> AbsentText | Non
 
 
 def _target(value: str) -> float | None:
-    return None if value in ("", NO_TARGET) else float(value)
+    return None if value == NO_TARGET else float(value or OPTIONS["target_loss"].default)

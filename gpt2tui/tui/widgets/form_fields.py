@@ -45,6 +45,8 @@ class FormFields(Vertical):
         self._users: dict[str, str] = {}
         self._fields: dict[str, FormField] = {}
         self._opening = asyncio.Lock()
+        self._last = "text"
+        """The option whose field last had the keys."""
 
     def compose(self) -> ComposeResult:
         self._users = user_defaults(self.app.options.defaults)
@@ -110,6 +112,10 @@ class FormFields(Vertical):
         """Go to the first field, before any other key is looked at."""
         self.screen.set_focus(self.field("text").control)
 
+    def return_to_field(self) -> None:
+        """Go back to the field that was left last."""
+        self.screen.set_focus(self.field(self._last).control)
+
     def _is_last(self, control: Widget) -> bool:
         is_short = self.query_one(Collapsible).collapsed
         shown = [
@@ -143,6 +149,8 @@ class FormFields(Vertical):
     def _explain(self, event: DescendantFocus) -> None:
         field = next((node for node in event.widget.ancestors if isinstance(node, FormField)), None)
         self.query_one(".meaning", Static).update(field.option.meaning if field else "")
+        if field:
+            self._last = field.option.name
 
     def on_resize(self, event: Resize) -> None:
         self.set_class(event.size.width >= _WIDE, "-wide")
