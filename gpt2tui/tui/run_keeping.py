@@ -48,6 +48,8 @@ class RunKeeping:
         def answered(name: str | None) -> None:
             if name is not None:
                 words = f"{entry.name} is now called {checked_name(name)}"
+                if any(one.name == checked_name(name) and one.id != entry.id for one in self._ledger.entries):
+                    words += ", as another run is"
                 change = {"name": checked_name(name)}
                 self._do(self._relabel(entry, words, lambda label: msgspec.structs.replace(label, **change)))
 
@@ -88,7 +90,9 @@ class RunKeeping:
         if not entry.run.is_alive():
             self._tell(f"{entry.name} is not being trained; R goes on with it", True)
         else:
-            self._confirm(f"Stop {_called(entry)}?", "save a checkpoint and stop", lambda: self._stop(entry))
+            self._confirm(
+                f"Stop {_called(entry)}?", "save and stop; R goes on later", lambda: self._stop(entry), key="s"
+            )
 
     async def _stop(self, entry: Entry) -> str:
         await asyncio.to_thread(entry.run.send, Stop())
@@ -129,7 +133,9 @@ class RunKeeping:
             self._tell("nothing is laid over the chart on Train", False)
         else:
             app.overlay(entry.run)
-            self._tell(f"{entry.name} is laid over {followed.name()}; 1 shows both", False)
+            is_namesake = entry.name == followed.name()
+            under = called(followed.id, followed.name()) if is_namesake else followed.name()
+            self._tell(f"{_called(entry) if is_namesake else entry.name} is laid over {under}; 1 shows both", False)
 
     def _do(self, deed: Coroutine[Any, Any, str]) -> None:
         self._screen.run_worker(self._tried(deed))
@@ -140,12 +146,14 @@ class RunKeeping:
         except (Gpt2TuiError, OSError) as error:
             self._tell(str(error), True)
 
-    def _confirm(self, question: str, yes: str, deed: Callable[[], Coroutine[Any, Any, str]]) -> None:
+    def _confirm(
+        self, question: str, yes: str, deed: Callable[[], Coroutine[Any, Any, str]], *, key: str = "y"
+    ) -> None:
         def answered(answer: str | None) -> None:
             if answer == "yes":
                 self._do(deed())
 
-        self._app.push_screen(Choose(question, [Option("y", yes, "yes")]), answered)
+        self._app.push_screen(Choose(question, [Option(key, yes, "yes")]), answered)
 
     def _take_off(self, run: Run) -> None:
         """A run that is no more is shown on Train no longer; the newest that is left takes its place."""

@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from gpt2tui.model.transformer import GPT2
+from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.runs.transcript import standing
 from gpt2tui.tui.screens.train import TrainScreen
 from gpt2tui.tui.widgets.alternatives import Alternatives
@@ -421,8 +422,13 @@ async def test_the_settings_are_gone_to_through_and_left_with_keys_that_are_name
         assert talk.app.focused.id == "run"
         await talk.press("tab", "tab")
         assert talk.app.focused.id == "temperature"
-        assert "⏎ Next  esc Leave" in text_of(talk.app).splitlines()[-1]
+        assert "↓ Next  esc Leave" in text_of(talk.app).splitlines()[-1]
         await talk.press("enter")
+        assert talk.app.focused.id == "top_k"
+        await talk.press("up", "up", "up")
+        assert talk.app.focused.id == "run"
+        assert "⏎ Choose  ↓ Next" in text_of(talk.app).splitlines()[-1]
+        await talk.press("down", "down", "down")
         assert talk.app.focused.id == "top_k"
         await talk.press("escape")
         assert talk.transcript.has_focus
@@ -436,3 +442,14 @@ def test_a_default_path_is_a_file_name():
     from gpt2tui.tui.talk.save_target import slug
 
     assert Path(slug("../etc/passwd")).name == slug("../etc/passwd")
+
+
+async def test_an_emptied_setting_is_its_default_and_a_wrong_one_is_called_as_its_field(run):
+    async with talking() as talk:
+        await talk.set(top_k="", max_new_tokens="0")
+        panel = talk.screen.query_one(SamplingPanel)
+        assert panel.problems == {"max_new_tokens": "length must be at least 1, not 0"}
+        await talk.set(max_new_tokens="")
+        assert not panel.problems
+        assert panel.settings == SamplingSettings()
+        assert talk.screen.query_one("#max_new_tokens").placeholder == str(SamplingSettings().max_new_tokens)

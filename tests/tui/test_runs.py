@@ -367,6 +367,11 @@ async def test_n_renames_a_run_as_the_command_does(three: dict[str, Run]) -> Non
         await until(pilot, lambda: screen.app.screen is screen)
         assert three["lear"].label().name == "king [/red] 1"
         assert "is now called" not in text_of(screen.app)
+        await pilot.press("down", "n")
+        await until(pilot, lambda: screen.app.screen.query(Input))
+        screen.app.screen.query_one(Input).value = "king [/red] 1"
+        await pilot.press("enter")
+        await until_text(pilot, "hamlet is now called king [/red] 1, as another run is")
 
 
 @pytest.mark.parametrize("key", ["n", "e"])
@@ -532,8 +537,8 @@ async def test_x_asks_and_lets_a_living_run_save_and_stop(three: dict[str, Run])
             await until(pilot, lambda: screen.app.screen is screen)
             assert not three["lear"].commands_file.exists()
             await pilot.press("x")
-            await until_text(pilot, "y  save a checkpoint and stop")
-            await pilot.press("y")
+            await until_text(pilot, "s  save and stop; R goes on later")
+            await pilot.press("s")
             await until_text(pilot, "lear was asked to save and stop")
             (command,) = command_reader(three["lear"].commands_file).poll()
             assert isinstance(command, Stop)
@@ -591,7 +596,7 @@ async def test_a_real_training_goes_on_moves_and_stops(three: dict[str, Run], en
         await until_text(pilot, "lear goes on; hamlet trains on the same device, so both are slower")
         await pilot.press("down", "x")
         await until_text(pilot, "Stop hamlet (")
-        await pilot.press("y")
+        await pilot.press("s")
         await until(pilot, lambda: screen.query_one(RunTable).entries[1].short_state == "stopped")
         assert not three["hamlet"].is_alive()
 

@@ -28,6 +28,8 @@ from gpt2tui.tui.widgets.top_bar import TopBar
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
 
+_ANSWER_SECONDS = 3.0
+"""How long the answer to a command is shown: it covers what is below it."""
 _DRAW_SECONDS = 1.0
 
 
@@ -111,7 +113,8 @@ class DashboardScreen(Screen[None]):
             return
         answers = [event for event in events if isinstance(event, Notice) and event.command]
         for answer in answers:
-            self.notify(answer.text, severity="information" if answer.level == "info" else answer.level, markup=False)
+            severity = "information" if answer.level == "info" else answer.level
+            self.notify(answer.text, severity=severity, timeout=_ANSWER_SECONDS, markup=False)
         steering.take(events)
         if not follower.is_alive:
             steering.forget()

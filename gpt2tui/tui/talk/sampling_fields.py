@@ -19,8 +19,13 @@ class Field(NamedTuple):
     label: str
     read: Callable[[str], Any]
     tooltip: str
-    empty: str = ""
-    """What an empty field means."""
+    none: str = ""
+    """What an empty field means, where it is not the default."""
+
+    @property
+    def empty(self) -> str:
+        """What an empty field means."""
+        return self.none or typed_value(SamplingSettings(), self.name)
 
 
 def _whole(name: str, most: int) -> Callable[[str], int]:
@@ -86,13 +91,13 @@ FIELDS: tuple[Field, ...] = (
     Field(
         "repetition_penalty",
         "repetition",
-        _real("repetition-penalty"),
+        _real("repetition"),
         "Above 0. More than 1 makes tokens that have occurred less likely; 1 is off.",
     ),
     Field(
         "max_new_tokens",
         "length",
-        _whole("max-new-tokens", _MOST_TOKENS),
+        _whole("length", _MOST_TOKENS),
         f"1 or more, below {_MOST_TOKENS:,}. The most tokens to draw.",
     ),
     Field(
@@ -121,17 +126,19 @@ def typed_value(settings: SamplingSettings, name: str) -> str:
 
 
 def read_settings(typed: Mapping[str, str]) -> tuple[SamplingSettings, dict[str, str]]:
-    """The settings that were typed, and what is wrong by field; a field that is wrong keeps its default."""
+    """The settings that were typed, and what is wrong by field; a field that is wrong or empty has its default."""
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
     for field in FIELDS:
+        if not field.none and not typed[field.name].strip():
+            continue
         try:
             value = field.read(typed[field.name])
         except ValueError as error:
             problems[field.name] = str(error)
             continue
         if found := SamplingSettings(**{field.name: value}).problems():
-            problems[field.name] = found[0]
+            problems[field.name] = found[0].replace(field.name.replace("_", "-"), field.label)
         else:
             values[field.name] = value
     return SamplingSettings(**values), problems

@@ -49,7 +49,7 @@ def _worth_telling(news: Iterable[AnyEvent]) -> list[tuple[AnyEvent, str]]:
         match event:
             case PhaseChanged(phase="training" | "evaluating") if is_paused:
                 is_paused, words = False, "goes on"
-            case PhaseChanged() if event.phase in _QUIET:
+            case PhaseChanged() if event.phase in _QUIET or (event.phase == "paused" and is_paused):
                 continue
             case PhaseChanged(phase="paused"):
                 is_paused = True

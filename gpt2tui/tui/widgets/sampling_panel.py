@@ -21,7 +21,7 @@ from gpt2tui.tui.widgets.ordered_keys import TextField
 class Choice(Widget, can_focus=True):
     """A value that is chosen from a list: enter or a click opens it."""
 
-    BINDINGS: ClassVar = [Binding("enter,space", "open", "Choose", id="generate.open_choice", show=False)]
+    BINDINGS: ClassVar = [Binding("enter,space", "open", "Choose", id="generate.open_choice")]
 
     class Opened(Message):
         """The list is asked for."""
@@ -55,7 +55,9 @@ class SamplingPanel(VerticalScroll, can_focus=False):
     """Fields that are checked as they are typed; a wrong one says so below itself."""
 
     BINDINGS: ClassVar = [
-        Binding("enter", "next", "Next", id="generate.next", priority=True, tooltip="Go to the next setting"),
+        Binding("enter", "next", "Next", id="generate.next", priority=True, show=False),
+        Binding("down", "app.focus_next", "Next", id="generate.below", priority=True, tooltip="Go to the next setting"),
+        Binding("up", "app.focus_previous", "The setting before", id="generate.above", priority=True, show=False),
     ]
 
     class Changed(Message):
