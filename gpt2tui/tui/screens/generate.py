@@ -14,7 +14,6 @@ from gpt2tui.tui.talk.live_turn import LiveTurn
 from gpt2tui.tui.talk.save_target import SaveTarget, slug
 from gpt2tui.tui.terminal.clipboard import harmless
 from gpt2tui.tui.widgets.alternatives import Alternatives
-from gpt2tui.tui.widgets.ordered_keys import TextField
 from gpt2tui.tui.widgets.prompt import PromptArea
 from gpt2tui.tui.widgets.question import Ask
 from gpt2tui.tui.widgets.sampling_panel import Choice
@@ -22,7 +21,7 @@ from gpt2tui.tui.widgets.transcript import Transcript
 
 _WITH_CURSOR = ("enter_token", "branch", "close_cursor")
 _WITH_TURN = ("regenerate", "edit", "read_tokens")
-"""These need a chosen turn, and no cursor in it."""
+"""These need a chosen turn, and no cursor in it; in the settings they would surprise."""
 
 
 class GenerateScreen(ModelScreen):
@@ -40,11 +39,11 @@ class GenerateScreen(ModelScreen):
         if action == "stop":
             return self.is_streaming
         if action == "leave":
-            return isinstance(self.focused, TextField)
+            return self._is_in_panel
         if action in _WITH_CURSOR:
             return transcript.has_cursor
         if action in _WITH_TURN:
-            return transcript.chosen is not None and not transcript.has_cursor
+            return transcript.chosen is not None and not transcript.has_cursor and not self._is_in_panel
         return True
 
     def action_stop(self) -> None:

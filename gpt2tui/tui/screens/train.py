@@ -178,8 +178,8 @@ class TrainScreen(DashboardScreen):
 
     async def _fill_form(self, problem: str = "") -> None:
         form = await self._form()
-        if not form.is_mounted:  # the app is being left
-            return
+        if not (form.is_mounted and form.field("text").is_mounted):
+            return  # the app is being left
         form.focus_first()
         if problem:
             form.show_error(problem)
