@@ -76,7 +76,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     random phase.
     """
     width: int | None = None
-    """The model width that the learning rates are for; they go with the inverse root of it. None fits all."""
+    """The model width that the learning rates are for; see :meth:`Recipe.for_width`. None fits all."""
 
     def problems(self) -> list[str]:
         """What is wrong with this recipe, a line a field; empty when nothing is."""
@@ -104,11 +104,15 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
     def for_width(self, width: int) -> Recipe:
-        """The same recipe with the learning rates for a model of that width."""
+        """The same recipe with the learning rates for a model of that width: AdamW's go with its inverse, Muon's with
+        the inverse root of it. Found on ``nano`` (docs/LOG.md).
+        """
         if self.width is None:
             return self
-        scaled = self.with_learning_rate(self.learning_rate * math.sqrt(self.width / width))
-        return msgspec.structs.replace(scaled, width=width)
+        factor = self.width / width
+        hidden = self.hidden_learning_rate and self.hidden_learning_rate * math.sqrt(factor)
+        rate = self.learning_rate * factor
+        return msgspec.structs.replace(self, learning_rate=rate, hidden_learning_rate=hidden, width=width)
 
     def with_learning_rate(self, learning_rate: float) -> Recipe:
         """The same recipe at another peak; the rate of the hidden matrices keeps its proportion."""
