@@ -15,7 +15,11 @@ for name, value in (("OMP_NUM_THREADS", "1"), ("OMP_WAIT_POLICY", "PASSIVE")):
 
 _FIRST = "test_from_an_empty_home_to_a_model_that_answers"
 """The test that takes by far the longest, begun first so that none waits for it in the end."""
-_CALLERS = ("PYTHONDONTWRITEBYTECODE", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "GLIBC_TUNABLES", "PYTHONUNBUFFERED")
+_CALLERS = (
+    *("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"),
+    *("GLIBC_TUNABLES", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"),
+)
+"""What a caller's terminal or habits set. The last one would let every child compile all of the package."""
 _NOWHERE = "http://127.0.0.1:9"
 
 

@@ -195,7 +195,9 @@ async def test_leaving_ends_the_app_and_not_the_training(real_run):
 
 
 async def test_a_run_past_its_target_goes_on_to_a_lower_one():
-    run = await start_training(("train", "--preset", "nano", "--target-loss", "10.5", "--sample-every", "never"))
+    run = await start_training(
+        ("train", "--preset", "nano", "--target-loss", "10.5", "--lr", "6e-3", "--sample-every", "never")
+    )
     app = app_for(run=run.folder)
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, "Below the target")

@@ -113,8 +113,10 @@ class DashboardScreen(Screen[None]):
             return
         answers = [event for event in events if isinstance(event, Notice) and event.command]
         for answer in answers:
-            severity = "information" if answer.level == "info" else answer.level
-            self.notify(answer.text, severity=severity, timeout=_ANSWER_SECONDS, markup=False)
+            if answer.level == "info":
+                self.notify(answer.text, timeout=_ANSWER_SECONDS, markup=False)
+            else:
+                self.notify(answer.text, severity=answer.level, markup=False)
         steering.take(events)
         if not follower.is_alive:
             steering.forget()
