@@ -229,17 +229,18 @@ async def test_the_estimate_is_that_of_the_command_line(here: Path):
         app.form.field("text").value = "book.txt"
         app.form.field("batch_size").value = "3"
         facts = await estimated(pilot)
-        told = json.loads(gpt2tui("train", "--headless", "--dry-run", "--json", *app.form.words()).out)
-        assert facts["model"] == f"{told['parameters']:,} parameters"
-        assert facts["text"] == f"{told['tokens']:,} tokens, book"
-        assert facts["pass"] == (
-            f"{told['tokens_per_pass']:,} tokens, {told['steps_per_pass']:,.1f} steps of "
-            f"3 x {told['block_size']} tokens each"
-        )
-        assert facts["device"] == f"{told['device']}, {told['dtype']}"
-        assert facts["memory"].startswith(f"about {byte_size(told['memory'])} of {byte_size(told['memory_total'])}")
-        assert facts["disk"].startswith(f"up to {byte_size(told['disk'])}, ")
-        assert facts["time"] == "not known: no run of this shape has trained on this device yet"
+        words = app.form.words()
+    told = json.loads(gpt2tui("train", "--headless", "--dry-run", "--json", *words).out)
+    assert facts["model"] == f"{told['parameters']:,} parameters"
+    assert facts["text"] == f"{told['tokens']:,} tokens, book"
+    assert facts["pass"] == (
+        f"{told['tokens_per_pass']:,} tokens, {told['steps_per_pass']:,.1f} steps of "
+        f"3 x {told['block_size']} tokens each"
+    )
+    assert facts["device"] == f"{told['device']}, {told['dtype']}"
+    assert facts["memory"].startswith(f"about {byte_size(told['memory'])} of {byte_size(told['memory_total'])}")
+    assert facts["disk"].startswith(f"up to {byte_size(told['disk'])}, ")
+    assert facts["time"] == "not known: no run of this shape has trained on this device yet"
 
 
 async def test_the_time_is_told_from_runs_before_and_a_change_makes_all_of_it_stale(store: RunStore):

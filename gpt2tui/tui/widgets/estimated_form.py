@@ -45,7 +45,7 @@ class EstimatedForm(FormFields):
 
     def on_show(self, event: Show) -> None:
         if self.screen.focused is None:
-            self.focus()
+            self.screen.set_focus(self)  # at once: focus() does it later, and would take the keys from a field
         self._learn()
 
     @work(exclusive=True, group="learn")
