@@ -212,6 +212,8 @@ async def test_the_cursor_moves_by_rows_pages_and_to_the_ends(store: RunStore) -
     for number in range(40):
         make_run(store, created=NOW - number, name=f"run-{number:02d}")
     async with opened(SMALL) as (pilot, screen):
+        table = screen.query_one(RunTable)
+        await until(pilot, lambda: not any(entry.state == "reading" for entry in table.entries))
         for keys, name in [
             ("j", "run-01"),
             ("down", "run-02"),
@@ -224,7 +226,7 @@ async def test_the_cursor_moves_by_rows_pages_and_to_the_ends(store: RunStore) -
             ("pageup", "run-00"),
         ]:
             await pilot.press(keys)
-            assert pointed(screen) == name
+            await until(pilot, lambda name=name: pointed(screen) == name)
             await pilot.pause()
             assert name in line_of(screen, "▌")
 
