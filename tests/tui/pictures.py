@@ -66,6 +66,7 @@ async def pictures(store: RunStore) -> AsyncIterator[tuple[str, str]]:
     async with opened(SIZE, screen="generate", at=START + 900) as pilot:
         screen = await until(pilot, lambda: pilot.app.screen if isinstance(pilot.app.screen, GenerateScreen) else None)
         await until(pilot, lambda: speaker().last("load"))
+        await settled(pilot)
         speaker().tell_loaded()
         screen.query_one("#prompt").put("JORY:")
         await pilot.press("enter")
