@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -15,12 +16,14 @@ from textual.widgets import Input
 
 from gpt2tui.runs.commands import Stop
 from gpt2tui.runs.config import CorpusRecord
+from gpt2tui.runs.entry import Entry
 from gpt2tui.runs.events import AnyEvent, Notice, PhaseChanged, RunFinished, RunStarted, SettingChanged
 from gpt2tui.runs.journal import command_reader
 from gpt2tui.runs.run import Label, Run
 from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.screens.runs import RunsScreen
 from gpt2tui.tui.widgets.question import Ask
+from gpt2tui.tui.widgets.run_columns import Sorting
 from gpt2tui.tui.widgets.run_comparison import RunComparison
 from gpt2tui.tui.widgets.run_pane import RunPane
 from gpt2tui.tui.widgets.run_table import RunTable
@@ -212,8 +215,6 @@ async def test_the_cursor_moves_by_rows_pages_and_to_the_ends(store: RunStore) -
     for number in range(40):
         make_run(store, created=NOW - number, name=f"run-{number:02d}")
     async with opened(SMALL) as (pilot, screen):
-        table = screen.query_one(RunTable)
-        await until(pilot, lambda: not any(entry.state == "reading" for entry in table.entries))
         for keys, name in [
             ("j", "run-01"),
             ("down", "run-02"),
@@ -229,6 +230,27 @@ async def test_the_cursor_moves_by_rows_pages_and_to_the_ends(store: RunStore) -
             await until(pilot, lambda name=name: pointed(screen) == name)
             await pilot.pause()
             assert name in line_of(screen, "▌")
+
+
+async def test_the_cursor_waits_in_the_first_line_until_the_order_is_known(three: dict[str, Run]) -> None:
+    async with opened(SMALL) as (pilot, screen):
+        table = RunTable()
+        await screen.mount(table)
+        known = list(screen.ledger.entries)
+        reading = [Entry(run=entry.run, state="reading", config=entry.config, created=entry.created) for entry in known]
+
+        def show(entries: list[Entry]) -> None:
+            table.show(entries, marks=(), sorting=Sorting(), overlaid=None, now=NOW)
+
+        show(reading[::-1])
+        show(known)
+        assert table.pointed is known[0]
+        show(known[::-1])
+        assert table.pointed is known[0], "once all are read it goes with its run"
+        show(reading)
+        table.action_move(2)
+        show(known[::-1])
+        assert table.pointed is known[2], "as it does where it was moved"
 
 
 async def test_enter_shows_the_run_on_train(three: dict[str, Run]) -> None:

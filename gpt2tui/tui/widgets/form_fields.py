@@ -47,6 +47,10 @@ class FormFields(Vertical):
         self._opening = asyncio.Lock()
         self._last = "text"
         """The option whose field last had the keys."""
+        # Held, not queried: an event may still come when the app was left, and what it is about was taken down.
+        self._meaning = Static("", classes="meaning", markup=False)
+        self._error = Static("", classes="error", markup=False)
+        self._more = Container(classes="more")
 
     def compose(self) -> ComposeResult:
         self._users = user_defaults(self.app.options.defaults)
@@ -59,17 +63,17 @@ class FormFields(Vertical):
                 yield from (field for field in self._fields.values() if field.option.is_main)
                 with Collapsible(title="More", collapsed_symbol=signs[0], expanded_symbol=signs[1]):
                     # Its fields are mounted when they are asked for: the first paint need not wait for them.
-                    yield Container(classes="more")
+                    yield self._more
             with Vertical(classes="side"):
                 yield EstimatePanel()
                 yield Static("", classes="busy", markup=False)
-                yield Static("", classes="error", markup=False)
+                yield self._error
                 with Horizontal(classes="buttons"):
                     yield Button("Start", variant="primary", id="start", compact=True)
                     yield Static("ctrl+s", classes="key", markup=False)
                 yield Static("the same on a server:", classes="lead", markup=False)
                 yield Static("", classes="command", markup=False)
-        yield Static("", classes="meaning", markup=False)
+        yield self._meaning
 
     def _new_field(self, option: StartOption) -> FormField:
         beside: Widget | None = None
@@ -133,11 +137,12 @@ class FormFields(Vertical):
     async def _open_more(self, field: FormField | None = None) -> None:
         """Show all options, and go to one of them."""
         async with self._opening:
-            place = self.query_one(".more")
-            if not place.children:
-                await place.mount_all(field for field in self._fields.values() if not field.option.is_main)
+            if self._more.is_attached and not self._more.children:
+                await self._more.mount_all(field for field in self._fields.values() if not field.option.is_main)
+        if not self._more.is_attached:
+            return
         self.query_one(Collapsible).collapsed = False
-        if field and field.is_mounted:  # not where the app was left meanwhile
+        if field:
             # What was hidden until now cannot be focused before it is laid out.
             self.call_after_refresh(field.control.focus)
 
@@ -148,7 +153,7 @@ class FormFields(Vertical):
     @on(DescendantFocus)
     def _explain(self, event: DescendantFocus) -> None:
         field = next((node for node in event.widget.ancestors if isinstance(node, FormField)), None)
-        self.query_one(".meaning", Static).update(field.option.meaning if field else "")
+        self._meaning.update(field.option.meaning if field else "")
         if field:
             self._last = field.option.name
 
@@ -172,7 +177,6 @@ class FormFields(Vertical):
         self._show_error(complaints.get("", ""))
 
     def _show_error(self, message: str) -> None:
-        line = self.query_one(".error", Static)
-        if line.display or message:
-            line.update(one_line(message))
-            line.display = bool(message)
+        if self._error.display or message:
+            self._error.update(one_line(message))
+            self._error.display = bool(message)

@@ -62,6 +62,7 @@ class RunTable(ScrollView, can_focus=True):
         super().__init__(id=id)
         self.entries: Sequence[Entry] = ()
         self.row = 0
+        self._has_been_moved = False
         self.columns: dict[str, int] = {}
         self._marks: Collection[str] = ()
         self._overlaid: str | None = None
@@ -76,12 +77,16 @@ class RunTable(ScrollView, can_focus=True):
     def show(
         self, entries: Sequence[Entry], *, marks: Collection[str], sorting: Sorting, overlaid: str | None, now: float
     ) -> None:
-        """Show these runs; the cursor stays on its run, or where that is gone on the line."""
+        """Show these runs; the cursor stays on its run, or where that is gone on the line.
+
+        Until it is first moved it also keeps its line, the first, while runs are being read: their order is not known.
+        """
         before = self.pointed
+        is_settled = self._has_been_moved or not any(entry.state == "reading" for entry in self.entries)
         self._marks, self._overlaid, self._sorting, self.entries = marks, overlaid, sorting, entries
         self._cells = [cells(entry, now, self.app.glyphs) for entry in entries]
         rows = {entry.id: row for row, entry in enumerate(entries)}
-        row = rows.get(before.id, self.row) if before else 0
+        row = rows.get(before.id, self.row) if before and is_settled else self.row
         has_moved, self.row = row != self.row, max(0, min(row, len(entries) - 1))
         self._lay_out()
         if has_moved:
@@ -137,7 +142,7 @@ class RunTable(ScrollView, can_focus=True):
     def _point(self, row: int) -> None:
         row = max(0, min(row, len(self.entries) - 1))
         if row != self.row:
-            self.row = row
+            self.row, self._has_been_moved = row, True
             self._scroll_to_cursor()
             self.refresh()
             self.post_message(self.Pointed())
