@@ -6,7 +6,6 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -233,7 +232,7 @@ async def test_the_cursor_moves_by_rows_pages_and_to_the_ends(store: RunStore) -
 
 
 async def test_the_cursor_waits_in_the_first_line_until_the_order_is_known(three: dict[str, Run]) -> None:
-    async with opened(SMALL) as (pilot, screen):
+    async with opened(SMALL) as (_, screen):
         table = RunTable()
         await screen.mount(table)
         known = list(screen.ledger.entries)
