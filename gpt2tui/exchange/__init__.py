@@ -1,0 +1,1 @@
+"""Models in and out: transformers, safetensors, GGUF, ``.pt``, and a Space for Hugging Face."""
