@@ -79,16 +79,17 @@ class Attention(nn.Module):
 
 
 class MLP(nn.Module):
-    """Two linear layers around GELU in its tanh form."""
+    """Two linear layers around GELU."""
 
     def __init__(self, config: ModelConfig, dropout: Dropout) -> None:
         super().__init__()
         self.c_fc = nn.Linear(config.width, 4 * config.width)
         self.c_proj = nn.Linear(4 * config.width, config.width)
         self.dropout = dropout
+        self.approximate = "tanh" if config.activation == "gelu_new" else "none"
 
     def forward(self, x: Tensor) -> Tensor:
-        x = F.gelu(self.c_fc(x), approximate="tanh")  # (batch, time, 4 * width)
+        x = F.gelu(self.c_fc(x), approximate=self.approximate)  # (batch, time, 4 * width)
         return F.dropout(self.c_proj(x), self.dropout.mlp, self.training)
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
+
+Activation = Literal["gelu_new", "gelu"]
+"""What lies between the two layers of an MLP, by transformers' names: GELU's tanh form, or GELU itself."""
 
 VOCABULARY_SIZE = 50_257
 """GPT-2's BPE: 50,256 ranks and ``<|endoftext|>``."""
@@ -19,6 +24,7 @@ class ModelConfig(msgspec.Struct, frozen=True, kw_only=True):
     width: int = 768
     block_size: int = 1024
     vocabulary_size: int = VOCABULARY_SIZE
+    activation: Activation = "gelu_new"
 
     @property
     def head_width(self) -> int:
