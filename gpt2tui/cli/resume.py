@@ -62,6 +62,10 @@ def resume(
     if found.is_alive():
         raise Gpt2TuiError(f"run {found.id} is being trained already; see it with: gpt2tui watch {found.id}")
     view = RunView.of(found)
+    if view.finished and view.finished.reason == "imported":
+        raise UsageError(
+            f"run {found.id} was imported and has no text; give it one: gpt2tui train --init {found.id} TEXT"
+        )
     if view.finished and view.finished.reason == "target_reached" and not (no_target or target_loss is not None):
         raise UsageError(f"run {found.id} has reached its target; to go on past it, add --target-loss or --no-target")
     tune_process()

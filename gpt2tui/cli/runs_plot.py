@@ -10,10 +10,11 @@ from typing import Annotated
 
 import typer
 
-from gpt2tui.cli.curves import COLUMNS, Curves, XAxis
 from gpt2tui.cli.output import is_unicode, put, stdout_console
 from gpt2tui.cli.run_argument import find_run
 from gpt2tui.errors import Gpt2TuiError, UsageError
+from gpt2tui.exchange.curve_picture import save_picture, targets
+from gpt2tui.runs.curves import COLUMNS, Curves, XAxis
 from gpt2tui.text import one_line
 
 _KINDS = (".png", ".svg")
@@ -42,44 +43,10 @@ def plot(
     if not any(curves):
         raise Gpt2TuiError(f"run {found[0].id} has no losses yet")
     if output:
-        _save(output, curves, axis, is_log=not linear)
+        save_picture(output, curves, axis, is_log=not linear)
         typer.echo(f"wrote {output}", err=True)
     else:
         _draw(curves, axis, is_log=not linear)
-
-
-def _targets(curves: Sequence[Curves]) -> list[float]:
-    return sorted({one.target for one in curves if one.target})
-
-
-def _save(path: Path, curves: Sequence[Curves], axis: XAxis, *, is_log: bool) -> None:
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise Gpt2TuiError(
-            "PNG and SVG need matplotlib: pip install 'gpt2tui[plot]' (without -o the terminal will do)"
-        ) from error
-    figure = Figure(figsize=(10, 6), layout="constrained")
-    axes = figure.add_subplot()
-    for index, one in enumerate(curves):
-        colour = f"C{index}"
-        # A name may hold what matplotlib takes for mathematics, or begin with what hides it from the legend.
-        name = " " + one_line(one.name).replace("$", r"\$") + " "
-        axes.plot(*one.raw, color=colour, alpha=0.3, linewidth=0.8, label=f"{name}loss of a step")
-        axes.plot(*one.running, color=colour, linewidth=1.8, label=f"{name}running loss")
-        if one.corpus[0]:
-            axes.plot(*one.corpus, "o", color=colour, markeredgecolor="black", label=f"{name}corpus loss")
-        if one.validation[0]:
-            axes.plot(*one.validation, "s:", color=colour, label=f"{name}validation loss")
-    for target in _targets(curves):
-        axes.axhline(target, color="black", linestyle="--", linewidth=1, label=f"target {target:g}")
-    if is_log:
-        axes.set_yscale("log")
-    axes.set_xlabel("seconds in training" if axis == "time" else axis)
-    axes.set_ylabel("cross-entropy, nats a token")
-    axes.grid(which="both", alpha=0.2)
-    axes.legend()
-    figure.savefig(path, dpi=150)
 
 
 def _draw(curves: Sequence[Curves], axis: XAxis, *, is_log: bool) -> None:
@@ -117,7 +84,7 @@ def _draw(curves: Sequence[Curves], axis: XAxis, *, is_log: bool) -> None:
                 label=f"{name}, corpus loss",
             )
         everything += [*one.raw[1], *one.running[1], *one.corpus[1]]
-    for target in _targets(curves):
+    for target in targets(curves):
         plotext.hline(scaled([target])[0], "yellow")
         everything.append(target)
     if is_log:
@@ -127,8 +94,8 @@ def _draw(curves: Sequence[Curves], axis: XAxis, *, is_log: bool) -> None:
         farthest = max((one.raw[0][-1] for one in curves if one.raw[0]), default=1)
         plotext.xticks(ticks := _round_ticks(farthest), [f"{tick:,}" for tick in ticks])
     plotext.xlabel("seconds in training" if axis == "time" else axis)
-    targets = ", ".join(f"{target:g}" for target in _targets(curves)) or "none"
-    plotext.title(f"cross-entropy, {'log' if is_log else 'linear'}; target {targets}")
+    wanted = ", ".join(f"{target:g}" for target in targets(curves)) or "none"
+    plotext.title(f"cross-entropy, {'log' if is_log else 'linear'}; target {wanted}")
     picture = plotext.build()
     if console.no_color or not console.color_system:
         picture = plotext.uncolorize(picture)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 import msgspec
 import typer
@@ -18,6 +19,7 @@ from gpt2tui.cli.worker import moving_in
 from gpt2tui.errors import UsageError
 from gpt2tui.runs.config import TARGET_LOSS, RunConfig
 from gpt2tui.runs.estimate import estimate
+from gpt2tui.runs.model_config import ModelConfig
 from gpt2tui.runs.paths import Paths
 from gpt2tui.text import one_line
 
@@ -96,7 +98,9 @@ def train(
     device: Annotated[str, typer.Option(help="auto, cuda, mps or cpu.")] = "auto",
     dtype: Annotated[str, typer.Option(help="Of matrix products: auto, float32, bfloat16 or float16.")] = "auto",
     compile: Annotated[bool, typer.Option("--compile/--no-compile", help="Use torch.compile.")] = False,
-    init: Annotated[str | None, typer.Option(help="Begin with the weights of a run or a checkpoint's folder.")] = None,
+    init: Annotated[
+        str | None, typer.Option(help="Begin with the weights of a run, a model's folder or file, or hf:OWNER/NAME.")
+    ] = None,
     val_fraction: Annotated[float, typer.Option(help="Share at the end kept for validation.")] = 0.0,
     eval_every: Annotated[str | None, typer.Option(help="Measure the corpus loss every 500 (steps) or 10m.")] = None,
     sample_every: Annotated[str, typer.Option(help="Draw a sample every so often; never for none.")] = "2m",
@@ -136,7 +140,9 @@ def train(
     tune_process()
     style = Style.of(quiet=quiet, as_json=as_json, as_jsonl=as_jsonl)
     notices: list[str] = []
-    drafted, path, weights = _prepare(options, text or [], init, encoding, split_on_eot, notices, quiet=quiet)
+    drafted, path, weights = _prepare(
+        options, text or [], init, encoding, split_on_eot, notices, quiet=quiet, dry_run=dry_run
+    )
     if dry_run:
         _print_estimate(drafted, notices, as_json=as_json)
         return
@@ -163,10 +169,11 @@ def _prepare(
     notices: list[str],
     *,
     quiet: bool,
+    dry_run: bool,
 ) -> tuple[RunConfig, Path, Any]:
     """The configuration, the file of its tokens, and the first weights if they are not to be drawn."""
-    first = _first_run(init) if init else None
-    draft = Draft(options, first_model=first[0].model if first else None)
+    first = _first_weights(init, notices, may_fetch=not dry_run) if init else None
+    draft = Draft(options, first_model=first.model if first else None)
     if draft.problems:
         raise UsageError("; ".join(draft.problems))
 
@@ -177,26 +184,41 @@ def _prepare(
     config = draft.config(corpus, notices)
     if first is None:
         return config, corpus.path, None
-
-    from gpt2tui.checkpoints.tensors import read_model
-
-    _, checkpoint = first
-    notices.append(f"the first weights are those of {checkpoint.folder}")
-    return msgspec.structs.replace(config, init=str(checkpoint.folder)), corpus.path, read_model(checkpoint)
+    notices.append(f"the first weights are those of {first.origin}")
+    return msgspec.structs.replace(config, init=first.origin), corpus.path, first.tensors()
 
 
-def _first_run(init: str) -> tuple[RunConfig, Any]:
-    """The configuration and the checkpoint that ``--init`` names."""
+class _FirstWeights(NamedTuple):
+    """A shape, its weights when they are asked for, and where they come from."""
+
+    model: ModelConfig
+    tensors: Callable[[], Any]
+    origin: str
+
+
+def _first_weights(init: str, notices: list[str], *, may_fetch: bool) -> _FirstWeights:
+    """What ``--init`` names: a checkpoint's folder, a run, a model in another program's files, one of the hub."""
     from gpt2tui.checkpoints.folder import Checkpoint, CheckpointFolder
     from gpt2tui.runs.run import Run
 
-    if init.startswith("hf:"):
-        raise UsageError("--init hf:… is not part of this version; name a run or a checkpoint's folder")
     folder = Path(init).absolute()
+    if init.startswith("hf:") or folder.is_file() or (folder / "config.json").is_file():
+        from gpt2tui.exchange.hub import located
+        from gpt2tui.exchange.reading import read_foreign
+
+        path, origin = located(init, may_fetch=may_fetch)
+        found = read_foreign(path)
+        notices += found.notices
+        return _FirstWeights(found.model, lambda: found.tensors, origin)
+
+    from gpt2tui.checkpoints.tensors import read_model
+
     if (folder / "trainer.json").is_file():
-        return Run(folder.parent.parent).config(), Checkpoint(folder)
-    run = find_run(init)
-    return run.config(), CheckpointFolder(run.checkpoints).find()
+        run, checkpoint = Run(folder.parent.parent), Checkpoint(folder)
+    else:
+        run = find_run(init)
+        checkpoint = CheckpointFolder(run.checkpoints).find()
+    return _FirstWeights(run.config().model, lambda: read_model(checkpoint), str(checkpoint.folder))
 
 
 def _print_estimate(config: RunConfig, notices: list[str], *, as_json: bool) -> None:

@@ -89,7 +89,9 @@ def prepare(
 
 
 def open_tokens(path: Path) -> Tokens:
-    """A file of ids (uint16) as a read-only memory map."""
+    """A file of ids (uint16) as a read-only memory map; an imported model's has none."""
+    if not path.stat().st_size:
+        return np.empty(0, dtype=np.uint16)
     return np.memmap(path, dtype=np.uint16, mode="r")
 
 

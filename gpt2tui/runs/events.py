@@ -14,7 +14,7 @@ import msgspec
 from gpt2tui.runs.sampling import SamplingSettings
 
 Phase = Literal["starting", "compiling", "training", "evaluating", "saving", "paused"]
-Reason = Literal["target_reached", "limit", "stopped", "diverged", "out_of_memory", "interrupted", "failed"]
+Reason = Literal["target_reached", "limit", "stopped", "diverged", "out_of_memory", "interrupted", "failed", "imported"]
 Level = Literal["info", "warning", "error"]
 
 

@@ -18,6 +18,7 @@ REASONS: dict[Reason, str] = {
     "out_of_memory": "out of memory",
     "interrupted": "interrupted",
     "failed": "failed",
+    "imported": "imported",
 }
 
 _STYLES: dict[State, str] = {

@@ -1,0 +1,57 @@
+"""Models of the Hugging Face Hub: ``hf:OWNER/NAME``, or ``hf:OWNER/NAME@REVISION``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gpt2tui.errors import Gpt2TuiError, UsageError
+from gpt2tui.text import one_line
+
+PREFIX = "hf:"
+_WANTED = ["config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer.json", "vocab.json"]
+
+
+def located(place: str, *, may_fetch: bool = True) -> tuple[Path, str]:
+    """Where a model lies, given a path or a reference to the hub, and what to call that place later.
+
+    Raises:
+        UsageError, Gpt2TuiError: as of :func:`fetch_model`.
+    """
+    if place.startswith(PREFIX):
+        return fetch_model(place, may_fetch=may_fetch)
+    path = Path(place).expanduser()
+    return path, str(path.absolute())
+
+
+def fetch_model(reference: str, *, may_fetch: bool) -> tuple[Path, str]:
+    """The folder of a model, from the hub or only its local cache, and its reference with the commit that it was.
+
+    The token, where one is needed, is the environment's or the hub's own login.
+
+    Raises:
+        UsageError: the reference is none, or huggingface_hub is not installed.
+        Gpt2TuiError: there is no such model, or it can be reached neither there nor in the cache.
+    """
+    name, _, revision = reference.removeprefix(PREFIX).partition("@")
+    if not all(name.partition("/")[::2]) or name.count("/") > 1:
+        raise UsageError(
+            f"{reference} names no model of the hub: it should be hf:OWNER/NAME, or hf:OWNER/NAME@REVISION"
+        )
+    try:
+        from huggingface_hub import snapshot_download
+        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+    except ImportError:
+        raise UsageError("models of the hub need huggingface_hub: pip install 'gpt2tui[hub]'") from None
+    try:
+        found = snapshot_download(
+            name, revision=revision or None, allow_patterns=_WANTED, local_files_only=not may_fetch
+        )
+    except LocalEntryNotFoundError:
+        raise Gpt2TuiError(
+            f"{reference} is not in the local cache, and the hub cannot be reached; fetch it where there is a network"
+        ) from None
+    except (HfHubHTTPError, HFValidationError) as error:
+        raise Gpt2TuiError(f"{reference} cannot be fetched: {one_line(str(error).splitlines()[0])}") from None
+    except OSError as error:
+        raise Gpt2TuiError(f"{reference} cannot be fetched: {one_line(str(error))[:200]}") from None
+    return Path(found), f"{PREFIX}{name}@{Path(found).name}"
