@@ -54,7 +54,8 @@ def evaluate(
         tokens = run_tokens(chosen, config)
         tokens = tokens[:edge] if split == "train" else tokens[edge:]
     if len(tokens) < 2:
-        raise CorpusError(f"there is nothing to predict: the {split} part has {len(tokens)} tokens")
+        other = "" if text else "; name a text behind the run"
+        raise CorpusError(f"there is nothing to predict: the {split} part has {len(tokens)} tokens{other}")
     where = choose_device(device)
     if dtype == "int8":
         where, format_name = choose_place(device, dtype)

@@ -27,6 +27,30 @@ _RUN = re.compile(_WHITESPACE + "+")
 _LONGEST_RUN = 100_000
 
 
+def rank_file() -> bytes:
+    """The packaged table of ranks: a line each, the token's bytes in base64 and its rank, which is its id.
+
+    Raises:
+        Gpt2TuiError: it is not the one that was packaged.
+    """
+    data = resources.files("gpt2tui.corpus").joinpath("data/gpt2.tiktoken").read_bytes()
+    found = hashlib.sha256(data).hexdigest()
+    if found != RANKS_SHA256:
+        raise Gpt2TuiError(
+            f"the package's gpt2.tiktoken is damaged (SHA-256 {found}, not {RANKS_SHA256}); reinstall gpt2tui"
+        )
+    return data
+
+
+def ranks() -> dict[bytes, int]:
+    """Every token but ``<|endoftext|>``, with its id.
+
+    Raises:
+        Gpt2TuiError: the file of ranks is not the one that was packaged.
+    """
+    return {base64.b64decode(pair): int(rank) for pair, rank in map(bytes.split, rank_file().splitlines())}
+
+
 class Tokenizer:
     """The tokenizer of GPT-2: 50,256 byte pairs and ``<|endoftext|>``."""
 
@@ -40,17 +64,10 @@ class Tokenizer:
         Raises:
             Gpt2TuiError: the file of ranks is not the one that was packaged.
         """
-        data = resources.files("gpt2tui.corpus").joinpath("data/gpt2.tiktoken").read_bytes()
-        found = hashlib.sha256(data).hexdigest()
-        if found != RANKS_SHA256:
-            raise Gpt2TuiError(
-                f"the package's gpt2.tiktoken is damaged (SHA-256 {found}, not {RANKS_SHA256}); reinstall gpt2tui"
-            )
-        ranks = {base64.b64decode(pair): int(rank) for pair, rank in map(bytes.split, data.splitlines())}
         self._encoding = tiktoken.Encoding(
             self.name,
             pat_str=PATTERN,
-            mergeable_ranks=ranks,
+            mergeable_ranks=ranks(),
             special_tokens={END_OF_TEXT_LITERAL: END_OF_TEXT},
         )
 

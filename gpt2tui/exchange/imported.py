@@ -48,7 +48,7 @@ def import_run(found: ForeignModel, store: RunStore, *, origin: str, name: str |
         name=name or found.name,
         init=origin,
         created=time.time(),
-        versions={"python": platform.python_version(), "gpt2tui": __version__, "torch": torch.__version__},
+        versions={"python": platform.python_version(), "gpt2tui": __version__, "torch": str(torch.__version__)},
         host={"system": platform.platform(), "machine": platform.machine()},
     )
     size = sum(tensor.nbytes for tensor in found.tensors.values())

@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from gpt2tui.corpus.bpe import END_OF_TEXT_LITERAL
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.exchange.folder_config import END_OF_TEXT
 from gpt2tui.exchange.vocabulary import merges, tokens
 
-END = "<|endoftext|>"
 FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt")
 
 
@@ -21,7 +21,7 @@ def write_tokenizer(folder: Path, *, context: int) -> None:
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True, "use_regex": True}
     special = {
         "id": END_OF_TEXT,
-        "content": END,
+        "content": END_OF_TEXT_LITERAL,
         "single_word": False,
         "lstrip": False,
         "rstrip": False,
@@ -56,9 +56,9 @@ def write_tokenizer(folder: Path, *, context: int) -> None:
         "model_max_length": context,
         "add_prefix_space": False,
         "clean_up_tokenization_spaces": False,
-        "bos_token": END,
-        "eos_token": END,
-        "unk_token": END,
+        "bos_token": END_OF_TEXT_LITERAL,
+        "eos_token": END_OF_TEXT_LITERAL,
+        "unk_token": END_OF_TEXT_LITERAL,
     }
     _write(folder / "tokenizer.json", whole)
     _write(folder / "tokenizer_config.json", config)
@@ -79,7 +79,7 @@ def check_vocabulary(folder: Path) -> None:
         try:
             found = json.loads(path.read_bytes())
             ids = found["model"]["vocab"] if name == "tokenizer.json" else found
-            same = all(ids.get(token) == number for number, token in enumerate(tokens()) if token != END)
+            same = all(ids.get(token) == number for number, token in enumerate(tokens()[:END_OF_TEXT]))
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise Gpt2TuiError(f"{path} cannot be read as a tokenizer: {error!r}") from error
         if not same:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import pickle
+import re
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -40,7 +42,8 @@ def read_torch_file(path: Path) -> tuple[dict[str, Tensor], int | None, bool]:
         Gpt2TuiError: it is no such file, is damaged, holds no model, or holds more than data.
     """
     try:
-        with torch.serialization.safe_globals(_ALLOWED):
+        with torch.serialization.safe_globals(_ALLOWED), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of old protocols, which are read or refused all the same
             found = torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise Gpt2TuiError(f"{path} was not read: {_refusal(path, error)}") from None
@@ -70,7 +73,7 @@ def _refusal(path: Path, error: Exception) -> str:
         with torch.serialization.safe_globals(_ALLOWED):
             names = torch.serialization.get_unsafe_globals_in_checkpoint(path)
     except (RuntimeError, ValueError, pickle.UnpicklingError, EOFError):
-        names = []
+        names = re.findall(r"GLOBAL (\S+)", str(error))  # not a zip: torch names the first one it met
     if names:
         return f"it holds {one_line(', '.join(names[:3]))}, which is code and not data; none of it was run"
-    return f"it is no file of tensors, or holds more than data: {one_line(str(error).splitlines()[0])[:160]}"
+    return "it is no file of tensors, or holds more than data"

@@ -59,7 +59,7 @@ class Drafts:
             tokens = open_tokens(run.tokens_file)[: corpus.train_tokens][:_MOST_TOKENS]
         except (OSError, ValueError):
             return None
-        if tokens.max(initial=0) >= config.model.vocabulary_size:  # damaged
+        if not tokens.size or tokens.max() >= config.model.vocabulary_size:  # imported, or damaged
             return None
         return cls(tokens, Paths.from_environment().tokens / f"{corpus.sha256}-{corpus.train_tokens}.npy")
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 PATIENCE = 60.0
 """Seconds until a program that does not end fails the test."""
-_COMPUTE = ("train", "resume", "eval", "sample", "doctor")
+_COMPUTE = ("train", "resume", "eval", "sample", "doctor", "export", "import")
 _server = multiprocessing.get_context("forkserver")
 _server.set_forkserver_preload(["torch", "tiktoken"])
 
