@@ -41,7 +41,9 @@ def transformers(
     """A folder that transformers loads: model, tokenizer, model card."""
     from gpt2tui.exchange.transformers_folder import export_folder
 
-    export_folder(_source(run, checkpoint), folder, force=force)
+    source = _source(run, checkpoint)
+    narrate("drawing samples for the model card, to see how much of the text they copy")
+    export_folder(source, folder, force=force)
     narrate(f"wrote {folder}")
 
 

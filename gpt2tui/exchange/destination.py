@@ -39,7 +39,7 @@ def writing(destination: Path, *, force: bool, size: int) -> Iterator[Path]:
     outdated = final.with_name(f".{final.name}.{os.getpid()}.outdated")
     try:
         yield building
-        _sync(building)
+        _settle(building)
         if final.exists():
             final.rename(outdated)
         building.rename(final)
@@ -52,8 +52,13 @@ def writing(destination: Path, *, force: bool, size: int) -> Iterator[Path]:
     _remove(outdated)
 
 
-def _sync(path: Path) -> None:
+def _settle(path: Path) -> None:
+    """Bring all of it to the disk itself, readable for those whom this user's new files are readable for."""
+    hidden = os.umask(0)
+    os.umask(hidden)
     for one in [path, *(path.rglob("*") if path.is_dir() else ())]:
+        if one.is_file():  # safetensors makes its files private
+            one.chmod(0o666 & ~hidden)
         descriptor = os.open(one, os.O_RDONLY)
         try:
             os.fsync(descriptor)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import platform
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.exchange.curve_picture import save_picture
 from gpt2tui.exchange.source import Source
 from gpt2tui.exchange.verbatim import RUN, copied_share
+from gpt2tui.generation.drafts import Drafts
 from gpt2tui.generation.text import generate_text
 from gpt2tui.runs.curves import Curves
 from gpt2tui.runs.events import Evaluated
@@ -24,7 +26,7 @@ from gpt2tui.runs.view import RunView
 from gpt2tui.text import byte_size, one_line
 
 CARD, PICTURE = "README.md", "curve.png"
-_SAMPLES, _SAMPLE_TOKENS = 4, 120
+_SAMPLES, _SAMPLE_TOKENS = 4, 100
 _PICTURE_POINTS = 20_000
 _FRONT = """---
 library_name: transformers
@@ -157,13 +159,14 @@ def _tokens(source: Source) -> Tokens | None:
         return None
 
 
-def _drawn(source: Source) -> list[list[int]]:
-    settings = SamplingSettings(max_new_tokens=_SAMPLE_TOKENS, temperature=1.0, top_k=50, seed=source.config.seed)
-    drawn: list[list[int]] = [[] for _ in range(_SAMPLES)]
-    context = source.config.block_size
-    for piece in generate_text(source.model, Tokenizer(), "\n", settings, context=context, samples=_SAMPLES):
-        drawn[piece.sample].append(piece.token)
-    return drawn
+def _drawn(source: Source) -> Iterator[list[int]]:
+    context, tokenizer, drafts = source.config.block_size, Tokenizer(), Drafts.of(source.run)
+    if drafts:
+        drafts.wait()
+    for seed in range(_SAMPLES):
+        settings = SamplingSettings(max_new_tokens=_SAMPLE_TOKENS, temperature=1.0, top_k=50, seed=seed)
+        pieces = generate_text(source.model, tokenizer, "\n", settings, context=context, drafts=drafts)
+        yield [piece.token for piece in pieces]
 
 
 def _use(source: Source) -> str:
