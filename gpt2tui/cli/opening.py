@@ -38,8 +38,10 @@ class Appearance(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def has_terminal() -> bool:
-    """Whether a person sits at both ends."""
-    return sys.stdin.isatty() and sys.stdout.isatty()
+    """Whether a person sits at both ends, be it behind a browser."""
+    from gpt2tui.tui.options import is_in_browser
+
+    return is_in_browser() or (sys.stdin.isatty() and sys.stdout.isatty())
 
 
 def open_app_and_exit(ctx: typer.Context, *, run: Run | None = None, start: Sequence[str] = ()) -> NoReturn:

@@ -6,7 +6,7 @@ import gc
 import os
 from contextlib import suppress
 
-from gpt2tui.tui.options import AppOptions
+from gpt2tui.tui.options import AppOptions, is_in_browser
 
 
 def open_app(options: AppOptions) -> int:
@@ -19,6 +19,14 @@ def open_app(options: AppOptions) -> int:
 
     from gpt2tui.tui.app import Gpt2TuiApp
     from gpt2tui.tui.farewell import farewell
+
+    if is_in_browser():
+        from gpt2tui.tui.terminal.browser import BrowserDriver
+
+        app = Gpt2TuiApp(options, driver_class=BrowserDriver)
+        app.run()
+        return app.return_code or 0
+
     from gpt2tui.tui.terminal.driver import TerminalDriver
 
     app = Gpt2TuiApp(options, driver_class=TerminalDriver)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -41,6 +42,11 @@ class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
             has_mouse=self.has_mouse and settings.has_mouse is not False,
             has_animation=self.has_animation and settings.has_animation is not False,
         )
+
+
+def is_in_browser() -> bool:
+    """Whether ``gpt2tui serve`` started this process: textual-serve names its driver."""
+    return os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver")
 
 
 def has_unicode(environment: Mapping[str, str], encoding: str) -> bool:
