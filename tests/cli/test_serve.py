@@ -12,11 +12,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.cookies import SimpleCookie
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import psutil
 import pytest
 
+from gpt2tui.runs.paths import Paths
+from gpt2tui.runs.store import RunStore
+from gpt2tui.runs.view import RunView
+from tests.browser import Page, opened
 from tests.cli.program import gpt2tui, gpt2tui_command
 
 aiohttp = pytest.importorskip("aiohttp", reason="textual-serve is not installed")
@@ -204,3 +209,53 @@ def test_without_textual_serve_the_way_out_is_named(tmp_path):  # type: ignore[n
     refused = gpt2tui("serve", "--port", "0", PYTHONPATH=path)
     assert refused.code == 2
     assert "pip install 'gpt2tui[serve]'" in refused.err
+
+
+@pytest.mark.slow
+async def test_in_a_browser_the_training_is_seen_to_move():
+    """Set KEEP_PICTURE to a file to keep what it looked like."""
+    runs = RunStore(Paths.from_environment().runs)
+    training = subprocess.Popen(
+        [*gpt2tui_command(), "train", "--headless", "--quiet", "--preset", "nano", "--no-target", "--name", "play"],
+        stdin=subprocess.DEVNULL,
+    )
+    try:
+        await until(lambda: runs.all() and RunView.of(runs.all()[0]).step, "the first step")
+        with served("play") as server:
+            async with opened(server.address, width=1240, height=800) as page:
+                await page.until("document.body.classList.contains('-first-byte')")
+                before = await page.picture()
+                now = await changed(page, before)
+                assert now != await changed(page, now), "it moves on"
+                if keep := os.environ.get("KEEP_PICTURE"):
+                    await until(lambda: RunView.of(runs.all()[0]).step.step > 60, "a curve")
+                    Path(keep).write_bytes(await page.picture())
+                training.terminate()
+                training.wait()
+                still = await at_rest(page)
+                await page.key("3", 51, "3")
+                await changed(page, still)  # to the screen of runs
+                assert page.hosts == {"localhost"}
+                assert page.errors == []
+    finally:
+        training.kill()
+        training.wait()
+
+
+async def changed(page: Page, before: bytes) -> bytes:
+    """The next picture that is another."""
+    deadline = time.monotonic() + PATIENCE
+    while (now := await page.picture()) == before:
+        assert time.monotonic() < deadline, "the picture stands still"
+        await asyncio.sleep(0.2)
+    return now
+
+
+async def at_rest(page: Page) -> bytes:
+    """The picture once it has been the same for two seconds."""
+    now, since = await page.picture(), time.monotonic()
+    while time.monotonic() - since < 2:
+        await asyncio.sleep(0.2)
+        if (after := await page.picture()) != now:
+            now, since = after, time.monotonic()
+    return now
