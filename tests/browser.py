@@ -128,6 +128,7 @@ async def opened(address: str, *, width: int = 1200, height: int = 800) -> Async
                         deviceScaleFactor=1,
                         mobile=False,
                     )
+                    await page.send("Emulation.setFocusEmulationEnabled", enabled=True)
                     await page.send("Page.navigate", url=address)
                     yield page
                     listening.cancel()
