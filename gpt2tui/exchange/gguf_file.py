@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,22 +23,29 @@ if TYPE_CHECKING:
 KINDS = {"f32": "F32", "f16": "F16", "bf16": "BF16", "q8_0": "Q8_0"}
 _BLOCK = 32
 """Numbers in a row that share a scale in q8_0."""
+_BYTES = {"f32": 4.0, "f16": 2.0, "bf16": 2.0, "q8_0": 34 / _BLOCK}
+"""Of a number in a matrix."""
+_LARGEST = {"f16": 65_504.0, "q8_0": 127 * 65_504.0}
+"""The largest number in a matrix. The scales of q8_0 are float16."""
 _EXTRAS = 5_000_000
-"""Bytes of the vocabulary and the header."""
+"""Bytes of the vocabulary, the header and the vectors."""
 
 
 def export_gguf(source: Source, file: Path, *, kind: str, force: bool) -> None:
     """Write it: matrices in ``kind``, vectors and positions in float32. The head is the embedding, not written twice.
 
     Raises:
-        UsageError: no such kind, the model does not fit it, or the gguf package is not installed.
+        UsageError: no such kind, the model does not fit it or GGUF, or the gguf package is not installed.
         UsageError, Gpt2TuiError, OSError: as of :func:`writing` and :attr:`Source.model`.
     """
     if kind not in KINDS:
         raise UsageError(f"no GGUF type {kind!r}; there are: {', '.join(KINDS)}")
     model = source.config.model
     if model.activation != "gelu_new":
-        raise UsageError("llama.cpp knows GPT-2 with GELU's tanh form only, and this model has GELU itself")
+        raise UsageError(
+            "llama.cpp knows only the tanh form of GELU in a GPT-2, and this model has GELU itself; "
+            "export it as transformers or safetensors"
+        )
     if kind == "q8_0" and model.width % _BLOCK:
         raise UsageError(f"q8_0 needs a width divisible by {_BLOCK}, and the model's is {model.width}; try f16")
     try:
@@ -45,22 +53,21 @@ def export_gguf(source: Source, file: Path, *, kind: str, force: bool) -> None:
     except ImportError:
         raise UsageError("GGUF needs the gguf package: pip install 'gpt2tui[gguf]'") from None
 
-    with writing(file, force=force, size=4 * model.parameters + _EXTRAS) as building:
+    size = int(_BYTES[kind] * model.parameters) + 4 * model.block_size * model.width + _EXTRAS
+    with writing(file, force=force, size=size) as building:
         writer = gguf.GGUFWriter(building, gguf.MODEL_ARCH_NAMES[gguf.MODEL_ARCH.GPT2])
         try:
             _describe(writer, source, gguf.LlamaFileType[_file_type(kind)])
             arrays = list(_arrays(source, kind))
             for name, tensor, stored in arrays:
-                shape = gguf.quant_shape_to_byte_shape(tensor.shape, stored)
-                plain = {gguf.GGMLQuantizationType.F32: np.float32, gguf.GGMLQuantizationType.F16: np.float16}
-                dtype = np.dtype(plain.get(stored, np.uint8))
-                size = int(np.prod(shape)) if dtype == np.uint8 else tensor.numel() * dtype.itemsize
-                place = shape if dtype == np.uint8 else tuple(tensor.shape)
-                writer.add_tensor_info(name, place, dtype, size, raw_dtype=stored)
+                length = math.prod(gguf.quant_shape_to_byte_shape(tensor.shape, stored))
+                writer.add_tensor_info(name, tensor.shape, np.dtype(np.float32), length, raw_dtype=stored)
             writer.write_header_to_file()
             writer.write_kv_data_to_file()
             writer.write_ti_data_to_file()
-            for _, tensor, stored in arrays:  # one at a time: beside the mapped weights only that one is in memory
+            for name, tensor, stored in arrays:  # one at a time: beside the mapped weights only that one is in memory
+                if stored.name != "F32" and (largest := float(tensor.abs().max())) > _LARGEST.get(kind, largest):
+                    raise UsageError(f"{kind} ends at {_LARGEST[kind]:,.0f}, and {name} holds {largest:,.0f}; try bf16")
                 writer.write_tensor_data(gguf.quantize(tensor.numpy(), stored))
         finally:
             writer.close()
