@@ -152,7 +152,7 @@ class Reader:
     def __init__(self, file: Path, *, context: int) -> None:
         from llama_cpp import Llama
 
-        # More threads than free cores wait for each other busily: a hundred times as long beside a training.
+        # One thread: two that wait for each other actively take tens of times as long where the cores are not free.
         self._llama = Llama(
             str(file), n_ctx=context, n_batch=context, n_threads=1, n_threads_batch=1, logits_all=True, verbose=False
         )
