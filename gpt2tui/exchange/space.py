@@ -1,144 +1,176 @@
-"""A Hugging Face Space: a page in which people can talk to a model."""
+"""A Space for Hugging Face: a page on which people talk to the model, and its way there."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from importlib import resources
 from pathlib import Path
 
 from safetensors.torch import save_file
 
-from gpt2tui.corpus.bpe import Tokenizer, rank_file
+from gpt2tui.corpus.bpe import END_OF_TEXT, Tokenizer, rank_file
 from gpt2tui.corpus.tokens import open_tokens
 from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.exchange.destination import writing
+from gpt2tui.exchange.folder_config import written_config
+from gpt2tui.exchange.layout import for_transformers
 from gpt2tui.exchange.source import Source
-from gpt2tui.text import byte_size, one_line
+from gpt2tui.text import byte_size, count, one_line
 
-GRADIO = "6.31.0"
-REQUIREMENTS = {"gradio": GRADIO, "torch": "2.13.0", "safetensors": "0.8.0", "tiktoken": "0.14.0", "numpy": "2.4.6"}
-"""Versions that were tried together."""
-_PYTHON = "3.11"
-_EXAMPLES, _EXAMPLE_WORDS = 5, 6
-_LONGEST_DESCRIPTION = 60
-_EXTRAS = 3_000_000
+APP, REQUIREMENTS, CARD = "app.py", "requirements.txt", "README.md"
+WEIGHTS, CONFIG, VOCABULARY, EXAMPLES = "model.safetensors", "config.json", "gpt2.tiktoken", "examples.json"
+FILES = (CARD, APP, REQUIREMENTS, CONFIG, WEIGHTS, VOCABULARY, EXAMPLES)
+_EXTRAS = 2_000_000
+"""Bytes of all but the weights."""
+_TITLE = 100
+"""Characters of a name that are shown."""
+_EXAMPLES, _EXAMPLE_WORDS, _FEWEST_WORDS, _LOOK = 5, 6, 3, 300
+"""How many examples, of how many words each, from lines of how many at least; tokens looked at for one."""
+_LICENCES = {"CC0-1.0": "cc0-1.0", "MIT": "mit"}
+"""The hub's words for licences, those of texts that have one of its own."""
+_NAME = re.compile(r"[A-Za-z0-9](?:[\w.-]*[A-Za-z0-9_])?", re.ASCII)
 
 
 def export_space(source: Source, folder: Path, *, force: bool) -> None:
-    """Write the app, what it needs, and the model.
+    """Write the page, what it needs installed, the model, its vocabulary, and examples of prompts.
 
     Raises:
         UsageError, Gpt2TuiError, OSError: as of :func:`writing` and :attr:`Source.model`.
     """
-    tensors = source.tensors
-    with writing(folder, force=force, size=4 * source.config.model.parameters + _EXTRAS) as building:
+    tensors = for_transformers(source.tensors)
+    size = sum(tensor.nbytes for tensor in tensors.values()) + _EXTRAS
+    config = written_config(source.config) | {"name": _shown_name(source), "about": _about(source)}
+    with writing(folder, force=force, size=size) as building:
         building.mkdir()
-        app = resources.files("gpt2tui.exchange").joinpath("space_files/app.py").read_bytes()
-        (building / "app.py").write_bytes(app)
-        pins = "".join(f"{name}=={version}\n" for name, version in REQUIREMENTS.items())
-        (building / "requirements.txt").write_text(pins, encoding="utf-8")
-        (building / "README.md").write_text(_readme(source), encoding="utf-8")
-        _write_json(building / "config.json", _config(source))
-        _write_json(building / "examples.json", _examples(source))
-        (building / "gpt2.tiktoken").write_bytes(rank_file())
-        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, building / "model.safetensors")
+        for name in (APP, REQUIREMENTS):
+            (building / name).write_text(_template(name), encoding="utf-8")
+        (building / CARD).write_text(_card(source), encoding="utf-8")
+        (building / VOCABULARY).write_bytes(rank_file())
+        for name, content in ((CONFIG, config), (EXAMPLES, _examples(source))):
+            (building / name).write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        save_file(tensors, building / WEIGHTS, metadata={"format": "pt"})
+
+
+def check_target(target: str) -> None:
+    """See that a Space can have this name.
+
+    Raises:
+        UsageError: it is not OWNER/NAME.
+    """
+    parts = target.split("/")
+    if len(parts) != 2 or not all(_NAME.fullmatch(part) and ".." not in part and "--" not in part for part in parts):
+        raise UsageError(f"{one_line(target)} names no Space: it should be OWNER/NAME, of letters, digits, - _ .")
 
 
 def push_space(folder: Path, target: str, *, dry_run: bool, notice: Callable[[str], None]) -> None:
-    """Upload a Space to ``OWNER/NAME``, or only say what would be uploaded.
+    """Upload an exported folder to the Space ``target``, which is made if it is not there.
 
-    The token is the environment's or the hub's own login; it is neither kept nor shown.
+    With ``dry_run`` only say what would go where. The token is the environment's (``HF_TOKEN``) or the hub's own login.
 
     Raises:
-        UsageError: that is no name of a Space, or huggingface_hub is not installed.
-        Gpt2TuiError: the hub refused it or cannot be reached.
+        UsageError: the target is no OWNER/NAME, or huggingface_hub is not installed.
+        Gpt2TuiError: the hub cannot be reached, or refuses.
     """
-    owner, _, name = target.partition("/")
-    if not owner or not name or "/" in name:
-        raise UsageError(f"--push {target}: it should be OWNER/NAME")
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    check_target(target)
     if dry_run:
-        for path in files:
-            notice(f"would upload {path.relative_to(folder)}, {byte_size(path.stat().st_size)}, to spaces/{target}")
+        sizes = {name: (folder / name).stat().st_size for name in FILES}
+        for name, size in sizes.items():
+            notice(f"would upload {name} ({byte_size(size)})")
+        notice(f"{len(sizes)} files, {byte_size(sum(sizes.values()))}, to the Space {target}; nothing was sent")
         return
     try:
-        from huggingface_hub import HfApi
-        from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalTokenNotFoundError
+        from huggingface_hub import HfApi, get_token
+        from huggingface_hub.errors import HfHubHTTPError
     except ImportError:
         raise UsageError("pushing needs huggingface_hub: pip install 'gpt2tui[hub]'") from None
-    api = HfApi()
+    # The first base is of the HTTP library that this version of the hub's happens to use.
+    http_error: type[BaseException] = HfHubHTTPError.__bases__[0]
+    hub = HfApi(library_name="gpt2tui")
     try:
-        api.create_repo(target, repo_type="space", space_sdk="gradio", exist_ok=True)
-        done = api.upload_folder(repo_id=target, repo_type="space", folder_path=folder, commit_message="gpt2tui")
-    except LocalTokenNotFoundError:
-        raise Gpt2TuiError("the hub wants a token: set HF_TOKEN, or log in with: hf auth login") from None
-    except (HfHubHTTPError, HFValidationError, OSError) as error:
-        cause = one_line(str(error).splitlines()[0] if str(error) else type(error).__name__)[:200]
-        raise Gpt2TuiError(f"{target} was not pushed: {cause}") from None
-    notice(f"pushed to {done}")
+        hub.create_repo(target, repo_type="space", space_sdk="gradio", exist_ok=True)
+        hub.upload_folder(
+            repo_id=target,
+            repo_type="space",
+            folder_path=folder,
+            allow_patterns=list(FILES),
+            commit_message="Export from gpt2tui",
+        )
+    except (http_error, OSError, ValueError, RuntimeError) as error:
+        raise Gpt2TuiError(f"{target} was not pushed: {_cause(error, get_token())}") from None
+    notice(f"pushed {folder} to {hub.endpoint}/spaces/{target}")
 
 
-def _config(source: Source) -> dict[str, object]:
-    model = source.config.model
-    return {
-        "name": one_line(source.name),
-        "layers": model.layers,
-        "heads": model.heads,
-        "activation": model.activation,
-        "context": source.config.block_size,
-        "parameters": model.parameters,
-    }
+def _cause(error: BaseException, token: str | None) -> str:
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status in (401, 403):
+        return (
+            f"the hub refused ({status}); log in with `hf auth login`, or set HF_TOKEN to a token that may write there"
+        )
+    words = str(error).replace(token, "***") if token else str(error)
+    return one_line(words)[:200] or type(error).__name__
+
+
+def _template(name: str) -> str:
+    return resources.files("gpt2tui.exchange").joinpath("space_files", name).read_text(encoding="utf-8")
+
+
+def _shown_name(source: Source) -> str:
+    name = one_line(source.name)
+    return name if len(name) <= _TITLE else name[: _TITLE - 1] + "…"
+
+
+def _about(source: Source) -> str:
+    config = source.config
+    learned = (
+        f", trained for {source.state.step:,} steps on {one_line(config.corpus.name)[:_TITLE]}."
+        if config.corpus.tokens
+        else "."
+    )
+    return f"A GPT-2 of {count(config.model.parameters)} parameters{learned}"
+
+
+def _card(source: Source) -> str:
+    pinned = dict(line.split("==") for line in _template(REQUIREMENTS).split())
+    corpus = source.config.corpus
+    licence = _LICENCES.get(corpus.licence or "")
+    return _template(CARD).format(
+        title=_yaml(_shown_name(source)),
+        sdk_version=pinned["gradio"],
+        licence=f"license: {licence}\n" if licence else "",
+        short_description=_yaml(f"A GPT-2 of {count(source.config.model.parameters)} parameters, from gpt2tui"),
+        heading=_markdown(_shown_name(source)),
+        about=_markdown(_about(source)),
+        text=f"The licence of its text: {_markdown(corpus.licence) if corpus.licence else 'not given'}.",
+    )
+
+
+def _yaml(text: str) -> str:
+    """A string of JSON on one line, which is one of YAML too."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _markdown(text: str) -> str:
+    """Text in which Markdown and HTML have nothing to obey."""
+    return re.sub(r"([\\`*_{}\[\]<>()#!|&~$])", r"\\\1", one_line(text))
 
 
 def _examples(source: Source) -> list[str]:
-    """How a few lines of the text begin, from places spread over it; none where the run has no text."""
-    corpus = source.config.corpus
-    if not corpus.tokens:
-        return []
+    """The first words of lines spread over the text; fewer where it has none, or none that are readable."""
     try:
-        tokens = open_tokens(source.run.tokens_file)[: corpus.train_tokens]
+        tokens = open_tokens(source.run.tokens_file)[: source.config.corpus.train_tokens]
     except (OSError, ValueError):
         return []
-    tokenizer, found = Tokenizer(), []
+    tokenizer, found = Tokenizer(), dict[str, None]()
     for place in range(_EXAMPLES):
-        start = place * len(tokens) // _EXAMPLES
-        text = tokenizer.decode_bytes(tokens[start : start + 200].tolist()).decode("utf-8", errors="ignore")
-        lines = (" ".join(line.split()[:_EXAMPLE_WORDS]) for line in text.splitlines()[1:])
-        line = next((line for line in lines if line.count(" ") >= 2), "")
-        if line and one_line(line) not in found:
-            found.append(one_line(line))
-    return found
-
-
-def _readme(source: Source) -> str:
-    name = one_line(source.name)
-    quoted = json.dumps(name, ensure_ascii=False)
-    description = json.dumps(f"Talk to {name}, a GPT-2"[:_LONGEST_DESCRIPTION], ensure_ascii=False)
-    shown = name.replace("`", "'")
-    return f"""---
-title: {quoted}
-emoji: 🪶
-colorFrom: indigo
-colorTo: gray
-sdk: gradio
-sdk_version: {GRADIO}
-python_version: "{_PYTHON}"
-app_file: app.py
-pinned: false
-short_description: {description}
----
-
-# `{shown}`
-
-A GPT-2 of {source.config.model.parameters:,} parameters, trained with gpt2tui, to be talked to in a browser.
-
-On your own machine: `pip install -r requirements.txt`, then `python app.py`. It downloads nothing and listens on
-loopback only.
-
-`gpt2.tiktoken` holds GPT-2's vocabulary (OpenAI, MIT licence).
-"""
-
-
-def _write_json(path: Path, content: object) -> None:
-    path.write_text(json.dumps(content, ensure_ascii=False, indent=2) + "\n", encoding="utf-8")
+        start = len(tokens) * place // _EXAMPLES
+        ids = [int(token) for token in tokens[start : start + _LOOK] if token != END_OF_TEXT]
+        _, _, lines = tokenizer.decode_bytes(ids).decode("utf-8", errors="replace").partition("\n")
+        for line in lines.split("\n"):
+            words = line.split()[:_EXAMPLE_WORDS]
+            example = " ".join(words)
+            if len(words) >= _FEWEST_WORDS and example.isprintable() and "\ufffd" not in example:
+                found[example] = None
+                break
+    return list(found)
