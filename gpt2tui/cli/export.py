@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
 export_app = typer.Typer(cls=Group, help="Write a trained model for other programs.", no_args_is_help=True)
 
+_LLAMA_CONTEXT = 256
+"""llama.cpp makes its context a multiple of this, and looks positions up without asking how many there are."""
+
 RunOption = Annotated[str, typer.Option("--run", help="Id, name, prefix, latest, best or path.")]
 CheckpointOption = Annotated[
     str | None,
@@ -69,8 +72,14 @@ def gguf(
     """One GGUF file for llama.cpp and what is built on it."""
     from gpt2tui.exchange.gguf_file import export_gguf
 
-    export_gguf(_source(run, checkpoint), file, kind=kind, force=force)
+    source = _source(run, checkpoint)
+    export_gguf(source, file, kind=kind, force=force)
     narrate(f"wrote {file}")
+    positions, trained = source.config.model.block_size, source.config.block_size
+    if positions % _LLAMA_CONTEXT:
+        narrate(f"llama.cpp rounds the context up to {_LLAMA_CONTEXT}s and ends where a text passes {positions} tokens")
+    elif trained < positions:
+        narrate(f"it was trained on {trained} tokens at a time; llama.cpp takes {positions}, and gets worse beyond")
 
 
 @export_app.command()
