@@ -17,7 +17,7 @@ from aiohttp import web
 from textual_serve.server import Server
 
 _NAMES = ("localhost", "127.0.0.1", "::1")
-_GOODBYE_SECONDS = 5.0
+_GOODBYE_SECONDS = 1.0
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 

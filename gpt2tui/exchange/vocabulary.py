@@ -22,11 +22,13 @@ def characters() -> dict[int, str]:
     return {byte: chr(byte) for byte in own} | {byte: chr(256 + place) for place, byte in enumerate(others)}
 
 
+@cache
 def tokens() -> list[str]:
     """All 50,257 tokens in the order of their ids, the last of them ``<|endoftext|>``."""
     return [*(_shown(token) for token in _by_rank()), END_OF_TEXT_LITERAL]
 
 
+@cache
 def merges() -> list[str]:
     """The 50,000 merges in the order in which they are made, each as its two parts with a space between."""
     known = ranks()
