@@ -10,6 +10,7 @@ import typer
 from gpt2tui.cli.command import Group
 from gpt2tui.cli.output import narrate
 from gpt2tui.cli.run_argument import find_run
+from gpt2tui.errors import UsageError
 
 if TYPE_CHECKING:
     from gpt2tui.exchange.source import Source
@@ -95,8 +96,12 @@ def space(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="With --push: say what would be uploaded.")] = False,
 ) -> None:
     """A Hugging Face Space in which people can talk to the model."""
-    from gpt2tui.exchange.space import export_space, push_space
+    if dry_run and not push:
+        raise UsageError("--dry-run says what --push OWNER/NAME would upload; add that, or leave it out")
+    from gpt2tui.exchange.space import check_target, export_space, push_space
 
+    if push:
+        check_target(push)
     export_space(_source(run, checkpoint), folder, force=force)
     narrate(f"wrote {folder}")
     if push:
