@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from textual.app import App
 
 from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.store import RunStore
@@ -12,3 +13,18 @@ from gpt2tui.runs.store import RunStore
 def store() -> RunStore:
     """The runs of the test's home, where the app looks for them."""
     return RunStore(Paths.from_environment().runs)
+
+
+@pytest.fixture(autouse=True)
+def ends_as_when_it_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    """``App.run`` cancels all workers before anything is taken down; ``App.run_test`` does not, so here it is made to.
+
+    Without it, a worker that goes on between two widgets' ends finds a half of the screen, as in no real app.
+    """
+    shut_down = App._shutdown
+
+    async def cancel_workers_and_shut_down(app: App[object]) -> None:
+        app.workers.cancel_all()
+        await shut_down(app)
+
+    monkeypatch.setattr(App, "_shutdown", cancel_workers_and_shut_down)

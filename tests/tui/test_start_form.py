@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shlex
 import shutil
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.events import Key, Paste
@@ -20,7 +22,8 @@ from gpt2tui.runs.store import RunStore
 from gpt2tui.text import byte_size
 from gpt2tui.tui.form.start_options import OPTIONS
 from gpt2tui.tui.processes.asking import RefusedError
-from gpt2tui.tui.processes.training import start_training
+from gpt2tui.tui.processes.training import estimate, start_training
+from gpt2tui.tui.widgets import estimated_form
 from gpt2tui.tui.widgets.file_picker import FilePicker, FileTree
 from gpt2tui.tui.widgets.start_form import StartForm
 from tests.cli.program import gpt2tui
@@ -241,6 +244,27 @@ async def test_the_estimate_is_that_of_the_command_line(here: Path):
     assert facts["memory"].startswith(f"about {byte_size(told['memory'])} of {byte_size(told['memory_total'])}")
     assert facts["disk"].startswith(f"up to {byte_size(told['disk'])}, ")
     assert facts["time"] == "not known: no run of this shape has trained on this device yet"
+
+
+async def test_an_estimate_that_comes_when_all_was_taken_down_is_of_no_interest(monkeypatch: pytest.MonkeyPatch):
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def late(words: list[str]) -> dict[str, Any]:
+        asked.set()
+        await answered.wait()
+        return await estimate(words)
+
+    monkeypatch.setattr(estimated_form, "estimate", late)
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        await asked.wait()
+        worker = next(worker for worker in app.workers if worker.group == "estimate")
+        form = app.form
+        await form.remove_children()
+        answered.set()
+        await worker.wait()
+        form._wait_and_ask()
+        await pilot.pause()
 
 
 async def test_the_time_is_told_from_runs_before_and_a_change_makes_all_of_it_stale(store: RunStore):

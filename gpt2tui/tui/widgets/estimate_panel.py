@@ -19,38 +19,39 @@ class EstimatePanel(Vertical):
         super().__init__()
         self.border_title = "what it takes"
         self.facts: list[Fact] = []
+        # Held, not queried: an answer may still come when the app was left, and all was taken down.
+        self._lines = Vertical(classes="facts")
+        self._status = Static("", classes="status", markup=False)
 
     def compose(self) -> ComposeResult:
-        yield Vertical(classes="facts")
-        yield Static("", classes="status", markup=False)
+        yield self._lines
+        yield self._status
 
     def deny(self, status: str) -> None:
         """Say why there is no estimate; the one before does not stand beside that."""
         self.say(status)
-        self.query_one(".status").add_class("-wrong")
-        self.query_one(".facts").display = False
+        self._status.add_class("-wrong")
+        self._lines.display = False
 
     def say(self, status: str) -> None:
         """A line about the estimate itself; what stood there before is no longer true."""
-        line = self.query_one(".status", Static)
-        if str(line.content) != (shown := one_line(status)):
-            line.update(shown)
-            line.display = bool(shown)
-        line.remove_class("-wrong")
-        self.query_one(".facts").set_class(True, "-stale")
+        if str(self._status.content) != (shown := one_line(status)):
+            self._status.update(shown)
+            self._status.display = bool(shown)
+        self._status.remove_class("-wrong")
+        self._lines.add_class("-stale")
 
     async def show(self, facts: Sequence[Fact]) -> None:
         """Show the facts of the form as it is."""
         self.say("")
-        place = self.query_one(".facts")
-        place.set_class(False, "-stale")
-        place.display = True
-        if list(facts) == self.facts:
+        self._lines.remove_class("-stale")
+        self._lines.display = True
+        if list(facts) == self.facts or not self._lines.is_attached:
             return
         self.facts = []  # whoever cancels this leaves some lines, which are those of no form
         async with self.batch():
-            await place.remove_children()
-            await place.mount_all(_line(fact) for fact in facts)
+            await self._lines.remove_children()
+            await self._lines.mount_all(_line(fact) for fact in facts)
         self.facts = list(facts)
 
 

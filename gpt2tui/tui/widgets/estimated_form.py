@@ -7,7 +7,6 @@ import asyncio
 from textual import on, work
 from textual.events import Show
 from textual.timer import Timer
-from textual.widgets import Static
 
 from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.runs.neighbours import Neighbour, crowding, neighbours
@@ -21,7 +20,6 @@ from gpt2tui.tui.form.start_words import split_texts, text_problem, words_of
 from gpt2tui.tui.processes.asking import RefusedError
 from gpt2tui.tui.processes.corpora import NamedCorpus, named_corpora
 from gpt2tui.tui.processes.training import estimate
-from gpt2tui.tui.widgets.estimate_panel import EstimatePanel
 from gpt2tui.tui.widgets.form_field import FormField
 from gpt2tui.tui.widgets.form_fields import FormFields
 
@@ -69,7 +67,7 @@ class EstimatedForm(FormFields):
         """Ask for an estimate when the form has rested for a moment; the one before is of no use any more."""
         self._stop_estimating()
         if self.is_mounted and self.app.is_running:
-            self.query_one(EstimatePanel).say(f"estimating{self.app.glyphs.ellipsis}")
+            self._estimate.say(f"estimating{self.app.glyphs.ellipsis}")
             self._timer = self.set_timer(_PAUSE_SECONDS, self._ask)
 
     def _stop_estimating(self) -> bool:
@@ -110,12 +108,12 @@ class EstimatedForm(FormFields):
         self._place("", 0)
         self._device = found["device"]
         self._warn_of_busy_device()
-        await self.query_one(EstimatePanel).show(facts)
+        await self._estimate.show(facts)
 
     def _deny_estimate(self) -> None:
         """Say that there is none, and which fields are to blame."""
         wrong = ", ".join(field.option.label.lower() for field in self._fields.values() if field.problem)
-        self.query_one(EstimatePanel).deny(f"no estimate: see {wrong}" if wrong else "no estimate")
+        self._estimate.deny(f"no estimate: see {wrong}" if wrong else "no estimate")
 
     async def _known_corpora(self) -> list[NamedCorpus]:
         if self._corpora is None:
@@ -126,13 +124,12 @@ class EstimatedForm(FormFields):
         return self._corpora
 
     def _show_command(self) -> None:
-        self.query_one(".command", Static).update(visible(self.command))
+        self._command.update(visible(self.command))
 
     def _warn_of_busy_device(self) -> None:
         warning = crowding(self._living, self._device)
-        for line in self.query(".busy").results(Static):  # none when the app was left meanwhile
-            line.update(one_line(warning))
-            line.display = bool(warning)
+        self._busy.update(one_line(warning))
+        self._busy.display = bool(warning)
 
 
 def _look(store: RunStore) -> tuple[list[Neighbour], list[Pace]]:

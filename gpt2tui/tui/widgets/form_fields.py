@@ -51,6 +51,9 @@ class FormFields(Vertical):
         self._meaning = Static("", classes="meaning", markup=False)
         self._error = Static("", classes="error", markup=False)
         self._more = Container(classes="more")
+        self._estimate = EstimatePanel()
+        self._busy = Static("", classes="busy", markup=False)
+        self._command = Static("", classes="command", markup=False)
 
     def compose(self) -> ComposeResult:
         self._users = user_defaults(self.app.options.defaults)
@@ -65,14 +68,14 @@ class FormFields(Vertical):
                     # Its fields are mounted when they are asked for: the first paint need not wait for them.
                     yield self._more
             with Vertical(classes="side"):
-                yield EstimatePanel()
-                yield Static("", classes="busy", markup=False)
+                yield self._estimate
+                yield self._busy
                 yield self._error
                 with Horizontal(classes="buttons"):
                     yield Button("Start", variant="primary", id="start", compact=True)
                     yield Static("ctrl+s", classes="key", markup=False)
                 yield Static("the same on a server:", classes="lead", markup=False)
-                yield Static("", classes="command", markup=False)
+                yield self._command
         yield self._meaning
 
     def _new_field(self, option: StartOption) -> FormField:
