@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
+from pathlib import Path
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.follower import Follower
@@ -12,8 +14,8 @@ from gpt2tui.runs.words import AT_WORK, state_words
 from gpt2tui.text import loss_text, one_line
 
 
-def farewell(store: RunStore, shown: Follower | None) -> list[str]:
-    """Lines on every run that trains, and on the one that was shown last."""
+def farewell(store: RunStore, shown: Follower | None, exports: Sequence[Path] = ()) -> list[str]:
+    """Lines on every run that trains, on the one that was shown last, and on exports that are being written."""
     living = [run for run in store.all() if run.is_alive()]
     if shown and shown.run.is_alive() and not any(shown.run.folder == run.folder for run in living):
         living.append(shown.run)  # it lies elsewhere
@@ -30,7 +32,7 @@ def farewell(store: RunStore, shown: Follower | None) -> list[str]:
         lines.append(_line(shown))
         if shown.view.step and not shown.is_gone():
             lines.append(f'  talk to it: gpt2tui sample --run {store.argument(shown.run)} "..."')
-    return lines
+    return lines + [f"still being written: {one_line(str(path))}" for path in exports]
 
 
 def _opened(run: Run) -> Follower | None:

@@ -19,6 +19,7 @@ def open_app(options: AppOptions) -> int:
 
     from gpt2tui.tui.app import Gpt2TuiApp
     from gpt2tui.tui.farewell import farewell
+    from gpt2tui.tui.processes.exporting import under_way
 
     if is_in_browser():
         from gpt2tui.tui.terminal.browser import BrowserDriver
@@ -34,6 +35,6 @@ def open_app(options: AppOptions) -> int:
         app.run(mouse=options.has_mouse)
     finally:
         with suppress(OSError):  # the terminal may be gone
-            for line in farewell(app.store, app.follower):
+            for line in farewell(app.store, app.follower, under_way()):
                 print(line)
     return app.return_code or 0

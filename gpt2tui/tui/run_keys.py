@@ -19,6 +19,7 @@ RUN_KEYS: list[Binding] = [
     Binding("o", "overlay", "Overlay", show=False, id="runs.overlay", tooltip="Lay its loss over Train's chart"),
     Binding("R", "resume", "Resume", show=False, id="runs.resume", tooltip="Go on from the last checkpoint"),
     Binding("x", "stop", "Stop", show=False, id="runs.stop", tooltip="Let a run that trains save and stop"),
+    Binding("w", "export", "Export", show=False, id="runs.export", tooltip="Write its model for other programs"),
     Binding("i", "details", "Details", show=False, id="runs.details", tooltip="Show or hide the details"),
     Binding("escape", "back", "Back", show=False, id="runs.back", tooltip="Leave the field, the filter, the marks"),
 ]

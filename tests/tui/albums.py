@@ -347,6 +347,8 @@ async def runs_many(store: RunStore, shoot: Shoot) -> None:
             await shoot(pilot, "runs-delete", "delete it")
             await pilot.press("escape", "n")
             await shoot(pilot, "runs-rename", "Rename")
+            await pilot.press("escape", "w")
+            await shoot(pilot, "runs-export", "GGUF")
             await pilot.press("escape", "escape", "s", "i")
             await shoot(pilot, "runs-details", "7 runs")
             await pilot.press("i", "slash", *"letters")

@@ -439,7 +439,7 @@ async def test_the_settings_are_gone_to_through_and_left_with_keys_that_are_name
 
 
 def test_a_default_path_is_a_file_name():
-    from gpt2tui.tui.talk.save_target import slug
+    from gpt2tui.tui.save_target import slug
 
     assert Path(slug("../etc/passwd")).name == slug("../etc/passwd")
 

@@ -6,6 +6,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -14,6 +15,7 @@ import pytest
 from gpt2tui.tui.processes import asking
 from gpt2tui.tui.processes.asking import RefusedError
 from gpt2tui.tui.processes.corpora import named_corpora
+from gpt2tui.tui.processes.exporting import export
 from gpt2tui.tui.processes.training import estimate, reap, start_training
 from tests.runs.synthetic import wait_until
 
@@ -24,6 +26,7 @@ ASKED: dict[str, Asked] = {
     "an estimate": lambda: estimate([]),
     "the corpora": named_corpora,
     "a training": lambda: start_training(["train"]),
+    "an export": lambda: export(["gguf"], Path("a.gguf"), Path("a run"), is_replacing=False, threads=None),
 }
 
 

@@ -6,8 +6,10 @@ import asyncio
 import shlex
 import subprocess
 import sys
-from collections.abc import Sequence
-from typing import IO, TypeVar
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import IO, TypeVar, cast
 
 import msgspec
 
@@ -32,9 +34,13 @@ class RefusedError(Gpt2TuiError):
 
 
 def start(
-    words: Sequence[str], *, stderr: int | IO[bytes], environment: dict[str, str] | None = None
+    words: Sequence[str],
+    *,
+    stdout: int = subprocess.PIPE,
+    stderr: int | IO[bytes],
+    environment: dict[str, str] | None = None,
 ) -> subprocess.Popen[bytes]:
-    """Start ``gpt2tui WORDS`` in a session of its own, its stdout a pipe.
+    """Start ``gpt2tui WORDS`` in a session of its own, its stdout a pipe by default.
 
     Raises:
         RefusedError: there is no such program any more, or no room for another process.
@@ -43,7 +49,7 @@ def start(
         return subprocess.Popen(
             [*PROGRAM, *words],
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=stderr,
             start_new_session=True,
             env=environment,
@@ -55,6 +61,43 @@ def start(
 def not_started(words: Sequence[str], error: Exception) -> RefusedError:
     """The refusal of the system to start ``gpt2tui WORDS``."""
     return RefusedError(f"gpt2tui {words[0]} cannot be started: {error}; end other programs, or start the app anew")
+
+
+async def in_daemon(words: Sequence[str], work: Callable[[], T]) -> T:
+    """What ``work`` returns, which starts ``gpt2tui WORDS`` and waits for it in a thread of its own.
+
+    Neither a cancelled wait nor the end of this process waits for that thread.
+
+    Raises:
+        RefusedError: it did, or the system did not let it start anything.
+    """
+    loop = asyncio.get_running_loop()
+    outcome: asyncio.Future[T] = loop.create_future()
+
+    def tell(result: T | None, error: RefusedError | None) -> None:
+        if outcome.done():
+            return
+        if error:
+            outcome.set_exception(error)
+        else:
+            outcome.set_result(cast(T, result))
+
+    def run() -> None:
+        result, error = None, None
+        try:
+            result = work()
+        except RefusedError as refused:
+            error = refused
+        except OSError as refused:
+            error = not_started(words, refused)
+        with suppress(RuntimeError):  # the app was left meanwhile
+            loop.call_soon_threadsafe(tell, result, error)
+
+    try:
+        threading.Thread(target=run, daemon=True).start()
+    except RuntimeError as error:  # there is no room for another thread
+        raise not_started(words, error) from error
+    return await outcome
 
 
 async def ask(words: Sequence[str], kind: type[T]) -> T:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import tempfile
-import threading
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import Any
 import msgspec
 
 from gpt2tui.runs.run import Run
-from gpt2tui.tui.processes.asking import RefusedError, ask, not_started, start
+from gpt2tui.tui.processes.asking import RefusedError, ask, in_daemon, start
 from gpt2tui.tui.processes.obituary import end_of, last_line
 
 PATIENCE = 5.0
@@ -37,32 +35,7 @@ async def start_training(words: Sequence[str], environment: dict[str, str] | Non
     Raises:
         RefusedError: it did not start, or ended before it had a run; then the message is its own last line.
     """
-    loop = asyncio.get_running_loop()
-    announced: asyncio.Future[Run] = loop.create_future()
-
-    def tell(outcome: Run | RefusedError) -> None:
-        if announced.done():
-            return
-        if isinstance(outcome, RefusedError):
-            announced.set_exception(outcome)
-        else:
-            announced.set_result(outcome)
-
-    def wait() -> None:
-        try:
-            outcome: Run | RefusedError = _started(words, environment)
-        except RefusedError as error:
-            outcome = error
-        except OSError as error:
-            outcome = not_started(words, error)
-        with suppress(RuntimeError):  # the app was left meanwhile
-            loop.call_soon_threadsafe(tell, outcome)
-
-    try:
-        threading.Thread(target=wait, daemon=True).start()
-    except RuntimeError as error:  # there is no room for another thread
-        raise not_started(words, error) from error
-    return await announced
+    return await in_daemon(words, lambda: _started(words, environment))
 
 
 def _started(words: Sequence[str], environment: dict[str, str] | None) -> Run:

@@ -8,10 +8,10 @@ from textual import on
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.transcript import as_markdown
+from gpt2tui.tui.save_target import SaveTarget, slug, write_text
 from gpt2tui.tui.screens.model import ModelScreen
 from gpt2tui.tui.talk.generate_keys import GENERATE_KEYS
 from gpt2tui.tui.talk.live_turn import LiveTurn
-from gpt2tui.tui.talk.save_target import SaveTarget, slug
 from gpt2tui.tui.terminal.clipboard import harmless
 from gpt2tui.tui.widgets.alternatives import Alternatives
 from gpt2tui.tui.widgets.prompt import PromptArea
@@ -167,14 +167,13 @@ class GenerateScreen(ModelScreen):
             return
         name = self._choice.run.name()
         text = as_markdown([*self._history.unseen(), *records], title=name)
-        target = SaveTarget(text)
 
         def take(typed: str | None) -> None:
             if typed is not None:
                 try:
-                    self.notify(f"saved {target.write(typed)}", markup=False)
+                    self.notify(f"saved {write_text(typed, text)}", markup=False)
                 except Gpt2TuiError as error:
                     self.notify(str(error), severity="error", markup=False)
 
-        ask = Ask("Save the turns as Markdown", value=f"{slug(name)}.md", check=target.problem)
+        ask = Ask("Save the turns as Markdown", value=f"{slug(name)}.md", check=SaveTarget().problem)
         self.app.push_screen(ask, take)

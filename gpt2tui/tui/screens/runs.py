@@ -15,6 +15,7 @@ from textual.widgets import Footer, Static
 from gpt2tui.runs.entry import Entry
 from gpt2tui.runs.ledger import Ledger
 from gpt2tui.tui.ledger_watch import LedgerWatch
+from gpt2tui.tui.run_export import RunExport
 from gpt2tui.tui.run_keeping import RunKeeping
 from gpt2tui.tui.run_keys import RUN_KEYS
 from gpt2tui.tui.widgets.run_columns import COLUMNS, Sorting, is_fitting, shown
@@ -48,6 +49,7 @@ class RunsScreen(Screen[None]):
         super().__init__()
         self.ledger = Ledger(self.app.store)
         self.keeping = RunKeeping(self, self.ledger, self._kept)
+        self._export = RunExport(self, self._kept)
         self._watch = LedgerWatch(self, self.ledger, self.app.now)
         self.marks: set[str] = set()
         self.sorting = Sorting()
@@ -271,6 +273,10 @@ class RunsScreen(Screen[None]):
     def action_stop(self) -> None:
         """Let the run under the cursor save and stop."""
         self._do(self.keeping.stop, self._pointed())
+
+    def action_export(self) -> None:
+        """Write the model of the run under the cursor for other programs."""
+        self._do(self._export.export, self._whole())
 
     def _do(self, deed: Callable[[T], None], what: T | None) -> None:
         if what:
