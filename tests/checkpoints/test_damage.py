@@ -234,7 +234,7 @@ def test_a_kill_at_any_moment_leaves_a_good_last(tmp_path: Path) -> None:
     with training(run) as process:
         until(lambda: seen(run, CheckpointSaved), "a checkpoint")
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.communicate()
     assert folder.find("last").damage(hashes=True) is None
 
     # The same writing without the start of a whole trainer, so that there can be many kills.

@@ -27,6 +27,7 @@ from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.run import Run
 from gpt2tui.text import visible
+from tests.preloaded import preloaded
 from tests.tiny import add_checkpoint, tiny_run, tiny_run_config
 
 COMMAND = [sys.executable, "-m", "gpt2tui", "sample"]
@@ -42,7 +43,9 @@ def run(home: Path) -> Run:
 
 def sampled(*arguments: str, stdin: bytes = b"") -> str:
     """What the command writes to stdout, in a process of its own with no terminal anywhere; no narration."""
-    found = subprocess.run([*COMMAND, *arguments], input=stdin, capture_output=True, timeout=SECONDS)
+    found = subprocess.run(
+        [*preloaded("gpt2tui"), "sample", *arguments], input=stdin, capture_output=True, timeout=SECONDS
+    )
     assert found.returncode == 0, found.stderr
     assert found.stderr == b""
     return found.stdout.decode()

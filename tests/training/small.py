@@ -19,6 +19,7 @@ from gpt2tui.runs.events import AnyEvent, Evaluated, Notice, Rewound, RunFinishe
 from gpt2tui.runs.recipe import Recipe, load_recipe
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
+from tests.preloaded import preloaded
 from tests.tiny import tiny_model_config, tiny_run_config
 
 VOCABULARY = 300
@@ -109,10 +110,17 @@ def seen(run: Run, kind: type[E], matching: Callable[[E], bool] = lambda event: 
 def training(
     run: Run, *options: str, python: Sequence[str] = (), **environment: str
 ) -> Iterator[subprocess.Popen[str]]:
-    """``gpt2tui resume --headless`` on a run, as a process of its own; killed at the end if it still lives."""
-    command = [sys.executable, *python, "-m", "gpt2tui", "resume", "--headless", str(run.folder), *options]
+    """``gpt2tui resume --headless`` on a run, as a process of its own; killed at the end if it still lives.
+
+    One that is killed has ended when its pipes have: ``communicate`` waits for that, ``wait`` does not.
+    """
+    program = [sys.executable, *python, "-m", "gpt2tui"] if python else preloaded("gpt2tui")
     process = subprocess.Popen(
-        command, env=os.environ | environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [*program, "resume", "--headless", str(run.folder), *options],
+        env=os.environ | environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
     try:
         yield process

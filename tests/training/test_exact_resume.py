@@ -74,7 +74,7 @@ def test_a_killed_run_goes_on_with_the_same_losses(tmp_path: Path, name: str) ->
         saved = until(lambda: seen(killed, CheckpointSaved, lambda event: event.step >= 20), "a checkpoint")
         until(lambda: seen(killed, Step, lambda step: step.step >= saved.step + 5), "five more steps")
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.communicate()
     assert seen(killed, RunFinished) is None
     assert RunView.of(killed).state(is_alive=killed.is_alive(), now=0) == "crashed"
     # The newest, even where the kill came before ``last`` pointed to it.

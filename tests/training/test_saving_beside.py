@@ -65,7 +65,7 @@ def test_a_kill_amid_the_writing_leaves_the_checkpoint_before_it_and_the_run_goe
         until(lambda: seen(run, CheckpointSaved), "a checkpoint")
         until(lambda: is_being_written(run), "the next one under way")
         process.send_signal(signal.SIGKILL)
-        process.wait()
+        process.communicate()
     assert is_being_written(run)
     assert folder.find("last").damage(hashes=True) is None
     saved = folder.find("last").state().step

@@ -7,6 +7,8 @@ from textual.app import App
 
 from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.store import RunStore
+from gpt2tui.tui.processes import asking, speaker
+from tests.preloaded import preloaded
 
 
 @pytest.fixture
@@ -28,3 +30,11 @@ def ends_as_when_it_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
         await shut_down(app)
 
     monkeypatch.setattr(App, "_shutdown", cancel_workers_and_shut_down)
+
+
+@pytest.fixture(autouse=True)
+def children_have_torch(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The app's children need not import it, except in modules of tests about how they start and end."""
+    if "fresh_children" not in request.keywords:
+        monkeypatch.setattr(asking, "PROGRAM", preloaded("gpt2tui"))
+        monkeypatch.setattr(speaker, "COMMAND", preloaded("gpt2tui.generation.worker"))

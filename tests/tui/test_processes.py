@@ -29,6 +29,8 @@ ASKED: dict[str, Asked] = {
     "an export": lambda: export(["gguf"], Path("a.gguf"), Path("a run"), is_replacing=False, threads=None),
 }
 
+pytestmark = pytest.mark.fresh_children
+
 
 @pytest.fixture
 def child(monkeypatch: pytest.MonkeyPatch) -> Child:

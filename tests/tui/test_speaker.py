@@ -24,6 +24,8 @@ from tests.tiny import tiny_run
 PATIENCE = 60.0
 ENDLESS = SamplingSettings(max_new_tokens=10**9, seed=1)
 
+pytestmark = pytest.mark.fresh_children
+
 
 class Listener:
     """Keeps what a speaker says, and waits for something in it."""
