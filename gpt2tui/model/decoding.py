@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import torch
 from torch import Tensor, nn
 
+from gpt2tui.model.products import one_dnn
 from gpt2tui.model.transformer import GPT2
 
 _SMALLEST_SCALE = 1e-12
@@ -28,7 +29,7 @@ class OneDnnLinear(nn.Module):
         self.weight, self.bias = weight, bias
 
     def forward(self, x: Tensor) -> Tensor:
-        return _one_dnn(x, self.weight, self.bias)
+        return one_dnn(x, self.weight, self.bias)
 
 
 class Bfloat16Linear(nn.Module):
@@ -40,7 +41,7 @@ class Bfloat16Linear(nn.Module):
         self._bias = None if bias is None else bias.detach().bfloat16()
 
     def forward(self, x: Tensor) -> Tensor:
-        return _one_dnn(x.bfloat16(), self._packed, self._bias).float()
+        return one_dnn(x.bfloat16(), self._packed, self._bias).float()
 
 
 class Int8Linear(nn.Module):
@@ -111,8 +112,3 @@ def prepare(model: GPT2, dtype: torch.dtype) -> None:
     for (owner, name, _), layer in zip(places, made, strict=True):
         setattr(owner, name, layer)
     model.head = head.result()
-
-
-def _one_dnn(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    product: Tensor = torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
-    return product

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from gpt2tui.model.kv_cache import KVCache
+from gpt2tui.model.products import Linear
 from gpt2tui.runs.model_config import ModelConfig
 
 LAYER_NORM_EPSILON = 1e-5
@@ -47,8 +48,8 @@ class Attention(nn.Module):
     def __init__(self, config: ModelConfig, dropout: Dropout) -> None:
         super().__init__()
         self.heads, self.head_width = config.heads, config.head_width
-        self.c_attn = nn.Linear(config.width, 3 * config.width)
-        self.c_proj = nn.Linear(config.width, config.width)
+        self.c_attn = Linear(config.width, 3 * config.width)
+        self.c_proj = Linear(config.width, config.width)
         self.dropout = dropout
 
     def forward(self, x: Tensor, cache: KVCache | None, layer: int) -> Tensor:
@@ -83,8 +84,8 @@ class MLP(nn.Module):
 
     def __init__(self, config: ModelConfig, dropout: Dropout) -> None:
         super().__init__()
-        self.c_fc = nn.Linear(config.width, 4 * config.width)
-        self.c_proj = nn.Linear(4 * config.width, config.width)
+        self.c_fc = Linear(config.width, 4 * config.width)
+        self.c_proj = Linear(4 * config.width, config.width)
         self.dropout = dropout
         self.approximate = "tanh" if config.activation == "gelu_new" else "none"
 

@@ -13,6 +13,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from gpt2tui.model.products import times
+
 BLOCK_ROWS = 2048
 """Rows whose scores are there at once, in the products' format: with fewer the gradient of the head is summed up more
 often, each time by reading and writing all of it."""
@@ -49,14 +51,14 @@ class _HeadCrossEntropy(torch.autograd.Function):
             rows = slice(start, start + BLOCK_ROWS)
             inputs, wanted = hidden[rows].to(dtype), targets[rows]
             is_real = (wanted != IGNORED)[:, None]  # (rows, 1)
-            slopes = inputs @ head.T  # (rows, vocabulary): scores, which become their gradient chunk by chunk
+            slopes = times(inputs, head)  # (rows, vocabulary): scores, which become their gradient chunk by chunk
             for part, slope, loss, picked in _chunks(slopes, wanted):
                 total += loss
                 part.copy_(slope.scatter_add_(1, picked, slope.new_full(picked.shape, -1.0)))
-            grad_hidden[rows] = (slopes @ head) * is_real
+            grad_hidden[rows] = times(slopes, head.T) * is_real
             inputs = inputs * is_real
             for words in (slice(first, first + SLICE) for first in range(0, len(head), SLICE)):
-                grad_weight[words] += slopes[:, words].T @ inputs
+                grad_weight[words] += times(slopes[:, words].T, inputs.T)
         ctx.grads = grad_hidden, grad_weight
         return total
 
@@ -80,6 +82,6 @@ def summed_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, dtype:
     head = weight.to(dtype)
     total = torch.zeros((), device=hidden.device, dtype=torch.float32)
     for rows, wanted in zip(hidden.split(BLOCK_ROWS), targets.split(BLOCK_ROWS), strict=True):  # type: ignore[no-untyped-call]
-        for _, _, loss, _ in _chunks(rows.to(dtype) @ head.T, wanted):
+        for _, _, loss, _ in _chunks(times(rows.to(dtype), head), wanted):
             total += loss
     return total

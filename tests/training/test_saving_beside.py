@@ -155,8 +155,8 @@ def test_an_evaluation_costs_what_a_forward_pass_costs(block_size: int) -> None:
     model = GPT2.initialised(tiny_model_config(vocabulary_size=300), seed=0)
     tokens = torch.randint(0, 300, (10 * block_size + 1,))
     evaluation = Evaluation(
-        model, tokens.numpy().astype("uint16"), block_size=block_size, batch_size=4, dtype=torch.float32
-    )
+        model, tokens.numpy().astype("uint16"), block_size=block_size, batch_size=4, dtype=torch.bfloat16
+    )  # whose products the counter knows
     with FlopCounterMode(display=False) as counted:
         while evaluation.advance() is None:
             pass
