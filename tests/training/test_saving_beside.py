@@ -160,6 +160,6 @@ def test_an_evaluation_costs_what_a_forward_pass_costs(block_size: int) -> None:
     with FlopCounterMode(display=False) as counted:
         while evaluation.advance() is None:
             pass
-    with torch.no_grad(), FlopCounterMode(display=False) as wanted:
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16), FlopCounterMode(display=False) as wanted:
         model.logits(model.hidden(tokens[:-1].view(10, block_size)))
     assert counted.get_total_flops() == wanted.get_total_flops() > 0
