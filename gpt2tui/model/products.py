@@ -12,6 +12,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+_SMALLEST = 1 << 20
+"""Multiplications from which on it pays: oneDNN takes longer to begin, most of all with a new shape."""
+
 
 def one_dnn(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     """``F.linear`` by oneDNN, not differentiable: x (..., inputs), weight (outputs, inputs), also a transposed one."""
@@ -19,10 +22,11 @@ def one_dnn(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
     return product
 
 
-def suits_one_dnn(x: Tensor) -> bool:
-    """Whether products of ``x`` are for oneDNN: float32 on a CPU, outside autocast and compiled code."""
+def suits_one_dnn(x: Tensor, weight: Tensor) -> bool:
+    """Whether their product is for oneDNN: large, float32 on a CPU, outside autocast and compiled code."""
     return (
         x.dtype == torch.float32
+        and x.numel() * weight.shape[0] >= _SMALLEST
         and x.device.type == "cpu"
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and not torch.is_autocast_enabled("cpu")
@@ -32,14 +36,14 @@ def suits_one_dnn(x: Tensor) -> bool:
 
 def times(x: Tensor, weight: Tensor) -> Tensor:
     """``x @ weight.T`` without gradients, both (rows, inputs) or transposed from that."""
-    return one_dnn(x, weight) if suits_one_dnn(x) else x @ weight.T
+    return one_dnn(x, weight) if suits_one_dnn(x, weight) else x @ weight.T
 
 
 class Linear(nn.Linear):
     """torch's own layer, but for who multiplies."""
 
     def forward(self, x: Tensor) -> Tensor:
-        if not suits_one_dnn(x):
+        if not suits_one_dnn(x, self.weight):
             return F.linear(x, self.weight, self.bias)
         result: Tensor = _Linear.apply(x, self.weight, self.bias)  # type: ignore[no-untyped-call]
         return result

@@ -102,6 +102,7 @@ def trainer(batch: int, block: int, clock: Clock) -> None:
             use_cpu=True,
             report_to=[],
             save_strategy="no",
+            dataloader_drop_last=True,
             disable_tqdm=True,
         )
         data: Any = [{"input_ids": one, "labels": one} for one in blocks]

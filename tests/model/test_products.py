@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch.profiler import ProfilerActivity, profile
 
-from gpt2tui.model.products import Linear, times
+import gpt2tui.model.products
+from gpt2tui.model.products import Linear, suits_one_dnn, times
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.training.loss import summed_cross_entropy
 from tests.tiny import tiny_model_config
@@ -19,6 +20,13 @@ def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
+@pytest.fixture
+def from_the_smallest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tiny models would be left to torch."""
+    monkeypatch.setattr(gpt2tui.model.products, "_SMALLEST", 0)
+
+
+@pytest.mark.usefixtures("from_the_smallest")
 @pytest.mark.parametrize("shape", [(5, 24), (3, 7, 24), (1, 24), (2, 1, 24)])
 def test_a_layer_and_its_gradients_are_those_of_float64(shape: tuple[int, ...]) -> None:
     layer, exact = Linear(24, 40), torch.nn.Linear(24, 40).double()
@@ -34,6 +42,7 @@ def test_a_layer_and_its_gradients_are_those_of_float64(shape: tuple[int, ...]) 
         torch.testing.assert_close(found.grad.double(), true.grad, rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.usefixtures("from_the_smallest")
 def test_factors_may_be_transposed() -> None:
     a, b = drawn(30, 8), drawn(50, 8, seed=1)
     torch.testing.assert_close(times(a, b), a @ b.T)
@@ -54,6 +63,12 @@ def products(dtype: torch.dtype) -> dict[str, int]:
     return {event.key: event.count for event in profiler.key_averages() if event.key in kinds}
 
 
+def test_tiny_products_are_left_to_torch() -> None:
+    assert not suits_one_dnn(drawn(16, 64), drawn(64, 64))
+    assert suits_one_dnn(drawn(512, 64), drawn(64, 64))
+
+
+@pytest.mark.usefixtures("from_the_smallest")
 def test_a_step_in_float32_multiplies_by_one_dnn_alone_and_one_in_bfloat16_not() -> None:
     layers, head = 2 * 4, 2 + -(-50_257 // 8192)
     assert products(torch.float32) == {"mkldnn::_linear_pointwise": 3 * layers + head}
