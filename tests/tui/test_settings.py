@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from textual.app import App
 from textual.binding import Binding
+from textual.widgets import Input, TextArea
 
 from gpt2tui.runs.paths import Paths
 from gpt2tui.tui.keymap import all_bindings, check_keymap
 from gpt2tui.tui.options import AppOptions, has_unicode
 from gpt2tui.tui.settings import AppSettings, choose_theme, keep_theme, read_settings
+from tests.tui.apps import app_for, until, until_text
 from tests.tui.terminal import Terminal
 
 BINDINGS = list(
@@ -194,3 +196,14 @@ def test_in_the_locale_c_the_app_draws_ascii() -> None:
         terminal.wait_for("what it takes")
         assert "+- what it takes -" in "\n".join(terminal.screen.display)
         assert "\n".join(terminal.screen.display).isascii()
+
+
+@pytest.mark.parametrize("has_animation", [True, False])
+async def test_a_cursor_blinks_only_where_something_may_move_of_itself(has_animation: bool) -> None:
+    app = app_for(has_animation=has_animation)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await until_text(pilot, "Files, folders, globs")
+        assert {field.cursor_blink for field in app.screen.query(Input)} == {has_animation}
+        await pilot.press("f2")
+        prompt = await until(pilot, lambda: next(iter(app.screen.query(TextArea)), None))
+        assert prompt.cursor_blink == has_animation

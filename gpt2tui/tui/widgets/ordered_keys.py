@@ -24,6 +24,11 @@ class OrderedKeys:
     if TYPE_CHECKING:
         app: App[Any]
         _bindings: BindingsMap
+        cursor_blink: bool
+
+    def on_mount(self) -> None:
+        """A cursor that blinks is an animation, and costs a line over SSH twice a second."""
+        self.cursor_blink = self.app.animation_level != "none"
 
     async def _on_key(self, event: events.Key) -> None:
         bindings = self._bindings.copy()
