@@ -71,15 +71,17 @@ def matrix_rates(device: str, *, seconds: float = 0.6) -> dict[str, float]:
     """FLOP a second of one matrix product in float32 and bfloat16, the best of what fits in ``seconds`` each."""
     import torch
 
+    from gpt2tui.model.products import times
+
     rates = {}
     rows, width, wide = _MATRIX
     for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
         left = torch.randn(rows, width, device=device, dtype=dtype)
-        right = torch.randn(width, wide, device=device, dtype=dtype)
+        right = torch.randn(wide, width, device=device, dtype=dtype)
         best, until = float("inf"), time.perf_counter() + seconds
         while best == float("inf") or time.perf_counter() < until:
             began = time.perf_counter()
-            product = left @ right
+            product = times(left, right)
             product[0, 0].item()  # an accelerator answers only when it is done
             best = min(best, time.perf_counter() - began)
         rates[name] = 2 * rows * width * wide / best

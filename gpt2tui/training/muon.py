@@ -8,6 +8,8 @@ from collections.abc import Iterable
 import torch
 from torch import Tensor
 
+from gpt2tui.model.device import choose_dtype
+from gpt2tui.model.products import one_dnn, suits_one_dnn, times
 from gpt2tui.training.optimizer import Optimizer
 
 _ITERATIONS = 5
@@ -34,26 +36,39 @@ class Muon(Optimizer):
                 continue
             mean = self.state[p]["momentum_buffer"]
             mean.lerp_(p.grad, 1 - self.momentum)
-            update = orthogonalised(p.grad.lerp(mean, self.momentum))
+            update = orthogonalised(p.grad.lerp(mean, self.momentum), _format(p.device))
             p.mul_(1 - self.lr * self.weight_decay)
             p.add_(update, alpha=-self.lr * math.sqrt(max(1, p.shape[0] / p.shape[1])))
 
 
-def orthogonalised(matrix: Tensor) -> Tensor:
-    """A bfloat16 matrix (rows, columns) of the same singular vectors, with singular values of 0.7 to 1.2, about.
+def orthogonalised(matrix: Tensor, dtype: torch.dtype = torch.bfloat16) -> Tensor:
+    """A matrix (rows, columns) of that dtype and the same singular vectors, with singular values of 0.7 to 1.2, about.
 
     Newton and Schulz's iteration, which needs values below one. The sum of their squares, by which others divide,
     is far above the largest; the sum of their fourth powers is nearer, and the first product tells it. Values that
     begin larger come nearer to one in as many iterations.
     """
     is_tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if is_tall else matrix).bfloat16()
+    x = (matrix.T if is_tall else matrix).to(dtype)
     x = x / x.norm().clamp(min=_TINY)
     a, b, c = _COEFFICIENTS
     for index in range(_ITERATIONS):
-        gram = x @ x.T
+        gram = times(x, x)
         if index == 0:
             largest = _MARGIN * gram.float().norm().sqrt().clamp(min=_TINY)
             x, gram = x / largest, gram / largest.square()
-        x = torch.addmm(x, torch.addmm(gram, gram, gram, beta=b, alpha=c), x, beta=a)
+        x = _added(x, _added(gram, gram, gram, beta=b, alpha=c), x, beta=a)
     return x.T if is_tall else x
+
+
+def _added(to: Tensor, left: Tensor, right: Tensor, *, beta: float, alpha: float = 1.0) -> Tensor:
+    """``beta * to + alpha * left @ right``."""
+    if suits_one_dnn(left, right.T):
+        return (beta * to).add_(one_dnn(left, right.T), alpha=alpha)
+    return torch.addmm(to, left, right, beta=beta, alpha=alpha)
+
+
+def _format(device: torch.device) -> torch.dtype:
+    """bfloat16, which is exact enough, but on a CPU that would have to make it of other numbers."""
+    is_slow = device.type == "cpu" and choose_dtype("auto", "cpu")[0] == "float32"
+    return torch.float32 if is_slow else torch.bfloat16

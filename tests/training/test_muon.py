@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
 
 from gpt2tui.training.muon import Muon, orthogonalised
 
@@ -16,10 +17,11 @@ def matrix(rows: int, columns: int, *, rank: int | None = None) -> Tensor:
     return torch.randn(rows, rank, generator=generator) @ torch.randn(rank, columns, generator=generator)
 
 
-@pytest.mark.parametrize("shape", [(64, 64), (32, 128), (128, 32)])
-def test_all_singular_values_come_near_one_and_their_vectors_stay(shape: tuple[int, int]) -> None:
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("shape", [(64, 64), (32, 128), (128, 32), (96, 256)])
+def test_all_singular_values_come_near_one_and_their_vectors_stay(shape: tuple[int, int], dtype: torch.dtype) -> None:
     given = matrix(*shape)
-    found = orthogonalised(given).float()
+    found = orthogonalised(given, dtype).float()
     values = torch.linalg.svdvals(found)
     assert float(values.max()) < 1.3
     assert float(values[: min(shape) - 4].min()) > 0.5  # a square matrix has a few that are near nothing
@@ -43,8 +45,13 @@ def test_a_matrix_of_low_rank_and_one_of_nothing_are_finite() -> None:
     assert not orthogonalised(torch.zeros(8, 4)).any()
 
 
+@pytest.mark.parametrize("has_bfloat16", [True, False])
 @pytest.mark.parametrize("shape", [(48, 16), (16, 48)])
-def test_it_goes_where_torchs_own_goes(shape: tuple[int, int]) -> None:
+def test_it_goes_where_torchs_own_goes(
+    shape: tuple[int, int], has_bfloat16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: has_bfloat16)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bfloat16)
     ours, theirs = (torch.nn.Parameter(matrix(*shape)) for _ in range(2))
     mine = Muon([ours], lr=0.02, momentum=0.95, weight_decay=0.1)
     reference = torch.optim.Muon([theirs], lr=0.02, momentum=0.95, weight_decay=0.1)
@@ -57,3 +64,17 @@ def test_it_goes_where_torchs_own_goes(shape: tuple[int, int]) -> None:
     cosine = torch.nn.functional.cosine_similarity(moved.flatten(), wanted.flatten(), dim=0)
     assert float(cosine) > 0.95
     assert 0.8 < float(moved.norm() / wanted.norm()) < 1.25
+
+
+@pytest.mark.parametrize("has_bfloat16", [True, False])
+def test_a_cpu_without_bfloat16_units_multiplies_in_float32(
+    has_bfloat16: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: False)
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: has_bfloat16)
+    weights = torch.nn.Parameter(matrix(96, 256))
+    weights.grad = matrix(256, 96).T
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        Muon([weights], lr=0.02, momentum=0.95, weight_decay=0.0).step()
+    used = {event.key for event in profiler.key_averages()}
+    assert ("mkldnn::_linear_pointwise" in used) != has_bfloat16
