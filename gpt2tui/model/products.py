@@ -6,12 +6,14 @@ ships as well and takes for other formats, needs about half the time there (docs
 
 from __future__ import annotations
 
+import platform
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+_IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 _SMALLEST = 1 << 20
 """Multiplications from which on it pays: oneDNN takes longer to begin, most of all with a new shape."""
 
@@ -28,6 +30,7 @@ def suits_one_dnn(x: Tensor, weight: Tensor) -> bool:
         x.dtype == torch.float32
         and x.numel() * weight.shape[0] >= _SMALLEST
         and x.device.type == "cpu"
+        and _IS_X86
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()

@@ -28,7 +28,7 @@ class SaveTarget:
                 return f"{name} is a folder; type the name of a file in it"
             if not path.parent.is_dir():
                 return f"the folder {one_line(str(path.parent))} does not exist"
-            if path.is_file() and self._warned_of != path:
+            if not self._is_folder and path.exists() and self._warned_of != path:
                 self._warned_of = path
                 return f"{name} exists; enter once more replaces it"
         except (OSError, ValueError) as error:

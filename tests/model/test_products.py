@@ -13,7 +13,9 @@ from gpt2tui.model.transformer import GPT2
 from gpt2tui.training.loss import summed_cross_entropy
 from tests.tiny import tiny_model_config
 
-pytestmark = pytest.mark.skipif(not torch.backends.mkldnn.is_available(), reason="this torch has no oneDNN")
+pytestmark = pytest.mark.skipif(
+    not (gpt2tui.model.products._IS_X86 and torch.backends.mkldnn.is_available()), reason="oneDNN is for x86 only"
+)
 
 
 def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
