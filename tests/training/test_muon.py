@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
+from gpt2tui.model import products
 from gpt2tui.training.muon import Muon, orthogonalised
 
 
@@ -66,6 +67,7 @@ def test_it_goes_where_torchs_own_goes(
     assert 0.8 < float(moved.norm() / wanted.norm()) < 1.25
 
 
+@pytest.mark.skipif(not products._IS_X86, reason="oneDNN is for x86 only")
 @pytest.mark.parametrize("has_bfloat16", [True, False])
 def test_a_cpu_without_bfloat16_units_multiplies_in_float32(
     has_bfloat16: bool, monkeypatch: pytest.MonkeyPatch
