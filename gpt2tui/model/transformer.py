@@ -59,7 +59,8 @@ class Attention(nn.Module):
             for part in self.c_attn(x).split(width, dim=2)
         )  # each (batch, heads, time, head)
         dropout = self.dropout.attention if self.training else 0.0
-        if cache is None and x.device.type == "cpu" and time <= PLAIN_ATTENTION_UP_TO:
+        # With dropout torch has no fused kernel for a CPU, and what it does instead takes longer and keeps as much.
+        if cache is None and x.device.type == "cpu" and (time <= PLAIN_ATTENTION_UP_TO or dropout):
             y = plain_attention(q, k, v, dropout)
         else:
             y = self._fused(q, k, v, dropout, cache, layer)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 import torch.nn.functional as F
+from torch.profiler import ProfilerActivity, profile
 
-from gpt2tui.model.transformer import GPT2, Dropout, plain_attention
+from gpt2tui.model.transformer import GPT2, PLAIN_ATTENTION_UP_TO, Dropout, plain_attention
 from gpt2tui.runs.model_config import PRESETS
 from tests.tiny import tiny_model_config
 
@@ -112,3 +113,13 @@ def test_plain_attention_drops_weights_in_training() -> None:
     torch.manual_seed(0)
     assert not torch.allclose(plain_attention(q, k, v, 0.5), plain_attention(q, k, v, 0.0))
     assert torch.equal(plain_attention(q, k, v, 0.0), plain_attention(q, k, v, 0.0))
+
+
+@pytest.mark.parametrize(("dropped", "is_fused"), [(0.0, True), (0.1, False)])
+def test_long_windows_are_left_to_the_fused_kernel_where_there_is_one(dropped: float, is_fused: bool) -> None:
+    config = tiny_model_config(vocabulary_size=300, block_size=PLAIN_ATTENTION_UP_TO + 8)
+    model = GPT2.empty(config, Dropout(attention=dropped)).allocate("cpu").train()
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        model.hidden(torch.zeros(1, config.block_size, dtype=torch.int64))
+    used = {event.key for event in profiler.key_averages()}
+    assert any("scaled_dot_product" in key for key in used) == is_fused
