@@ -56,9 +56,7 @@ def main() -> None:
     print("| | s a step | min | max | tokens/s | against the first | of the bfloat16 matrix rate |")
     print("|---|---|---|---|---|---|---|")
     for row in rows:
-        print(
-            "| {name} | {median:.2f} | {min:.2f} | {max:.2f} | {rate:,.0f} | {ratio:.2f} | {share:.0%} |".format(**row)
-        )
+        print(_LINE.format(**row))
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1))
 

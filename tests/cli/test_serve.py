@@ -394,7 +394,7 @@ async def test_in_a_browser_the_training_is_seen_to_move():
                 still = await at_rest(page)
                 await page.key("3", 51, "3")
                 await changed(page, still)  # to the screen of runs
-                assert page.hosts == {"localhost"}
+                assert page.hosts == {urlsplit(server.address).hostname}
                 assert page.errors == []
     finally:
         training.kill()
