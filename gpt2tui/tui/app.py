@@ -22,6 +22,7 @@ from gpt2tui.tui.glyphs import ASCII, UNICODE
 from gpt2tui.tui.options import AppOptions
 from gpt2tui.tui.processes.training import reap
 from gpt2tui.tui.settings import choose_theme, keep_theme
+from gpt2tui.tui.stylesheet import KeptStylesheet
 from gpt2tui.tui.terminal.ascii import draw_scroll_bars
 from gpt2tui.tui.themes import register_themes
 
@@ -119,6 +120,7 @@ class Gpt2TuiApp(App[None]):
 
     def __init__(self, options: AppOptions, driver_class: type[Driver] | None = None) -> None:
         super().__init__(driver_class=driver_class)
+        self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
         self.options = options
         self.store = RunStore(options.paths.runs)
         self.glyphs = ASCII if options.is_ascii else UNICODE

@@ -10,6 +10,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.events import DescendantFocus, Resize
+from textual.geometry import Size
 from textual.widget import Widget
 from textual.widgets import Button, Collapsible, Static
 
@@ -34,6 +35,9 @@ _TIGHT = 60
 _HIGH = 30
 """Below so many lines there are no blank ones."""
 
+_BARS = Size(0, 2)
+"""What the bars above and below take."""
+
 
 class FormFields(Vertical):
     """Every option of a training as a field; those behind "More" are mounted when they are asked for."""
@@ -56,6 +60,7 @@ class FormFields(Vertical):
         self._command = Static("", classes="command", markup=False)
 
     def compose(self) -> ComposeResult:
+        self._fit(self.app.size - _BARS)  # before there is anything in it whose look would have to change
         self._users = user_defaults(self.app.options.defaults)
         glyphs = self.app.glyphs
         signs = (">", "v") if glyphs.is_ascii else ("▸", "▾")
@@ -161,9 +166,12 @@ class FormFields(Vertical):
             self._last = field.option.name
 
     def on_resize(self, event: Resize) -> None:
-        self.set_class(event.size.width >= _WIDE, "-wide")
-        self.set_class(event.size.width < _TIGHT, "-tiny")
-        self.set_class(event.size.height < _HIGH, "-low")
+        self._fit(event.size)
+
+    def _fit(self, size: Size) -> None:
+        self.set_class(size.width >= _WIDE, "-wide")
+        self.set_class(size.width < _TIGHT, "-tiny")
+        self.set_class(size.height < _HIGH, "-low")
 
     # What is wrong
 
