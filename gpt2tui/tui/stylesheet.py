@@ -8,7 +8,7 @@ from textual.css.stylesheet import Stylesheet
 class KeptStylesheet(Stylesheet):
     """Textual's, which keeps what it has parsed until a variable changes.
 
-    Textual parses everything anew whenever a theme is set or a screen is first shown: four times before the first paint.
+    Textual parses everything anew whenever a theme is set or a screen first shown: four times before the first paint.
     """
 
     def set_variables(self, variables: dict[str, str]) -> None:
