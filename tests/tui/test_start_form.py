@@ -483,6 +483,18 @@ async def test_a_file_with_any_name_is_chosen_and_another_text_takes_its_place(h
         assert "tiny-shakespeare instead of 'Don" in notice.message
 
 
+async def test_what_is_typed_after_a_text_was_chosen_stands_behind_it(here: Path):
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        app.form.focus_first()
+        await pilot.press("b", "o", "ctrl+o")
+        await picking(app, pilot)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: not isinstance(app.screen, FilePicker))
+        await pilot.press("space", "c")
+        assert app.form.field("text").value == "book.txt c"
+
+
 def test_every_key_of_the_form_has_an_id_and_says_what_it_does():
     for binding in StartForm.BINDINGS:
         assert binding.id.startswith("form.")

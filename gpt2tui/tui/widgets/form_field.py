@@ -67,6 +67,8 @@ class FormField(Vertical):
     def value(self, value: str) -> None:
         if self.is_mounted:
             self.control.value = value
+            if isinstance(self.control, Input):
+                self.control.action_end()
         else:
             self._value = value
             self.check()
