@@ -19,6 +19,8 @@ _TOGETHER = (3, 2)
 """Iterations between two looks at the matrix; more than three at a time lose small values in bfloat16."""
 _LONG = 1.5
 """Columns a row from which on taking them together is less work: 4 long products and 14 square ones, not 10 and 5."""
+_LARGE = 256
+"""Rows below which there is no time to win, and a rank that is not full, which makes rounding count, is likely."""
 _MARGIN = 1.02
 """Keeps the largest value below one, though the products round to eight bits."""
 _TINY = 1e-7
@@ -58,7 +60,8 @@ def orthogonalised(matrix: Tensor, dtype: torch.dtype = torch.bfloat16) -> Tenso
     is_tall = matrix.shape[0] > matrix.shape[1]
     x = (matrix.T if is_tall else matrix).to(dtype)  # (rows, columns), no taller than wide
     x = x / x.norm().clamp(min=_TINY)
-    for index, count in enumerate(_TOGETHER if x.shape[1] > _LONG * x.shape[0] else _SINGLY):
+    is_worthwhile = x.shape[0] >= _LARGE and x.shape[1] > _LONG * x.shape[0]
+    for index, count in enumerate(_TOGETHER if is_worthwhile else _SINGLY):
         gram = times(x, x)
         if index == 0:
             largest = _MARGIN * gram.float().norm().sqrt().clamp(min=_TINY)

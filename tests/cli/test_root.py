@@ -40,7 +40,7 @@ def test_without_a_command_and_a_terminal_it_shows_help_and_exits_2():
 def test_on_a_terminal_it_opens_the_app_and_ctrl_q_leaves_it():
     with Terminal([sys.executable, "-m", "gpt2tui"], size=(100, 30)) as terminal:
         terminal.wait_for("1 Train")
-        terminal.wait_for("A new run")
+        terminal.wait_for("Target loss")
         terminal.send(b"\x11")
         assert terminal.wait_end() == 0
         assert terminal.is_as_before

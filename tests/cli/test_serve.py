@@ -32,6 +32,8 @@ pytest.importorskip("textual_serve", reason="textual-serve is not installed")
 
 PATIENCE = 60.0
 F3 = "\x1bOR"
+FORM = "Target loss"
+"""What every layout of the form shows, and nothing else."""
 
 
 class Served:
@@ -95,7 +97,9 @@ class Tab:
         return "\n".join(self._screen.display)
 
     async def shows(self, words: str) -> None:
+        deadline = time.monotonic() + PATIENCE
         while words not in self.text:
+            assert time.monotonic() < deadline, f"{words!r} did not come: {self.text}"
             assert await self._hear(), f"the tab was closed before {words!r}: {self.text}"
 
     async def closes(self) -> int:
@@ -156,10 +160,10 @@ async def test_the_page_asks_no_outside_address(server: Served):
 
 async def test_the_app_comes_over_the_socket_answers_keys_and_ends_with_its_tab(server: Served):
     async with tab_of(server) as tab, tab_of(server) as other:
-        await tab.shows("A new run")
+        await tab.shows(FORM)
         await tab.press(F3)
         await tab.shows("No runs yet")
-        await other.shows("A new run")
+        await other.shows(FORM)
         assert "No runs yet" not in other.text
         apps = server.apps()
         assert len(apps) == 2
@@ -168,7 +172,7 @@ async def test_the_app_comes_over_the_socket_answers_keys_and_ends_with_its_tab(
 
 async def test_leaving_the_app_closes_its_tab(server: Served):
     async with tab_of(server) as tab:
-        await tab.shows("A new run")
+        await tab.shows(FORM)
         await tab.press("\x11")  # ctrl+q
         assert await tab.closes() == 1000
     await until(lambda: not server.apps(), "the end of the app")
@@ -176,14 +180,14 @@ async def test_leaving_the_app_closes_its_tab(server: Served):
 
 async def test_an_app_that_is_killed_closes_its_tab(server: Served):
     async with tab_of(server) as tab:
-        await tab.shows("A new run")
+        await tab.shows(FORM)
         server.apps()[0].kill()
         assert await tab.closes() == 1000
 
 
 async def test_an_app_that_hangs_ends_with_its_tab(server: Served):
     async with tab_of(server) as tab:
-        await tab.shows("A new run")
+        await tab.shows(FORM)
         (app,) = server.apps()
         app.suspend()
     await until(lambda: not app.is_running(), "the end of the app that hangs")
@@ -278,7 +282,7 @@ async def test_the_address_is_where_it_listens(host: str):
         number = "127.0.0.1" if host == "localhost" else host
         assert urlsplit(server.address).hostname == number
         async with tab_of(server) as tab:
-            await tab.shows("A new run")
+            await tab.shows(FORM)
 
 
 async def test_the_options_of_the_app_and_the_settings_file_are_passed_on(tmp_path: Path):
@@ -286,7 +290,7 @@ async def test_the_options_of_the_app_and_the_settings_file_are_passed_on(tmp_pa
     settings.write_text('[train]\nname = "from-my-settings"\n')
     with served(before=("--config", str(settings), "--ascii", "--theme", "textual-light")) as server:
         async with tab_of(server) as tab:
-            await tab.shows("A new run")
+            await tab.shows(FORM)
             await tab.shows("from-my-settings")
             assert tab.text.isascii()
 
@@ -296,7 +300,7 @@ async def test_it_opens_on_a_run_wherever_that_lies(tmp_path: Path):
     with served(str(run.folder)) as server:
         async with tab_of(server) as tab:
             await tab.shows("a-play")
-            assert "A new run" not in tab.text
+            assert FORM not in tab.text
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
@@ -304,7 +308,7 @@ async def test_it_opens_on_a_run_wherever_that_lies(tmp_path: Path):
 async def test_signals_end_it_and_its_apps(number: int, answers: bool):
     with served() as server:
         async with tab_of(server) as tab:
-            await tab.shows("A new run")
+            await tab.shows(FORM)
             (app,) = server.apps()
             server.process.send_signal(number)
             if answers:
@@ -321,13 +325,13 @@ async def test_nohup_is_heeded():
     with served(preexec_fn=partial(signal.signal, signal.SIGHUP, signal.SIG_IGN)) as server:
         server.process.send_signal(signal.SIGHUP)
         async with tab_of(server) as tab:
-            await tab.shows("A new run")
+            await tab.shows(FORM)
 
 
 async def test_an_app_ends_with_a_server_that_was_killed():
     with served() as server:
         async with tab_of(server) as tab:
-            await tab.shows("A new run")
+            await tab.shows(FORM)
             (app,) = server.apps()
             server.process.kill()
         await until(lambda: not app.is_running(), "the end of the app")

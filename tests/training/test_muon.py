@@ -31,6 +31,17 @@ def test_all_singular_values_come_near_one_and_their_vectors_stay(shape: tuple[i
     assert float((turned - turned.diag().diag()).abs().max()) < 0.1
 
 
+def test_iterations_that_are_taken_together_make_what_they_make_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    left, _, right = torch.linalg.svd(matrix(256, 640), full_matrices=False)
+    given = left @ torch.logspace(0, -4, 256).diag() @ right  # as a gradient's values fall
+    together, rough = orthogonalised(given, torch.float32), orthogonalised(given, torch.bfloat16).float()
+    monkeypatch.setattr("gpt2tui.training.muon._TOGETHER", (1, 1, 1, 1, 1))
+    singly = orthogonalised(given, torch.float32)
+    assert not torch.equal(together, singly)  # it was another way
+    torch.testing.assert_close(together, singly, atol=1e-4, rtol=0)
+    assert float((rough - singly).norm()) < 1.1 * float((orthogonalised(given).float() - singly).norm())
+
+
 def test_values_that_are_a_thousandth_of_the_largest_are_lifted_more_than_torchs_own_lifts_them() -> None:
     left, _, right = torch.linalg.svd(matrix(64, 256), full_matrices=False)
     given = left @ torch.linspace(1, 1e-3, 64).diag() @ right
