@@ -66,7 +66,6 @@ def _facts(name: str, recipe: Any, context: int | None) -> dict[str, Any]:
     if context is not None and context > model.block_size:
         raise UsageError(f"--context {context} is more than the {model.block_size} positions of {name}")
     block = min(recipe.block_size, model.block_size)
-    tokens = recipe.batch_size * block
     return {
         "preset": name,
         "layers": model.layers,
@@ -76,8 +75,8 @@ def _facts(name: str, recipe: Any, context: int | None) -> dict[str, Any]:
         "vocabulary_size": model.vocabulary_size,
         "parameters": model.parameters,
         "recipe": recipe.name,
-        "tokens_at_a_time": tokens,
-        "training_memory": training_bytes(model, recipe, tokens, "float32"),
+        "tokens_at_a_time": recipe.batch_size * block,
+        "training_memory": training_bytes(model, recipe, recipe.batch_size, block, "float32"),
         "sampling_memory": sampling_bytes(model, model.block_size, "float32"),
         "checkpoint": 4 * model.parameters + optimizer_bytes(model, recipe),
         "context": context or block,

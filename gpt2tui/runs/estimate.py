@@ -14,9 +14,10 @@ _HEAD_ROWS = 256
 
 FORMULA = (
     "training = 4 P (weights) + 4 P (gradients) + optimiser (AdamW: 8 bytes a parameter; Muon: 4 a parameter "
-    "inside the blocks) + 17 x layers x width x tokens at a time x bytes a value (activations, rough) + head "
-    "(4 x width x vocabulary, and 12 x 256 x vocabulary); sampling = weights + keys and values "
-    "(2 x layers x width x block size), in the run's dtype"
+    "inside the blocks) + 17 x layers x width x tokens at a time x bytes a value (activations, rough) + on a CPU "
+    "layers x heads x window x tokens at a time x bytes a value (attention) + head (4 x width "
+    "x vocabulary, and 12 x 256 x vocabulary); sampling = weights + keys and values (2 x layers x width x block size), "
+    "in the run's dtype"
 )
 """The formulas of :class:`Estimate` for people; P is the number of parameters, the unit bytes."""
 
@@ -25,7 +26,7 @@ class Estimate(msgspec.Struct, frozen=True, kw_only=True):
     """What one run takes. Everything in bytes unless its name says otherwise.
 
     The activations are rough: 34 bytes a token, layer and unit of width at two bytes a value (Korthikanti et
-    al. 2022, section 4.1, without the attention scores, which are never stored). ``disk`` is the most that a
+    al. 2022, section 4.1), and on a CPU the weights of the attention, which no GPU stores. ``disk`` is the most that a
     run keeps while a checkpoint is being written; its journal, about 0.4 kB a step, comes on top.
     """
 
@@ -44,10 +45,11 @@ def estimate(config: RunConfig) -> Estimate:
     model = config.model
     checkpoint = 4 * model.parameters + optimizer_bytes(model, config.recipe)
     sequences = config.micro_batch or config.recipe.batch_size
+    memory = training_bytes(model, config.recipe, sequences, config.block_size, config.dtype, config.device)
     return Estimate(
         parameters=model.parameters,
         flops_per_token=model.flops_per_token(config.block_size),
-        training_memory=training_bytes(model, config.recipe, sequences * config.block_size, config.dtype),
+        training_memory=memory,
         checkpoint=checkpoint,
         disk=(config.keep + 3) * checkpoint + 2 * config.corpus.tokens,
         tokens=config.corpus.tokens,
@@ -62,9 +64,12 @@ def optimizer_bytes(model: ModelConfig, recipe: Recipe) -> int:
     return 8 * model.parameters - 4 * hidden
 
 
-def training_bytes(model: ModelConfig, recipe: Recipe, tokens: int, dtype: Dtype) -> int:
-    """Memory to train with so many tokens at a time."""
-    activations = 17 * model.layers * model.width * tokens * BYTES[dtype]
+def training_bytes(
+    model: ModelConfig, recipe: Recipe, sequences: int, window: int, dtype: Dtype, device: str = "cpu"
+) -> int:
+    """Memory to train with so many windows of so many tokens at a time."""
+    a_token = 17 * model.width + (model.heads * window if device == "cpu" else 0)
+    activations = a_token * model.layers * sequences * window * BYTES[dtype]
     head = (4 * model.width + 12 * _HEAD_ROWS) * model.vocabulary_size
     return 8 * model.parameters + optimizer_bytes(model, recipe) + activations + head
 

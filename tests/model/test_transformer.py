@@ -97,7 +97,7 @@ def test_dropout_keeps_the_mean_of_what_it_thins() -> None:
     torch.testing.assert_close(thinned[~dropped], whole[~dropped] / 0.75)
 
 
-@pytest.mark.parametrize("time", [1, 7, 64])
+@pytest.mark.parametrize("time", [1, 7, 64, 256, 600])
 def test_plain_attention_is_the_fused_one_and_so_are_its_gradients(time: int) -> None:
     generator = torch.Generator().manual_seed(time)
     parts = [torch.randn(2, 3, time, 8, generator=generator, requires_grad=True) for _ in range(3)]
