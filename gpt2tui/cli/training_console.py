@@ -81,7 +81,7 @@ def follow_training(run: Run, events: Iterator[AnyEvent], style: Style) -> int:
 
 class _TrainingConsole:
     def __init__(self, run: Run, style: Style) -> None:
-        self.view = RunView(run.config())
+        self.view = RunView.of(run)  # a resumed run goes on where its journal ends
         self._run = run
         self._form = style.form
         self._lock = threading.Lock()
