@@ -134,21 +134,21 @@ async def _follow(pilot: Pilot[Any], run: Run, at: float) -> None:
     await pilot.pause()
 
 
-async def train_alive(store: RunStore, shoot: Shoot) -> None:
+async def train_alive(store: RunStore, shoot: Shoot, **options: Any) -> None:
     """Train: each state of a run that lives."""
     states = living_states(store)
     with trained(*(run for run, _, _ in states.values())):
         run, at, _ = states["training"]
-        async with opened(WIDE, at=at, run=run.folder) as pilot:
+        async with opened(WIDE, at=at, run=run.folder, **options) as pilot:
             for name, (run, at, text) in states.items():
                 await _follow(pilot, run, at)
                 await shoot(pilot, f"train-{name}", text)
 
 
-async def train_ended(store: RunStore, shoot: Shoot) -> None:
+async def train_ended(store: RunStore, shoot: Shoot, **options: Any) -> None:
     """Train: each end of a run."""
     states = ended_states(store)
-    async with opened(WIDE, run=states["target"][0].folder) as pilot:
+    async with opened(WIDE, run=states["target"][0].folder, **options) as pilot:
         for name, (run, at, text) in states.items():
             await _follow(pilot, run, at)
             await shoot(pilot, f"train-{name}", text)

@@ -13,7 +13,7 @@ import pytest
 from textual.pilot import Pilot
 
 from gpt2tui.runs.store import RunStore
-from tests.tui.albums import ALBUMS, SIZES, Shoot
+from tests.tui.albums import ALBUMS, SIZES, Shoot, train_alive, train_ended
 from tests.tui.apps import text_of
 from tests.tui.scenes import fixed_surroundings, settled
 from tests.tui.snapshot import ACCEPT, FOLDER, difference, styles_of
@@ -57,6 +57,16 @@ def test_in_ascii_every_sign_is_ascii() -> None:
     for path in pictures:
         picture = path.read_text(encoding="utf-8")
         assert picture.isascii(), (path.name, [sign for sign in picture if not sign.isascii()])
+
+
+async def test_in_ascii_every_state_of_a_run_is_ascii_too(scene: RunStore) -> None:
+    async def look(pilot: Pilot[Any], name: str, *texts: str, sizes: tuple[tuple[int, int], ...] = ()) -> None:
+        await settled(pilot)
+        signs = {sign for sign in text_of(pilot.app) if not sign.isascii()}  # type: ignore[arg-type]
+        assert not signs, name
+
+    await train_ended(scene, look, is_ascii=True)
+    await train_alive(scene, look, is_ascii=True)
 
 
 def test_no_footer_has_more_than_six_keys() -> None:
