@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 import traceback
@@ -56,13 +57,28 @@ class _Root(Group):
         except (KeyboardInterrupt, typer.Abort):
             raise typer.Exit(130) from None
         except OSError as error:
-            _tell(ctx, error, str(error))
+            _tell(ctx, error, _of_the_system(error))
             raise typer.Exit(1) from error
         except Exception as error:
             if type(error).__module__.startswith(("typer", "click")):
                 raise
             _tell(ctx, error, f"unexpected {type(error).__name__}: {error} (--debug shows where)")
             raise typer.Exit(1) from error
+
+
+_WAYS_OUT = {
+    errno.EROFS: "set GPT2TUI_HOME to a folder that can be written to",
+    errno.EACCES: "it belongs to somebody else, or set GPT2TUI_HOME to a folder of yours",
+    errno.ENOSPC: "free some space and run the command again",
+}
+
+
+def _of_the_system(error: OSError) -> str:
+    """What the system refused, in the order of our own errors: the thing, the cause, the way out."""
+    if not (error.filename and error.strerror):
+        return str(error)
+    way_out = _WAYS_OUT.get(error.errno or 0)
+    return f"{os.fsdecode(error.filename)}: {error.strerror}" + (f"; {way_out}" if way_out else "")
 
 
 def _tell(ctx: Any, error: BaseException, message: str) -> None:

@@ -11,7 +11,9 @@ import pytest
 import typer
 
 from gpt2tui.cli import app
+from gpt2tui.runs.store import RunStore
 from tests.cli.program import gpt2tui
+from tests.runs.synthetic import make_run
 from tests.tui.terminal import Terminal
 
 
@@ -195,3 +197,12 @@ def test_the_nearer_of_target_and_no_target_counts(home: Path):
     both = gpt2tui(*words, "--target-loss", "1", "--no-target")
     assert both.code == 2
     assert "exclude each other" in both.err
+
+
+def test_what_the_system_refuses_is_named_before_the_cause(home):
+    run = make_run(RunStore(home / "data" / "runs"))
+    lock = run.folder / "worker.lock"
+    lock.unlink(missing_ok=True)
+    lock.mkdir()
+    done = gpt2tui("runs", "delete", run.id, "--yes")
+    assert (done.code, done.err) == (1, f"gpt2tui: {lock}: Is a directory\n")
