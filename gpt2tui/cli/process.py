@@ -18,20 +18,14 @@ TUNABLES = (
 """Memory that is given back to the system comes again as page faults, so glibc is told to keep and reuse it."""
 
 
-def wait_passively() -> None:
-    """Let threads that wait sleep instead of spin: as fast alone, and several times faster on a machine that also
-    does something else. What the environment says already stays.
+def tune_process() -> None:
+    """Let threads that wait sleep instead of spin: a training is as fast alone and several times faster on a machine
+    that also does something else. What the environment says already stays.
+
+    And execute this program anew, in the same process, with the allocator's settings, which are read when a process
+    starts; at once back where they are set, on other systems, and where ``GLIBC_TUNABLES`` says something about malloc.
     """
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-
-
-def tune_process() -> None:
-    """Wait passively, and execute this program anew, in the same process, with the allocator's settings, which are
-    read when a process starts; at once back where they are set.
-
-    Only the first on other systems, and where ``GLIBC_TUNABLES`` says something about malloc already.
-    """
-    wait_passively()
     script = Path(sys.argv[0])
     is_ours = script.name == "gpt2tui" or (script.name == "__main__.py" and script.parent.name == "gpt2tui")
     if not (is_ours and sys.platform.startswith("linux")):

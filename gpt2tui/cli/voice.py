@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from gpt2tui.cli.output import stderr_console
-from gpt2tui.cli.process import wait_passively
 from gpt2tui.cli.run_argument import find_run
 from gpt2tui.errors import OutOfMemoryError
+from gpt2tui.generation.waiting import wait_briefly
 from gpt2tui.runs.sampling import SamplingSettings
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ def load_voice(
     found = CheckpointFolder(chosen.checkpoints).find(checkpoint)
     step = found.state().step
 
-    wait_passively()
+    wait_briefly()
     import torch
 
     from gpt2tui.corpus.bpe import Tokenizer

@@ -6,7 +6,6 @@ It keeps the model between requests, and goes on after every error but its own d
 from __future__ import annotations
 
 import faulthandler
-import os
 import signal
 import sys
 import time
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from gpt2tui.errors import Gpt2TuiError, OutOfMemoryError, UsageError
 from gpt2tui.generation.channel import Channel, Stopped
+from gpt2tui.generation.waiting import wait_briefly
 from gpt2tui.runs.dialogue import Failed, FailureKind, Generate, Load, Loading
 from gpt2tui.text import one_line
 
@@ -50,8 +50,7 @@ class Worker:
     def _load(self, request: Load) -> Conversation:
         began = time.perf_counter()
         self._channel.reply(Loading.at(request.id, "libraries"))
-        # Threads that wait sleep instead of spin: several times faster where a training runs beside.
-        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+        wait_briefly()
         from gpt2tui.generation.conversation import Conversation
 
         return Conversation.load(request, self._channel.reply, self._channel.check, began=began)

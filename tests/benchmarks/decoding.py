@@ -1,6 +1,6 @@
 """Tokens out: the rate of one sample in each number format, beside what memory allows and other programs.
 
-    OMP_WAIT_POLICY=PASSIVE python -m tests.benchmarks.decoding RUN [--rounds 5] [--tokens 120] [--json FILE]
+    OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=10000 python -m tests.benchmarks.decoding RUN [--rounds 5] [--tokens 120] [--json FILE]
                                                                 [--original FOLDER]
 
 All sides take turns, round by round; a share is the median over the rounds of what was measured side by side in one.
@@ -82,7 +82,7 @@ def peers_of(run: Run, folder: Path, original: Path | None) -> dict[str, tuple[s
 def peer_rate(kind: str, path: str, tokens: int) -> float:
     """Tokens/s behind the first, of another program in a process of its own, its threads as they come."""
     command = [sys.executable, "-m", "tests.benchmarks.decoding_peer", kind, path, "--tokens", str(tokens)]
-    variables = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    variables = {name: value for name, value in os.environ.items() if name not in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT")}
     answer = subprocess.run(command, check=True, env=variables, capture_output=True, text=True)
     return float(answer.stdout)
 

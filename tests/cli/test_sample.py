@@ -53,7 +53,8 @@ def sampled(*arguments: str, stdin: bytes = b"") -> str:
 
 def invoke(*arguments: str, stdin: bytes = b"") -> Result:
     """The same command within this process, which has torch already."""
-    runner = CliRunner(env={"OMP_WAIT_POLICY": "PASSIVE"})  # which the command sets, and the runner takes back
+    # What the command sets, and the runner takes back.
+    runner = CliRunner(env={"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "0"})
     return runner.invoke(app, ["sample", *arguments], input=stdin)
 
 
