@@ -1,7 +1,7 @@
 """Tokens out: the rate of one sample in each number format, beside what memory allows and other programs.
 
-    OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=10000 python -m tests.benchmarks.decoding RUN [--rounds 5] [--tokens 120] [--json FILE]
-                                                                [--original FOLDER]
+    OMP_WAIT_POLICY=PASSIVE GOMP_SPINCOUNT=10000 python -m tests.benchmarks.decoding RUN [--rounds 5] [--tokens 120]
+        [--original FOLDER] [--json FILE]
 
 All sides take turns, round by round; a share is the median over the rounds of what was measured side by side in one.
 Nothing is drafted. The peers are transformers' ``generate``, llama.cpp where llama-cpp-python is installed, and the
