@@ -12,8 +12,11 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-KNEE = 0.3
+KNEE = 0.4
 """Square of the loss between the two stages."""
+ABOVE = 1.15
+"""How far the line is above the target, as a factor, when the corpus loss crosses it: a step has not yet learnt from
+what its own loss is of."""
 FEWEST_POINTS = 8
 _SKIPPED = 0.15
 """Share of the run that is left out at its start, where the loss drops to what the frequencies of tokens give."""
@@ -63,7 +66,7 @@ class _Line(NamedTuple):
 
 
 def forecast(points: Sequence[tuple[float, float]], target: float, *, now: float | None = None) -> Forecast | None:
-    """What is left, in the unit of the points' times, until the loss is at ``target``.
+    """What is left, in the unit of the points' times, until the corpus loss is at ``target``.
 
     ``points`` are (time since the run's start, loss), oldest first; ``now`` is the last one's time unless given.
     None means that it is too early to say.
@@ -74,7 +77,7 @@ def forecast(points: Sequence[tuple[float, float]], target: float, *, now: float
     usable = [(time, loss - KNEE / loss) for time, loss in points if time >= _SKIPPED * now and 0 < loss < math.inf]
     if len(usable) < FEWEST_POINTS or usable[0][0] == usable[-1][0]:
         return None
-    goal = target - KNEE / target
+    goal = ABOVE * target - KNEE / (ABOVE * target)
     whole, recent = _fit(usable, now), _fit_of_recent(usable, now)
     left = whole.reaches(goal)
     if left > _FARTHEST * now or (left and recent and recent.slope > _SLOWEST * whole.slope):

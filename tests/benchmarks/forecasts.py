@@ -25,6 +25,7 @@ import msgspec
 
 from gpt2tui.runs.config import CorpusRecord, Limits, RunConfig
 from gpt2tui.runs.events import RunFinished, Step
+from gpt2tui.runs.forecast import ABOVE
 from gpt2tui.runs.journal import event_reader
 from gpt2tui.runs.model_config import ModelConfig
 from gpt2tui.runs.recipe import Recipe, load_recipe
@@ -136,7 +137,8 @@ def log_curves(log: Path) -> list[Curve]:
         Curve(
             f"original, {target:g}",
             ORIGINAL,
-            _config("original", _LOG_TOKENS, recipe=recipe, target=target, seed=0),
+            # Its mean is to cross, which a forecast takes for losses above the corpus loss that is asked for.
+            _config("original", _LOG_TOKENS, recipe=recipe, target=target / ABOVE, seed=0),
             steps,
             _crossing(steps, target),
         )
