@@ -76,7 +76,7 @@ def _recorded(trainer: Trainer, recorder: Recorder, notices: list[Notice]) -> It
     last: AnyEvent | None = None
     try:
         for last in trainer.run():
-            trainer.lacks_space = not recorder.record(last)
+            trainer.steering.lacks_space = not recorder.record(last)
             yield last
             while notices:
                 recorder.record(notices[0])

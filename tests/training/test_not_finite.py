@@ -45,7 +45,7 @@ def poisoned(trainer: Trainer, steps: set[int], *, weight: str = "h.0.mlp.c_fc.w
         yield event
         if isinstance(event, Step) and event.step in steps:
             with torch.no_grad():
-                dict(trainer._learner.model.named_parameters())[weight][0, 0] = math.nan
+                dict(trainer.course.learner.model.named_parameters())[weight][0, 0] = math.nan
 
 
 def assert_no_checkpoint_is_poisoned(run: Run) -> None:
@@ -60,7 +60,7 @@ def test_the_update_is_skipped_where_the_loss_is_not_finite(tmp_path: Path, name
     events = trainer.run()
     while not isinstance(next(events), Step):
         pass
-    learner = trainer._learner
+    learner = trainer.course.learner
     weights = dict(learner.model.named_parameters())
     with torch.no_grad():
         weights["h.0.mlp.c_fc.weight"][0, 0] = math.nan
@@ -81,7 +81,7 @@ def test_a_gradient_that_is_not_finite_moves_no_parameter_in_float16(tmp_path: P
     events = trainer.run()
     while not isinstance(next(events), Step):
         pass
-    learner = trainer._learner
+    learner = trainer.course.learner
     matrix = learner.model.h[0].mlp.c_fc.weight
     handle = matrix.register_hook(lambda gradient: gradient * math.nan)
     before = {key: p.detach().clone() for key, p in learner.model.named_parameters()}
@@ -103,7 +103,7 @@ def test_the_run_goes_back_to_the_last_checkpoint_and_on_at_half_the_rate(tmp_pa
         if isinstance(event, Step) and event.step == 6 and not done:
             done.add(6)
             with torch.no_grad():
-                trainer._learner.model.h[0].mlp.c_fc.weight[0, 0] = math.nan
+                trainer.course.learner.model.h[0].mlp.c_fc.weight[0, 0] = math.nan
     back = only(events, Rewound)
     assert (back.to_step, back.why) == (4, "the loss of step 7 is not finite")
     at = events.index(back)
@@ -136,7 +136,7 @@ def test_going_back_is_exact(tmp_path: Path) -> None:
         if isinstance(event, Step) and event.step == 6 and not done:
             done = True
             with torch.no_grad():
-                trainer._learner.model.wte.weight[3, 3] = math.inf
+                trainer.course.learner.model.wte.weight[3, 3] = math.inf
     other = small_run(tmp_path / "resumed", config)
     for event in train(other):
         if isinstance(event, Step) and event.step == 6:
@@ -155,7 +155,7 @@ def test_without_a_checkpoint_it_goes_back_to_the_beginning(tmp_path: Path) -> N
         events.append(event)
         if isinstance(event, Step) and event.step == 3 and not of_type(events, Rewound):
             with torch.no_grad():
-                trainer._learner.model.ln_f.bias[0] = math.nan
+                trainer.course.learner.model.ln_f.bias[0] = math.nan
     assert only(events, Rewound).to_step == 0
     first, again = [event.loss for event in of_type(events, Step) if event.step == 1]
     assert first == again
@@ -185,7 +185,7 @@ def test_rewinds_that_helped_are_not_counted(tmp_path: Path) -> None:
         if isinstance(event, Step) and event.step % 5 == 0 and event.step not in hit:
             hit.add(event.step)
             with torch.no_grad():
-                trainer._learner.model.wpe.weight[0, 0] = math.nan
+                trainer.course.learner.model.wpe.weight[0, 0] = math.nan
     assert len(of_type(events, Rewound)) >= 5
     assert only(events, RunFinished).reason == "limit"
 
@@ -214,7 +214,7 @@ def test_weights_that_no_loss_shows_to_be_poisoned_are_never_saved(tmp_path: Pat
         if isinstance(event, Step) and event.step == 5 and not done:
             done = True
             with torch.no_grad():
-                trainer._learner.model.wpe.weight[40, 0] = math.nan
+                trainer.course.learner.model.wpe.weight[40, 0] = math.nan
             if asked == "checkpoint":
                 queue.append(save)
             if asked == "sample":
@@ -246,7 +246,7 @@ def test_a_rewind_does_not_take_a_checkpoint_whose_bytes_changed(tmp_path: Path)
             data[-1] ^= 64
             file.write_bytes(data)
             with torch.no_grad():
-                trainer._learner.model.wte.weight[0, 0] = math.nan
+                trainer.course.learner.model.wte.weight[0, 0] = math.nan
     assert only(events, Rewound).to_step == 2
     assert only(events, RunFinished).step == 8
     assert [folder.damage(hashes=True) for folder in folder.all()] == [None, None]

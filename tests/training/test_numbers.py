@@ -91,7 +91,7 @@ def test_a_loss_scale_that_is_too_large_is_lowered_and_ends_nothing(tmp_path: Pa
     for event in trainer.run():
         events.append(event)
         if isinstance(event, Step) and event.step == 3:
-            trainer._learner.updater.scaler.update(2.0**30)
+            trainer.course.learner.updater.scaler.update(2.0**30)
     scale = CheckpointFolder(run.checkpoints).find("last").state().scaler["scale"]
     assert scale < 2**30
     steps = of_type(events, Step)

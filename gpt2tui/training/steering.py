@@ -1,0 +1,166 @@
+"""What may happen between two updates: commands, saves, samples, and pauses until something ends them."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable
+
+from gpt2tui.checkpoints.tensors import NotFiniteError
+from gpt2tui.runs import commands
+from gpt2tui.runs.commands import AnyCommand
+from gpt2tui.runs.events import AnyEvent, Notice, PhaseChanged
+from gpt2tui.runs.sampling import SamplingSettings
+from gpt2tui.training.course import Course, Events
+from gpt2tui.training.sampler import SAMPLE, Sampler
+from gpt2tui.training.saver import Unsaved
+
+_POLL_SECONDS = 0.05
+
+
+class Steering:
+    """Steers a course by the commands of ``inbox``, which gives those that came since it was asked last.
+
+    While ``lacks_space`` is set, since the journal cannot be written, the run pauses.
+    """
+
+    def __init__(self, course: Course, inbox: Callable[[], Iterable[AnyCommand]]) -> None:
+        self._course = course
+        self._inbox = inbox
+        self._sampler = Sampler(course.config, course.train_tokens)
+        self._queue: deque[AnyCommand] = deque()
+        self._is_paused = False
+        self._lifted_by: str | None = None
+        self.lacks_space = False
+
+    def obey(self) -> Events:
+        """Do what was asked since the last update; pause while there is no room for the journal."""
+        course = self._course
+        if self.lacks_space:
+            yield Notice(level="error", text=f"the disk is full, so the journal waits; {self._way_out()}")
+            yield from self._wait(for_space=True)
+        yield from self.take_commands()
+        if course.signal is not None and course.ending is None:
+            course.ending = "interrupted"
+
+    def take_commands(self) -> Events:
+        """Answer what came, oldest first. The end of a pause comes before what follows it."""
+        course = self._course
+        if course.saver.is_done():
+            yield from self._make_good()
+        was_paused = self._is_paused
+        self._queue.extend(self._inbox())
+        if self._queue:
+            yield from course.read()
+        while self._queue and self._is_paused == was_paused:
+            command = self._queue.popleft()
+            try:
+                yield from self._answer(command)
+            except NotFiniteError as error:
+                yield from course.rewind(str(error))
+                yield from self._answer(command)
+
+    def _answer(self, command: AnyCommand) -> Events:
+        course = self._course
+        match command:
+            case commands.Pause() if not self._is_paused:
+                yield from self._wait(command=command.id)
+            case commands.Pause():
+                yield PhaseChanged(phase="paused", command=command.id)
+            case commands.Resume() if self._is_paused:
+                self._is_paused, self._lifted_by = False, command.id
+            case commands.Resume():
+                yield PhaseChanged(phase=course.phase, command=command.id)
+            case commands.Stop():
+                course.is_stopping = True
+                course.ending = course.ending or "stopped"
+                yield Notice(level="info", text="stopping, as asked", command=command.id)
+            case commands.SaveCheckpoint():
+                yield from self.save("asked", command.id)
+            case commands.Sample():
+                yield from self.sample(command.prompt, command.settings, command.id)
+            case commands.Set():
+                # What is set after a checkpoint is told after it: the journal makes good what it does not know.
+                yield from self._make_good()
+                yield from course.controls.set(command)
+                if command.name == "target_loss":
+                    course.examiner.forget()
+
+    def sample(
+        self, prompt: str | None = None, settings: SamplingSettings = SAMPLE, command: str | None = None
+    ) -> Events:
+        """Draw text from the weights as they are, which are saved first."""
+        course = self._course
+        yield from self.save("before sampling")
+        yield self._sampler.draw(course.learner.model, course.step, prompt, settings, command)
+        course.samples_due.happened(course.progress.elapsed)
+
+    def save(self, reason: str, command: str | None = None, *, is_awaited: bool = False) -> Events:
+        """Save a checkpoint, unless this step has one and none was asked for. It is written beside the steps that
+        follow, unless it is awaited or the run is paused.
+
+        An awaited one for which there is no room is tried again when there is, until a signal or a stop asks for the
+        end.
+
+        Raises:
+            NotFiniteError: the weights are not worth it.
+        """
+        course, saver = self._course, self._course.saver
+        yield from course.read()
+        if command is None and saver.has(course.step) and not is_awaited:
+            return
+        yield from self._settle()
+        if command is None and saver.has(course.step):
+            return
+        yield PhaseChanged(phase="saving")
+        is_beside = not (is_awaited or self._is_paused)
+        while True:
+            is_last_try = course.is_leaving
+            saver.begin(course.learner, course.state(), reason=reason, command=command, is_beside=is_beside)
+            if not saver.is_done() or not (yield from self._settle()) or is_last_try:
+                break
+        course.checkpoints_due.happened(course.progress.elapsed)
+        if course.ending is None:
+            yield PhaseChanged(phase=course.phase)
+
+    def _settle(self) -> Generator[AnyEvent, None, Unsaved | None]:
+        """As the course does, and wait for room where that is what lacks, unless the run is to end."""
+        course = self._course
+        unsaved = yield from course.settle(self._way_out)
+        if unsaved and not course.is_leaving:
+            yield from self._wait(for_space=True)
+            if course.signal is not None and course.ending == "limit":
+                course.ending = "interrupted"
+        return unsaved
+
+    def _make_good(self) -> Events:
+        """Wait for the checkpoint under way; where there was no room for it, save the run as it is when there is."""
+        if unsaved := (yield from self._settle()):
+            yield from self.save(unsaved.reason, unsaved.command, is_awaited=True)
+
+    def _way_out(self) -> str:
+        return "the run ends without it" if self._course.is_leaving else self._course.saver.way_out()
+
+    def _wait(self, *, command: str | None = None, for_space: bool = False) -> Events:
+        """Pause, with the model loaded, until a command, a signal or (if that was the cause) free space ends it."""
+        course = self._course
+        yield from course.read()
+        before, course.phase, self._is_paused = course.phase, "paused", True
+        course.progress.pause()
+        yield PhaseChanged(phase="paused", command=command)
+        short = for_space and not course.saver.has_room()
+        try:
+            while self._is_paused and not course.is_leaving:
+                yield from self.take_commands()
+                if short and course.saver.has_room():
+                    break
+                if self._is_paused:
+                    time.sleep(_POLL_SECONDS)
+        finally:
+            course.phase = before
+            self._is_paused = before == "paused"
+            if not self._is_paused:
+                course.progress.go_on()
+        lifted_by, self._lifted_by = self._lifted_by, None
+        if lifted_by or not course.is_leaving:
+            yield PhaseChanged(phase=before, command=lifted_by)
