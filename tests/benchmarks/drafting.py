@@ -1,6 +1,7 @@
 """Drafts from the corpus: tokens/s with and without them, prompt by prompt in turns, and tokens a pass, which is exact.
 
     OMP_WAIT_POLICY=PASSIVE python -m tests.benchmarks.drafting RUN OTHER_TEXT [--prompts 6] [--dtype float32]
+        [--json FILE]
 
 Each text begins with 16 tokens of the run's corpus, where a training window begins or anywhere, or of the other text,
 and goes on to the end of the window. "Refused" is the worst case: a draft at hand for every token, none ever right.
@@ -8,7 +9,6 @@ and goes on to the end of the window. "Refused" is the worst case: a draft at ha
 
 from __future__ import annotations
 
-import argparse
 import random
 import statistics
 import time
@@ -29,6 +29,7 @@ from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.runs.store import RunStore
 from tests.benchmarks.machine import describe
+from tests.benchmarks.table import Table, keep, parser
 
 PROMPT = 16
 WAYS = {
@@ -69,13 +70,14 @@ class Writer:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run")
-    parser.add_argument("other", type=Path)
-    parser.add_argument("--prompts", type=int, default=6)
-    parser.add_argument("--dtype", choices=sorted(WEIGHTS), default="float32")
-    options = parser.parse_args()
-    print(describe())
+    arguments = parser(__doc__)
+    arguments.add_argument("run")
+    arguments.add_argument("other", type=Path)
+    arguments.add_argument("--prompts", type=int, default=6)
+    arguments.add_argument("--dtype", choices=sorted(WEIGHTS), default="float32")
+    options = arguments.parse_args()
+    machine = describe()
+    print(machine)
     run = RunStore(Paths.from_environment().runs).find(options.run)
     config = run.config()
     model = load_for_decoding(
@@ -93,12 +95,21 @@ def main() -> None:
         "the other text": (list(prompts(other, options.prompts, 1)), drafts),
         "the other text, refused": (list(prompts(other, options.prompts, 1)), Refused()),
     }
-    print(f"\n{options.dtype}, medians of {options.prompts} texts and their range; same: texts that are the same\n")
-    print("| prompt | temperature | tokens/s without | with | ratio | tokens a pass | same |")
-    print("|---|---|---|---|---|---|---|")
+    columns = {
+        "temperature": "",
+        "tokens/s without": ".1f",
+        "with": ".1f",
+        "ratio": ".2f",
+        "least": ".2f",
+        "most": ".2f",
+    }
+    columns |= {"tokens a pass": ".2f", "same": ".0%"}
+    title = f"{options.dtype}, medians of {options.prompts} texts, the range of their ratios, how many are the same"
+    table = Table(columns, title=title)
     for kind, (begins, found) in kinds.items():
         for way, settings in WAYS.items():
-            print(row(f"{kind} | {way}", writer, begins, settings, found), flush=True)
+            table.row(kind, way, *compared(writer, begins, settings, found))
+    keep(options.json, machine, table)
 
 
 def prompts(tokens: list[int], count: int, grid: int) -> Iterator[list[int]]:
@@ -108,7 +119,10 @@ def prompts(tokens: list[int], count: int, grid: int) -> Iterator[list[int]]:
         yield tokens[start : start + PROMPT]
 
 
-def row(name: str, writer: Writer, begins: list[list[int]], settings: SamplingSettings, drafts: Drafts) -> str:
+def compared(
+    writer: Writer, begins: list[list[int]], settings: SamplingSettings, drafts: Drafts
+) -> tuple[float, float, float, float, float, float, float]:
+    """Tokens/s without and with drafts, the ratio and its range, tokens a pass, and the share of texts that agree."""
     plain, drafted, ratios = [], [], []
     count = passes = same = 0
     for seed, prompt in enumerate(begins):
@@ -120,10 +134,8 @@ def row(name: str, writer: Writer, begins: list[list[int]], settings: SamplingSe
         ratios.append(fast / slow)
         count, passes, same = count + len(having) - 1, passes + taken, same + (without == having)
     middle = statistics.median
-    return (
-        f"| {name} | {middle(plain):.1f} | {middle(drafted):.1f} | {middle(ratios):.2f} "
-        f"({min(ratios):.2f} to {max(ratios):.2f}) | {count / passes:.2f} | {same} of {len(begins)} |"
-    )
+    ratio, low, high = middle(ratios), min(ratios), max(ratios)
+    return middle(plain), middle(drafted), ratio, low, high, count / passes, same / len(begins)
 
 
 if __name__ == "__main__":

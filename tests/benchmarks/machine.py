@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Any
 
@@ -54,15 +53,3 @@ def step_seconds(*arguments: str, steps: int, **environment: str) -> list[float]
         events = train_events(*arguments, *limits, home=home, **environment)
         elapsed = [event["elapsed"] for event in events if event["type"] == "step"]
     return [after - before for before, after in pairwise(elapsed[1:])]
-
-
-def median_table(rows: Iterable[tuple[str, list[float]]]) -> str:
-    """Medians in milliseconds, and their ratios to the first row's."""
-    medians = [(name, statistics.median(values), min(values), max(values)) for name, values in rows]
-    first = medians[0][1]
-    lines = ["| | median ms | min | max | ratio |", "|---|---|---|---|---|"]
-    lines += [
-        f"| {name} | {middle * 1e3:,.0f} | {low * 1e3:,.0f} | {high * 1e3:,.0f} | {middle / first:.2f} |"
-        for name, middle, low, high in medians
-    ]
-    return "\n".join(lines)

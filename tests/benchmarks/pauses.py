@@ -1,6 +1,6 @@
 """What stops a training between its steps: checkpoints, and the trainer's own work.
 
-    python -m tests.benchmarks.pauses [--steps 24] [--every 6] [--rounds 4] [--only checkpoints,work]
+    python -m tests.benchmarks.pauses [--steps 24] [--every 6] [--rounds 4] [--only checkpoints,work] [--json FILE]
 
 The first part trains the 124M in a process of its own and looks at its journal and its peak memory (Linux); the second
 times, in this process, all that the loop does outside ``Learner.update``, and its steps against bare updates.
@@ -8,7 +8,6 @@ times, in this process, all that the loop does outside ``Learner.update``, and i
 
 from __future__ import annotations
 
-import argparse
 import os
 import statistics
 import tempfile
@@ -29,6 +28,7 @@ from gpt2tui.runs.store import RunStore
 from gpt2tui.training.learner import Learner
 from gpt2tui.training.session import train
 from tests.benchmarks.machine import describe, train_events
+from tests.benchmarks.table import Table, keep, parser
 
 QUIET = ["--no-target", "--sample-every", "never"]
 
@@ -46,7 +46,7 @@ class Peak:
         return int(line.split()[1]) * 1024 / 1e9
 
 
-def checkpoints(steps: int, every: int, *arguments: str) -> None:
+def checkpoints(steps: int, every: int, *arguments: str) -> Table:
     """The 124M: how long a checkpoint stops it, how long its steps take meanwhile, and what memory it has."""
     limits = ["--max-steps", str(steps), "--checkpoint-every", str(every), *arguments]
     stops: list[float] = []
@@ -77,8 +77,8 @@ def checkpoints(steps: int, every: int, *arguments: str) -> None:
     pairs = [(after - before, was_beside) for (before, was_beside), (after, _) in pairwise(step_times[1:])]
     quiet = [seconds for (seconds, _), (_, next_beside) in zip(pairs, step_times[2:], strict=True) if not next_beside]
     beside = [seconds for (seconds, _), (_, next_beside) in zip(pairs, step_times[2:], strict=True) if next_beside]
-    print(f"\n### {' '.join(['the 124M', *arguments])}: {len(took)} checkpoints of {sizes[0] / 1e9:.2f} GB\n")
-    print("| | median | least | most |\n|---|---|---|---|")
+    title = f"{' '.join(['the 124M', *arguments])}: {len(took)} checkpoints of {sizes[0] / 1e9:.2f} GB"
+    table = Table({"median": ".2f", "least": ".2f", "most": ".2f"}, title=title)
     for name, values in (
         ("a checkpoint stops the training for, s", stops),
         ("until it is whole and told of, s", took),
@@ -88,7 +88,8 @@ def checkpoints(steps: int, every: int, *arguments: str) -> None:
         ("peak resident memory while one is written, GB", during),
     ):
         if values:
-            print(f"| {name} | {statistics.median(values):.2f} | {min(values):.2f} | {max(values):.2f} |")
+            table.row(name, statistics.median(values), min(values), max(values))
+    return table
 
 
 @contextmanager
@@ -110,7 +111,7 @@ def timed_updates() -> Iterator[list[float]]:
         Learner.update = update  # type: ignore[method-assign]
 
 
-def work(rounds: int, steps: int, *arguments: str) -> None:
+def work(table: Table, rounds: int, steps: int, *arguments: str) -> None:
     """The loop's own work, and its steps a second against those of bare updates; by turns."""
     whole: list[float] = []
     own: list[float] = []
@@ -125,12 +126,9 @@ def work(rounds: int, steps: int, *arguments: str) -> None:
             whole += loop
             own += outside
             bare += _bare(run, steps)
-    share = statistics.median(own) / statistics.median(whole)
-    print(
-        f"| {' '.join(arguments) or 'the 124M'} | {statistics.median(whole) * 1e3:,.1f} | "
-        f"{statistics.median(bare) * 1e3:,.1f} | {statistics.median(bare) / statistics.median(whole):.3f} | "
-        f"{statistics.median(own) * 1e3:.2f} | {share:.2%} |"
-    )
+    step, update = statistics.median(whole), statistics.median(bare)
+    of_its_own = statistics.median(own)
+    table.row(" ".join(arguments) or "the 124M", step, update, update / step, of_its_own * 1e3, of_its_own / step)
 
 
 def _loop(run: Run) -> tuple[list[float], list[float]]:
@@ -155,21 +153,24 @@ def _bare(run: Run, steps: int) -> list[float]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--steps", type=int, default=24)
-    parser.add_argument("--every", type=int, default=6)
-    parser.add_argument("--rounds", type=int, default=4)
-    parser.add_argument("--only", default="checkpoints,work")
-    options = parser.parse_args()
-    print(f"{describe()}; load average {os.getloadavg()[0]:.1f}")
+    arguments = parser(__doc__)
+    arguments.add_argument("--steps", type=int, default=24)
+    arguments.add_argument("--every", type=int, default=6)
+    arguments.add_argument("--rounds", type=int, default=4)
+    arguments.add_argument("--only", default="checkpoints,work")
+    options = arguments.parse_args()
+    machine = f"{describe()}; load average {os.getloadavg()[0]:.1f}"
+    tables: list[Table] = []
+    print(machine)
     if "checkpoints" in options.only:
-        for recipe in ("fast", "reference"):
-            checkpoints(options.steps, options.every, "--recipe", recipe)
+        tables += [checkpoints(options.steps, options.every, "--recipe", recipe) for recipe in ("fast", "reference")]
     if "work" in options.only:
-        print("\n| | step, ms | bare update, ms | steps/s to bare | own work, ms | share |\n|---|---|---|---|---|---|")
-        work(options.rounds, 40, "--preset", "nano")
-        work(1, 7)
+        columns = {"step, s": ".4f", "bare update, s": ".4f", "steps/s to bare": ".3f", "own work, ms": ".2f"}
+        tables.append(Table(columns | {"share": ".2%"}, title="the loop's own work"))
+        work(tables[-1], options.rounds, 40, "--preset", "nano")
+        work(tables[-1], 1, 7)
     print(f"\nload average afterwards {os.getloadavg()[0]:.1f}")
+    keep(options.json, machine, *tables)
 
 
 if __name__ == "__main__":
