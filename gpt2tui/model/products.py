@@ -1,21 +1,36 @@
 """Products with matrices of weights, by the library that is fastest for them here.
 
 On x86 torch gives float32 products to MKL, which is slow on processors that are not Intel's. oneDNN, which torch
-ships as well and takes for other formats, needs about half the time there (docs/benchmarks.md).
+ships as well and takes for other formats, needs about half the time there, and half as long again as MKL on Intel's
+(docs/LOG.md).
 """
 
 from __future__ import annotations
 
 import platform
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-_IS_X86 = platform.machine().lower() in ("x86_64", "amd64")
 _SMALLEST = 1 << 20
 """Multiplications from which on it pays: oneDNN takes longer to begin, most of all with a new shape."""
+
+
+@cache
+def is_mkl_slow(cpuinfo: Path = Path("/proc/cpuinfo")) -> bool:
+    """Whether the processor is an x86 one of another maker than MKL's. By its name, not by a race: a resumed run has to
+    multiply as it did before.
+    """
+    if platform.machine().lower() not in ("x86_64", "amd64"):
+        return False
+    try:
+        return "GenuineIntel" not in cpuinfo.read_text(encoding="utf-8", errors="replace")
+    except OSError:  # not Linux
+        return False
 
 
 def one_dnn(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -30,7 +45,7 @@ def suits_one_dnn(x: Tensor, weight: Tensor) -> bool:
         x.dtype == torch.float32
         and x.numel() * weight.shape[0] >= _SMALLEST
         and x.device.type == "cpu"
-        and _IS_X86
+        and is_mkl_slow()
         and torch.backends.mkldnn.is_available()  # type: ignore[no-untyped-call]
         and not torch.is_autocast_enabled("cpu")
         and not torch.compiler.is_compiling()

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import platform
+from pathlib import Path
+
 import pytest
 import torch
 import torch.nn.functional as F
 from torch.profiler import ProfilerActivity, profile
 
-import gpt2tui.model.products
-from gpt2tui.model.products import Linear, suits_one_dnn, times
+from gpt2tui.model import products as products_module
+from gpt2tui.model.products import Linear, is_mkl_slow, suits_one_dnn, times
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.training.loss import summed_cross_entropy
 from tests.tiny import tiny_model_config
 
 pytestmark = pytest.mark.skipif(
-    not (gpt2tui.model.products._IS_X86 and torch.backends.mkldnn.is_available()), reason="oneDNN is for x86 only"
+    not (platform.machine() in ("x86_64", "AMD64") and torch.backends.mkldnn.is_available()),
+    reason="oneDNN is for x86 only",
 )
+
+
+@pytest.fixture(autouse=True)
+def _as_where_mkl_is_slow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products_module, "is_mkl_slow", lambda: True)
 
 
 def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
@@ -25,7 +34,7 @@ def drawn(*shape: int, seed: int = 0) -> torch.Tensor:
 @pytest.fixture
 def from_the_smallest(monkeypatch: pytest.MonkeyPatch) -> None:
     """Tiny models would be left to torch."""
-    monkeypatch.setattr(gpt2tui.model.products, "_SMALLEST", 0)
+    monkeypatch.setattr(products_module, "_SMALLEST", 0)
 
 
 @pytest.mark.usefixtures("from_the_smallest")
@@ -82,3 +91,15 @@ def test_what_is_not_float32_or_is_cast_is_left_to_torch() -> None:
     with torch.autocast("cpu", torch.bfloat16):
         assert layer(x).dtype == torch.bfloat16
     assert torch.equal(layer.double()(x.double()), F.linear(x.double(), layer.weight, layer.bias))
+
+
+@pytest.mark.parametrize(("vendor", "is_slow"), [("GenuineIntel", False), ("AuthenticAMD", True)])
+def test_mkl_is_slow_where_the_processor_is_not_its_makers(vendor: str, is_slow: bool, tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text(f"processor\t: 0\nvendor_id\t: {vendor}\n")
+    assert is_mkl_slow(tmp_path / "cpuinfo") == is_slow
+    assert not is_mkl_slow(tmp_path / "none")  # another system
+
+
+def test_intels_own_processors_keep_to_mkl(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(products_module, "is_mkl_slow", lambda: False)
+    assert not suits_one_dnn(drawn(512, 64), drawn(64, 64))
