@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 
 import torch
 from torch import Tensor
 
 from gpt2tui.model.device import choose_dtype
-from gpt2tui.model.products import one_dnn, suits_one_dnn, times
+from gpt2tui.model.products import one_dnn, suits_one_dnn
 from gpt2tui.training.optimizer import Optimizer
 
 _COEFFICIENTS = 3.4445, -4.7750, 2.0315
@@ -21,6 +22,8 @@ _LONG = 1.5
 """Columns a row from which on taking them together is less work: 4 long products and 14 square ones, not 10 and 5."""
 _LARGE = 256
 """Rows below which there is no time to win, and a rank that is not full, which makes rounding count, is likely."""
+_STACK = 12
+"""Matrices at a time: threads that have one each wait for each other less often than those that share one."""
 _MARGIN = 1.02
 """Keeps the largest value below one, though the products round to eight bits."""
 _TINY = 1e-7
@@ -37,38 +40,59 @@ class Muon(Optimizer):
     @torch.no_grad()
     def step(self) -> None:
         """One update, with Nesterov's momentum; matrices that are taller than wide move further."""
+        for alike in self._stacks():
+            rows, columns = alike[0].shape
+            updates = orthogonalised(torch.stack([self._slope(p) for p in alike]))
+            for p, update in zip(alike, updates, strict=True):
+                p.mul_(1 - self.lr * self.weight_decay)
+                p.add_(update, alpha=-self.lr * math.sqrt(max(1, rows / columns)))
+
+    def _stacks(self) -> Iterator[list[Tensor]]:
+        """The parameters that have a gradient, some of one shape at a time."""
+        by_shape: dict[torch.Size, list[Tensor]] = defaultdict(list)
         for p in self.parameters:
-            if p.grad is None:
-                continue
-            mean = self.state[p]["momentum_buffer"]
-            mean.lerp_(p.grad, 1 - self.momentum)
-            update = orthogonalised(p.grad.lerp(mean, self.momentum), _format(p.device))
-            p.mul_(1 - self.lr * self.weight_decay)
-            p.add_(update, alpha=-self.lr * math.sqrt(max(1, p.shape[0] / p.shape[1])))
+            if p.grad is not None:
+                by_shape[p.shape].append(p)
+        for alike in by_shape.values():
+            yield from (alike[start : start + _STACK] for start in range(0, len(alike), _STACK))
+
+    def _slope(self, p: Tensor) -> Tensor:
+        """The gradient and its mean, in the format of the products."""
+        assert p.grad is not None
+        mean = self.state[p]["momentum_buffer"]
+        mean.lerp_(p.grad, 1 - self.momentum)
+        return p.grad.lerp(mean, self.momentum).to(_format(p.device))
 
 
-def orthogonalised(matrix: Tensor, dtype: torch.dtype = torch.bfloat16) -> Tensor:
-    """A matrix (rows, columns) of that dtype and the same singular vectors, with singular values of 0.7 to 1.2, about.
+def orthogonalised(matrices: Tensor) -> Tensor:
+    """Matrices (count, rows, columns) of the same singular vectors, with singular values of 0.7 to 1.2, about.
 
     Newton and Schulz's iteration, which needs values below one. The sum of their squares, by which others divide,
     is far above the largest; the sum of their fourth powers is nearer, and the first product tells it. Values that
     begin larger come nearer to one in as many iterations.
 
-    An iteration multiplies x by a polynomial of ``x @ x.T``, which is square. So do several together; and what the
-    first ones make of ``x @ x.T`` follows without x.
+    An iteration multiplies x by a polynomial of ``x @ x.T``, or of ``x.T @ x`` on the other side, whichever is smaller.
+    So do several together; and what the first ones make of that square matrix follows without x.
     """
-    is_tall = matrix.shape[0] > matrix.shape[1]
-    x = (matrix.T if is_tall else matrix).to(dtype)  # (rows, columns), no taller than wide
-    x = x / x.norm().clamp(min=_TINY)
-    is_worthwhile = x.shape[0] >= _LARGE and x.shape[1] > _LONG * x.shape[0]
+    x = matrices / _norms(matrices)
+    rows, columns = x.shape[1:]
+    is_tall = rows > columns
+    narrow, long = sorted((rows, columns))
+    is_worthwhile = narrow >= _LARGE and long > _LONG * narrow
     for index, count in enumerate(_TOGETHER if is_worthwhile else _SINGLY):
-        gram = times(x, x)
+        gram = _products(x.mT, x) if is_tall else _products(x, x.mT)
         if index == 0:
-            largest = _MARGIN * gram.float().norm().sqrt().clamp(min=_TINY)
+            largest = _MARGIN * _norms(gram).sqrt()
             x, gram = x / largest, gram / largest.square()
         factor, rest = _iterated(gram, count)
-        x = _added(x, rest, x, beta=factor)
-    return x.T if is_tall else x
+        x = _added(x, x, rest, beta=factor) if is_tall else _added(x, rest, x, beta=factor)
+    return x
+
+
+def _norms(matrices: Tensor) -> Tensor:
+    """Frobenius norms (count, 1, 1), none of them zero, in the matrices' format."""
+    norms = torch.linalg.vector_norm(matrices, dim=(1, 2), keepdim=True, dtype=torch.float32)
+    return norms.clamp(min=_TINY).to(matrices.dtype)
 
 
 def _iterated(gram: Tensor, count: int) -> tuple[float, Tensor]:
@@ -87,9 +111,16 @@ def _iterated(gram: Tensor, count: int) -> tuple[float, Tensor]:
 
 def _added(to: Tensor, left: Tensor, right: Tensor, *, beta: float = 1.0, alpha: float = 1.0) -> Tensor:
     """``beta * to + alpha * left @ right``."""
-    if suits_one_dnn(left, right.T):
-        return (beta * to).add_(one_dnn(left, right.T), alpha=alpha)
-    return torch.addmm(to, left, right, beta=beta, alpha=alpha)
+    if suits_one_dnn(left[0], right[0].T):
+        return (beta * to).add_(_products(left, right), alpha=alpha)
+    return torch.baddbmm(to, left, right, beta=beta, alpha=alpha)
+
+
+def _products(left: Tensor, right: Tensor) -> Tensor:
+    """``left @ right`` of each pair."""
+    if suits_one_dnn(left[0], right[0].T):  # which multiplies single matrices
+        return torch.stack([one_dnn(one, other.T) for one, other in zip(left, right, strict=True)])
+    return torch.bmm(left, right)
 
 
 def _format(device: torch.device) -> torch.dtype:

@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.profiler import ProfilerActivity, profile
 
 from gpt2tui.model import products
-from gpt2tui.training.muon import Muon, orthogonalised
+from gpt2tui.training import muon
+from gpt2tui.training.muon import Muon
 
 
 def matrix(rows: int, columns: int, *, rank: int | None = None) -> Tensor:
@@ -18,6 +19,11 @@ def matrix(rows: int, columns: int, *, rank: int | None = None) -> Tensor:
     if rank is None:
         return torch.randn(rows, columns, generator=generator)
     return torch.randn(rows, rank, generator=generator) @ torch.randn(rank, columns, generator=generator)
+
+
+def orthogonalised(given: Tensor, dtype: torch.dtype = torch.bfloat16) -> Tensor:
+    """That of one matrix, between two others."""
+    return muon.orthogonalised(torch.stack([-2 * given, given, given.flip(0)]).to(dtype))[1]
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
@@ -94,3 +100,19 @@ def test_a_cpu_without_bfloat16_units_multiplies_in_float32(
         Muon([weights], lr=0.02, momentum=0.95, weight_decay=0.0).step()
     used = {event.key for event in profiler.key_averages()}
     assert ("mkldnn::_linear_pointwise" in used) != has_bfloat16
+
+
+def test_matrices_that_share_a_product_move_as_they_do_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    shapes = [(48, 16), (16, 48), (48, 16), (48, 16), (32, 32)]
+
+    def moved(together: int) -> list[Tensor]:
+        monkeypatch.setattr(muon, "_STACK", together)
+        given = [torch.nn.Parameter(matrix(*shape) + index) for index, shape in enumerate(shapes)]
+        for index, weights in enumerate(given):
+            weights.grad = matrix(*weights.shape).roll(index) if index != 2 else None
+        Muon(given, lr=0.02, momentum=0.95, weight_decay=0.1).step()
+        return [weights.detach() for weights in given]
+
+    for alone, two, all_ in zip(moved(1), moved(2), moved(12), strict=True):
+        torch.testing.assert_close(two, alone, rtol=0, atol=1e-3)
+        torch.testing.assert_close(all_, alone, rtol=0, atol=1e-3)
