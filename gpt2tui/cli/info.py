@@ -34,16 +34,16 @@ def info(
         else:
             put(recipe_text(recipe).rstrip())
         return
-    recipes = [load_recipe(name) for name in recipe_names()]
+    by = load_recipe(recipe or "fast")
     if preset is not None:
-        by = load_recipe(recipe) if recipe else next((one for one in recipes if one.name == "fast"), recipes[0])
         facts = _facts(preset, by, context)
         if as_json:
             print_json(facts)
         else:
             _print(facts)
         return
-    every = [_facts(name, recipes[0], context) for name in PRESETS]
+    recipes = [load_recipe(name) for name in recipe_names()]
+    every = [_facts(name, by, context) for name in PRESETS]
     if as_json:
         print_json({"presets": every, "recipes": recipes})
         return

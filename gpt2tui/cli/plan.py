@@ -111,7 +111,7 @@ class Draft:
                 documents=corpus.documents,
                 licence=corpus.licence,
             ),
-            recipe=self.recipe,
+            recipe=self._recipe_for(math.ceil((len(train) - 1) / block_size)),
             limits=self.limits,
             block_size=block_size,
             device=device,
@@ -136,6 +136,13 @@ class Draft:
         if problems := config.problems():
             raise UsageError("; ".join(problems))
         return config
+
+    def _recipe_for(self, windows: int) -> Recipe:
+        """The recipe for a text of so many windows; what was typed stays."""
+        if self._options.batch_size is not None:
+            return self.recipe
+        recipe = self.recipe.for_text(windows)
+        return recipe if self._options.lr is None else recipe.with_learning_rate(self._options.lr)
 
     def _block_size(self, name: str, tokens: int, notices: list[str]) -> int:
         """What was typed if the text allows it; else the recipe's, shrunk to a small text."""

@@ -17,6 +17,9 @@ DropoutPlace = Literal["embedding", "attention", "projection", "mlp"]
 HIGHEST_RATE = 1.0
 """A learning rate above it is a slip of the keys: every weight would be lost in the next step."""
 
+FEWEST_STEPS = 80
+"""Of a pass with a batch larger than the recipe's: fewer steps would make more passes of it (docs/LOG.md)."""
+
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """The learning rate, as a factor of its peak.
@@ -77,6 +80,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """
     width: int | None = None
     """The model width that the learning rates are for; see :meth:`Recipe.for_width`. None fits all."""
+    largest_batch_size: int | None = None
+    """What a long text's batch may grow to; see :meth:`Recipe.for_text`. None: the batch is the same for all."""
 
     def problems(self) -> list[str]:
         """What is wrong with this recipe, a line a field; empty when nothing is."""
@@ -113,6 +118,16 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         hidden = self.hidden_learning_rate and self.hidden_learning_rate * math.sqrt(factor)
         rate = self.learning_rate * factor
         return msgspec.structs.replace(self, learning_rate=rate, hidden_learning_rate=hidden, width=width)
+
+    def for_text(self, windows: int) -> Recipe:
+        """The same recipe for a text of so many windows: the batch is doubled as long as a pass keeps
+        :data:`FEWEST_STEPS` and ``largest_batch_size`` allows it, and the rates go with its fourth root.
+        """
+        batch = self.batch_size
+        while 2 * batch <= (self.largest_batch_size or batch) and windows >= 2 * batch * FEWEST_STEPS:
+            batch *= 2
+        larger = self.with_learning_rate(self.learning_rate * (batch / self.batch_size) ** 0.25)
+        return msgspec.structs.replace(larger, batch_size=batch)
 
     def with_learning_rate(self, learning_rate: float) -> Recipe:
         """The same recipe at another peak; the rate of the hidden matrices keeps its proportion."""

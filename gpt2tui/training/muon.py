@@ -91,7 +91,7 @@ def orthogonalised(matrices: Tensor) -> Tensor:
 
 def _norms(matrices: Tensor) -> Tensor:
     """Frobenius norms (count, 1, 1), none of them zero, in the matrices' format."""
-    norms = torch.linalg.vector_norm(matrices, dim=(1, 2), keepdim=True, dtype=torch.float32)
+    norms: Tensor = torch.linalg.vector_norm(matrices, dim=(1, 2), keepdim=True, dtype=torch.float32)
     return norms.clamp(min=_TINY).to(matrices.dtype)
 
 

@@ -10,8 +10,8 @@ from gpt2tui.runs.phases import ELSEWHERE, Phases, is_aligned
 from gpt2tui.runs.recipe import load_recipe
 from tests.runs.synthetic import configuration
 
-FAST = msgspec.structs.replace(load_recipe("fast"), batch_size=10, block_size=20)
-MIXED = Phases(configuration(recipe=FAST, seed=7))
+ANYWHERE = msgspec.structs.replace(load_recipe("anywhere"), batch_size=10, block_size=20)
+MIXED = Phases(configuration(recipe=ANYWHERE, seed=7))
 FLAGS = [is_aligned(7, index, 0.5) for index in range(200)]
 
 
@@ -53,7 +53,7 @@ def test_the_next_aligned_pass_is_found() -> None:
 
 def test_where_all_passes_are_alike_each_counts() -> None:
     sequential = Phases(configuration(seed=7))
-    longer_steps = msgspec.structs.replace(FAST, batch_size=1000)
+    longer_steps = msgspec.structs.replace(ANYWHERE, batch_size=1000)
     for phases in (sequential, Phases(configuration(recipe=longer_steps, seed=7))):
         assert phases.aligned_share(3.0, 4.0) == 1
         assert phases.worth(7.25) == phases.passes(7.25) == phases.next_aligned(7.25) == 7.25

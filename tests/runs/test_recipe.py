@@ -1,0 +1,45 @@
+"""Recipes: what is in the package, and how they fit a model and a text."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from gpt2tui.errors import UsageError
+from gpt2tui.runs.recipe import FEWEST_STEPS, load_recipe, recipe_names
+
+FAST = load_recipe("fast")
+
+
+def test_every_recipe_of_the_package_is_sound_and_says_what_it_is() -> None:
+    assert recipe_names() == ["anywhere", "fast", "reference"]
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        assert recipe.name == name
+        assert recipe.summary
+        assert not recipe.problems()
+    with pytest.raises(UsageError, match="no recipe named 'slow'; there are: anywhere, fast, reference"):
+        load_recipe("slow")
+
+
+def test_anywhere_differs_from_fast_in_where_passes_begin_alone() -> None:
+    anywhere = load_recipe("anywhere")
+    assert (FAST.aligned_share, anywhere.aligned_share) == (1, 0.5)
+    assert msgspec.structs.replace(anywhere, name="fast", summary=FAST.summary, aligned_share=1) == FAST
+
+
+@pytest.mark.parametrize(
+    ("windows", "batch"),
+    [(1, 16), (32 * FEWEST_STEPS - 1, 16), (32 * FEWEST_STEPS, 32), (10_000 * FEWEST_STEPS, 32)],
+)
+def test_the_batch_of_a_long_text_is_doubled_and_its_rates_rise_a_little(windows: int, batch: int) -> None:
+    recipe = FAST.for_text(windows)
+    assert recipe.batch_size == batch
+    assert FAST.hidden_learning_rate is not None
+    factor = (batch / 16) ** 0.25
+    assert recipe.learning_rate == pytest.approx(factor * FAST.learning_rate)
+    assert recipe.hidden_learning_rate == pytest.approx(factor * FAST.hidden_learning_rate)
+
+
+def test_the_reference_is_the_same_for_every_text() -> None:
+    assert load_recipe("reference").for_text(1_000_000) == load_recipe("reference")
