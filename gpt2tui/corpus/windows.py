@@ -50,9 +50,11 @@ class WindowOrder:
         *,
         order: Order = "shuffled",
         seed: int = 0,
+        aligned_every: int | None = None,
         aligned_share: float = 0.0,
     ) -> None:
-        """Describe the order. ``aligned_share`` is the chance of a shuffled pass to have the phase 0.
+        """Describe the order. Of shuffled passes every ``aligned_every``-th has the phase 0; with None each has the
+        chance of ``aligned_share`` to have it.
 
         Raises:
             ValueError: a size is not positive, or the text is too short for a single window.
@@ -66,6 +68,7 @@ class WindowOrder:
         self.batch_size = batch_size
         self.order = order
         self.seed = seed
+        self.aligned_every = aligned_every
         self.aligned_share = aligned_share
         self._pass: tuple[int, Integers, Integers] | None = None
 
@@ -99,7 +102,8 @@ class WindowOrder:
             # Raw words, sorted: unlike Generator.permutation, numpy keeps this stream the same for ever, so a
             # run resumed under another numpy goes on exactly.
             words = np.random.Philox(key=np.array([self.seed % _WORD, pass_index], dtype=np.uint64))
-            is_aligned = int(words.random_raw()) < self.aligned_share * _WORD
+            is_drawn = int(words.random_raw()) < self.aligned_share * _WORD
+            is_aligned = (pass_index + 1) % self.aligned_every == 0 if self.aligned_every else is_drawn
             phase = 0 if is_aligned else int(words.random_raw()) % self.block_size
             inner = np.arange(phase, self.tokens - 1, self.block_size, dtype=np.int64)
             edges = np.unique(np.concatenate(([0], inner, [self.tokens - 1])))

@@ -29,9 +29,10 @@ class Phases:
 
     def __init__(self, config: RunConfig) -> None:
         recipe = config.recipe
-        self._share, self._seed = recipe.aligned_share, config.seed
+        every, share = recipe.aligned_every, recipe.aligned_share
+        self._share = 1 / every if every else share
         self._is_mixed = recipe.order == "shuffled" and 0 < self._share < 1 and config.steps_per_pass >= 1
-        self._average = self._share + (1 - self._share) * ELSEWHERE if self._is_mixed else 1.0
+        self._flags, self._sums = _known(config.seed, every, share) if self._is_mixed else ((), ())
 
     def aligned_share(self, start: float, end: float) -> float:
         """The share of what was seen from ``start`` to ``end`` passes that belongs to aligned ones."""
@@ -40,7 +41,7 @@ class Phases:
         seen, place = 0.0, start
         while place < end:
             edge = min(end, float(int(place) + 1))
-            seen += (edge - place) * is_aligned(self._seed, int(place), self._share)
+            seen += (edge - place) * self._flags[int(place)]
             place = edge
         return seen / (end - start)
 
@@ -48,44 +49,42 @@ class Phases:
         """How many aligned passes so many passes are worth."""
         if not self._is_mixed:
             return passes
-        sums = _sums(self._seed, self._share)
         whole = min(int(passes), _KNOWN)
-        return sums[whole] + (passes - whole) * self._of(whole)
+        return self._sums[whole] + (passes - whole) * self._of(whole)
 
     def passes(self, worth: float) -> float:
         """How many passes are worth so many aligned ones."""
         if not self._is_mixed:
             return worth
-        sums = _sums(self._seed, self._share)
-        whole = bisect_right(sums, worth) - 1
-        return whole + (worth - sums[whole]) / self._of(whole)
+        whole = bisect_right(self._sums, worth) - 1
+        return whole + (worth - self._sums[whole]) / self._of(whole)
 
     def next_aligned(self, passes: float) -> float:
         """``passes`` where that is in an aligned pass, else the middle of the next one."""
         index = int(passes) if math.isfinite(passes) else _KNOWN
-        if not self._is_mixed or index >= _KNOWN or is_aligned(self._seed, index, self._share):
+        if not self._is_mixed or index >= _KNOWN or self._flags[index]:
             return passes
-        while index < _KNOWN and not is_aligned(self._seed, index, self._share):
+        while index < _KNOWN and not self._flags[index]:
             index += 1
         return index + 0.5
 
     def _of(self, index: int) -> float:
         if index >= _KNOWN:
-            return self._average
-        return 1.0 if is_aligned(self._seed, index, self._share) else ELSEWHERE
+            return self._share + (1 - self._share) * ELSEWHERE
+        return 1.0 if self._flags[index] else ELSEWHERE
 
 
 @lru_cache(maxsize=8)
-def _sums(seed: int, share: float) -> list[float]:
-    """The worth of 0, 1, 2 … passes."""
-    return list(
-        accumulate((1.0 if is_aligned(seed, index, share) else ELSEWHERE for index in range(_KNOWN)), initial=0.0)
+def _known(seed: int, every: int | None, share: float) -> tuple[tuple[bool, ...], tuple[float, ...]]:
+    """Whether each of the first passes is aligned, and the worth of 0, 1, 2 … of them."""
+    flags = tuple(
+        (index + 1) % every == 0 if every else is_drawn_aligned(seed, index, share) for index in range(_KNOWN)
     )
+    return flags, tuple(accumulate((1.0 if flag else ELSEWHERE for flag in flags), initial=0.0))
 
 
-@lru_cache(maxsize=8 * _KNOWN)
-def is_aligned(seed: int, pass_index: int, share: float) -> bool:
-    """Whether a shuffled pass begins at phase 0, as ``corpus.windows.WindowOrder`` draws it with numpy.
+def is_drawn_aligned(seed: int, pass_index: int, share: float) -> bool:
+    """Whether a pass begins at phase 0 where that is left to chance: what ``corpus.windows.WindowOrder`` draws.
 
     It is the first word of Philox4x64-10 (Salmon and others, "Parallel random numbers: as easy as 1, 2, 3", 2011).
     """

@@ -74,10 +74,11 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     dropout: float = 0.0
     dropout_places: tuple[DropoutPlace, ...] = ("embedding", "attention", "projection", "mlp")
     residual_scaling: bool = True
-    aligned_share: float = 0.0
-    """Of shuffled passes, the share whose windows start where those of the corpus loss do; the others start at a
-    random phase.
+    aligned_every: int | None = None
+    """Every so many-th shuffled pass starts its windows where those of the corpus loss start, the others at a random
+    phase; None: as drawn by chance, with :attr:`aligned_share`.
     """
+    aligned_share: float = 0.0
     width: int | None = None
     """The model width that the learning rates are for; see :meth:`Recipe.for_width`. None fits all."""
     largest_batch_size: int | None = None
@@ -92,6 +93,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
             found.append("recipe.hidden_learning_rate must be above 0 for muon")
         if self.batch_size < 1:
             found.append(f"batch size must be at least 1, not {self.batch_size}")
+        if self.aligned_every is not None and self.aligned_every < 1:
+            found.append(f"recipe.aligned_every must be at least 1, not {self.aligned_every}")
         if not 0 <= self.aligned_share <= 1:
             found.append(f"recipe.aligned_share must lie in [0, 1], not {self.aligned_share}")
         if not 0 <= self.dropout < 1:

@@ -35,6 +35,7 @@ class Learner:
             block_size=config.block_size,
             batch_size=recipe.batch_size,
             order=recipe.order,
+            aligned_every=recipe.aligned_every,
             aligned_share=recipe.aligned_share,
             seed=config.seed,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,9 +22,9 @@ def batches(order: WindowOrder, count: int, place: Place = Place()) -> list[tupl
 @pytest.mark.parametrize(
     ("tokens", "block", "batch"), [(1000, 16, 4), (17, 16, 3), (2, 8, 2), (97, 1, 5), (65, 16, 64)]
 )
-@pytest.mark.parametrize("aligned_share", [0.0, 0.5, 1.0])
-def test_shuffled_sees_every_target_once_a_pass(tokens: int, block: int, batch: int, aligned_share: float) -> None:
-    order = WindowOrder(tokens, block, batch, seed=7, aligned_share=aligned_share)
+@pytest.mark.parametrize("aligned", [{"aligned_share": 0.5}, {"aligned_every": 1}, {"aligned_every": 2}, {}])
+def test_shuffled_sees_every_target_once_a_pass(tokens: int, block: int, batch: int, aligned: dict[str, Any]) -> None:
+    order = WindowOrder(tokens, block, batch, seed=7, **aligned)
     passes = 6
     windows: list[Window] = []
     place = Place()
@@ -105,6 +106,14 @@ def test_arrays_hold_inputs_and_the_tokens_after_them() -> None:
     assert inputs.tolist() == [[100, 101, 102, 103], [147, 148, 0, 0]]
     assert targets.tolist() == [[101, 102, 103, 104], [148, 149, PADDING_TARGET, PADDING_TARGET]]
     assert inputs.dtype == targets.dtype == np.int64
+
+
+@pytest.mark.parametrize("every", [1, 2, 3])
+def test_every_so_many_th_pass_is_aligned(every: int) -> None:
+    order = WindowOrder(1001, 10, 100, seed=3, aligned_every=every)
+    firsts = [min(window.end for window in order.next_batch(Place(index, 0))[0]) for index in range(12)]
+    assert [end == 10 for end in firsts[every - 1 :: every]] == [True] * (12 // every)
+    assert sum(end == 10 for end in firsts) <= 12 // every + 3  # a phase of 0 may be drawn as well
 
 
 def test_the_share_of_aligned_passes_is_what_was_asked_and_the_other_phases_are_spread() -> None:

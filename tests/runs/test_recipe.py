@@ -12,20 +12,20 @@ FAST = load_recipe("fast")
 
 
 def test_every_recipe_of_the_package_is_sound_and_says_what_it_is() -> None:
-    assert recipe_names() == ["anywhere", "fast", "reference"]
+    assert recipe_names() == ["fast", "reference", "sprint"]
     for name in recipe_names():
         recipe = load_recipe(name)
         assert recipe.name == name
         assert recipe.summary
         assert not recipe.problems()
-    with pytest.raises(UsageError, match="no recipe named 'slow'; there are: anywhere, fast, reference"):
+    with pytest.raises(UsageError, match="no recipe named 'slow'; there are: fast, reference, sprint"):
         load_recipe("slow")
 
 
-def test_anywhere_differs_from_fast_in_where_passes_begin_alone() -> None:
-    anywhere = load_recipe("anywhere")
-    assert (FAST.aligned_share, anywhere.aligned_share) == (1, 0.5)
-    assert msgspec.structs.replace(anywhere, name="fast", summary=FAST.summary, aligned_share=1) == FAST
+def test_sprint_differs_from_fast_in_where_passes_begin_alone() -> None:
+    sprint = load_recipe("sprint")
+    assert (FAST.aligned_every, sprint.aligned_every) == (2, 1)
+    assert msgspec.structs.replace(sprint, name="fast", summary=FAST.summary, aligned_every=2) == FAST
 
 
 @pytest.mark.parametrize(

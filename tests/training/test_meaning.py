@@ -54,8 +54,8 @@ def test_the_loss_is_the_mean_over_the_batch_before_its_update(tmp_path: Path) -
     config = msgspec.structs.replace(config, limits=Limits(target_loss=None, max_steps=8))
     run = small_run(tmp_path, config)
     told = {event.step: event for event in of_type(train(run), Step)}
-    share = config.recipe.aligned_share
-    order = WindowOrder(401, 16, 4, order="shuffled", seed=config.seed, aligned_share=share)
+    every = config.recipe.aligned_every
+    order = WindowOrder(401, 16, 4, order="shuffled", seed=config.seed, aligned_every=every)
     place, tokens = Place(), 0
     for step in range(1, 9):
         windows, place = order.next_batch(place)
