@@ -68,7 +68,7 @@ def train(
     preset: Annotated[
         str | None, typer.Option(help="Shape of the model; see gpt2tui info. [default: gpt2]", show_default=False)
     ] = None,
-    recipe: Annotated[str, typer.Option(help="How to train: fast or reference.")] = "fast",
+    recipe: Annotated[str, typer.Option(help="How to train: fast, sprint or reference.")] = "fast",
     target_loss: Annotated[
         float, typer.Option("--target-loss", "--threshold", help="End when the corpus loss is below this; 0 is never.")
     ] = TARGET_LOSS,
