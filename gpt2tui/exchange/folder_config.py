@@ -11,6 +11,8 @@ from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.model_config import VOCABULARY_SIZE, Activation
 
 END_OF_TEXT = VOCABULARY_SIZE - 1
+PICKLED = "pytorch_model.bin"
+"""What a folder holds its weights in, where not in safetensors."""
 
 _ACTIVATIONS: dict[str, Activation] = {
     "gelu_new": "gelu_new",
@@ -66,13 +68,13 @@ class FoldersConfig:
         """
         try:
             fields = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise Gpt2TuiError(f"{path} cannot be read: {error}") from error
         if not isinstance(fields, dict) or fields.get("model_type") != "gpt2":
             kind = fields.get("model_type") if isinstance(fields, dict) else None
             raise Gpt2TuiError(f"{path} is of a model of type {kind!r}, not 'gpt2'")
         name = fields.get("activation_function", "gelu_new")
-        if name not in _ACTIVATIONS:
+        if not isinstance(name, str) or name not in _ACTIVATIONS:
             raise Gpt2TuiError(f"{path}: activation_function {name!r} is none of: {', '.join(_ACTIVATIONS)}")
         for field, wanted in _FIXED.items():
             if (value := fields.get(field, wanted)) != wanted:

@@ -36,7 +36,7 @@ def export_gguf(source: Source, file: Path, *, kind: str, force: bool) -> None:
 
     Raises:
         UsageError: no such kind, the model does not fit it or GGUF, or the gguf package is not installed.
-        UsageError, Gpt2TuiError, OSError: as of :func:`writing` and :attr:`Source.model`.
+        UsageError, Gpt2TuiError: as of :func:`writing` and :attr:`Source.model`.
     """
     if kind not in KINDS:
         raise UsageError(f"no GGUF type {kind!r}; there are: {', '.join(KINDS)}")

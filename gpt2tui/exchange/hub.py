@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gpt2tui.errors import Gpt2TuiError, UsageError
+from gpt2tui.exchange.folder_config import PICKLED
 from gpt2tui.text import one_line
 
 PREFIX = "hf:"
@@ -42,16 +43,22 @@ def fetch_model(reference: str, *, may_fetch: bool) -> tuple[Path, str]:
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
     except ImportError:
         raise UsageError("models of the hub need huggingface_hub: pip install 'gpt2tui[hub]'") from None
+    # Of whatever client the hub's library has: a download that breaks is one of its errors, not one of the library's.
+    broken: type[BaseException] = HfHubHTTPError.__bases__[0]
     try:
-        found = snapshot_download(
-            name, revision=revision or None, allow_patterns=_WANTED, local_files_only=not may_fetch
-        )
+        for wanted in (_WANTED, [*_WANTED, PICKLED]):  # a pickle only where there is nothing else
+            found = snapshot_download(
+                name, revision=revision or None, allow_patterns=wanted, local_files_only=not may_fetch
+            )
+            if any(Path(found).glob("*.safetensors*")):
+                break
     except LocalEntryNotFoundError:
         raise Gpt2TuiError(
             f"{reference} is not in the local cache, and the hub cannot be reached; fetch it where there is a network"
         ) from None
     except (HfHubHTTPError, HFValidationError) as error:
         raise Gpt2TuiError(f"{reference} cannot be fetched: {one_line(str(error).splitlines()[0])}") from None
-    except OSError as error:
-        raise Gpt2TuiError(f"{reference} cannot be fetched: {one_line(str(error))[:200]}") from None
+    except (OSError, broken) as error:
+        cause = one_line(str(error))[:200] or type(error).__name__
+        raise Gpt2TuiError(f"{reference} cannot be fetched: {cause}; try again") from None
     return Path(found), f"{PREFIX}{name}@{Path(found).name}"

@@ -18,6 +18,8 @@ _MASKS = re.compile(r"h\.\d+\.attn\.(bias|masked_bias)$")
 _MATRICES = ("c_attn.weight", "c_proj.weight", "c_fc.weight")
 _HEAD = "lm_head.weight"
 _USUAL_HEAD_WIDTH = 64
+_PADDED_ROWS = 50_304
+"""Of a vocabulary that was padded for speed: the next multiple of 128, as nanoGPT and others have it."""
 _SHOWN = 3
 """Names in an error."""
 
@@ -53,13 +55,13 @@ def from_others(
     if head is not None and head is not embedding and not torch.equal(head, embedding):
         raise Gpt2TuiError("its head is not tied to its embedding: lm_head.weight and wte.weight differ")
     rows, width = embedding.shape
-    if rows < VOCABULARY_SIZE:
+    if not VOCABULARY_SIZE <= rows <= _PADDED_ROWS:
         raise Gpt2TuiError(f"its vocabulary has {rows:,} tokens; GPT-2's, the only one known here, has 50,257")
     if rows > VOCABULARY_SIZE:
         found["wte.weight"] = embedding[:VOCABULARY_SIZE]
         notices.append(f"cut {rows - VOCABULARY_SIZE} rows of padding from the vocabulary's {rows:,}")
     config = ModelConfig(
-        layers=1 + max((int(name.split(".")[1]) for name in found if re.match(r"h\.\d+\.", name)), default=-1),
+        layers=len({name.split(".")[1] for name in found if re.match(r"h\.\d+\.", name)}),
         heads=_heads(width, heads, notices),
         width=width,
         block_size=found["wpe.weight"].shape[0],
@@ -69,7 +71,10 @@ def from_others(
         raise Gpt2TuiError(f"this is not a GPT-2: {'; '.join(problems)}")
     expected = {name: tuple(tensor.shape) for name, tensor in GPT2.empty(config).state_dict().items()}
     if tuple(found.get("h.0.attn.c_attn.weight", embedding).shape) == (width, 3 * width):
-        found = {name: tensor.T if name.endswith(_MATRICES) else tensor for name, tensor in found.items()}
+        found = {
+            name: tensor.T if name.endswith(_MATRICES) and tensor.ndim == 2 else tensor
+            for name, tensor in found.items()
+        }
     biases = [name for name in expected.keys() - found.keys() if name.endswith("bias")]
     if biases:
         found |= {name: torch.zeros(expected[name]) for name in biases}
@@ -106,6 +111,8 @@ def _as_ours(name: str, tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
         raise Gpt2TuiError(f"the shape of {name} is {tuple(tensor.shape)} and should be {shape}")
     if not tensor.is_floating_point():
         raise Gpt2TuiError(f"{name} holds {str(tensor.dtype).removeprefix('torch.')}, not numbers with a point")
+    if tensor.layout != torch.strided or tensor.is_meta:
+        raise Gpt2TuiError(f"{name} is {'empty' if tensor.is_meta else 'sparse'}; only plain tensors are read")
     ours = tensor.to(torch.float32).contiguous()
     if not torch.isfinite(ours).all():
         raise Gpt2TuiError(f"{name} holds values that are not finite (NaN or infinite); such a model is of no use")

@@ -15,6 +15,7 @@ from gpt2tui.corpus.bpe import Tokenizer
 from gpt2tui.corpus.tokens import Tokens, open_tokens
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.exchange.curve_picture import save_picture
+from gpt2tui.exchange.hub import PREFIX
 from gpt2tui.exchange.source import Source
 from gpt2tui.exchange.verbatim import RUN, copied_share
 from gpt2tui.generation.drafts import Drafts
@@ -68,14 +69,16 @@ def _title(source: Source) -> str:
     return (
         f"# {_code(source.name)}\n\n"
         f"A GPT-2 of {model.parameters:,} parameters ({model.layers} layers, {model.heads} heads, {model.width} wide; "
-        f"GPT-2's vocabulary of {model.vocabulary_size:,} tokens)"
-        + (
-            f", begun with the weights of {_code(source.config.init)}."
-            if source.config.init
-            else ", trained from nothing."
-        )
-        + f" It was trained on windows of {source.config.block_size} tokens: do not give it more than these at a time."
+        f"GPT-2's vocabulary of {model.vocabulary_size:,} tokens), {_origin(source.config.init)}. "
+        f"It looks back {source.config.block_size} tokens at most: do not give it more at a time."
     )
+
+
+def _origin(init: str | None) -> str:
+    if not init:
+        return "trained from nothing"
+    # A path would tell where somebody keeps their files.
+    return f"begun with the weights of {_code(init if init.startswith(PREFIX) else Path(init).name)}"
 
 
 def _corpus(source: Source) -> str:
@@ -120,12 +123,20 @@ def _losses(source: Source) -> str:
                 + (" (an estimate from a part of it)" if found.estimate else "")
             )
     if not lines:
-        return ""
+        lines.append(f"- The cross-entropy of these weights was not measured.{_last_losses(source)}")
     meaning = (
         "A loss under 0.1 on its own text means that the model has that text by heart, nearly word for word. "
         "It says nothing about other texts, on which this model will do badly."
     )
     return "## Losses\n\n" + "\n".join(lines) + f"\n\n{meaning}"
+
+
+def _last_losses(source: Source) -> str:
+    losses = source.state.recent_losses
+    if not losses:
+        return ""
+    mean = math.fsum(losses) / len(losses)
+    return f" The last {len(losses):,} steps of the training, each before its update, had a mean of {mean:.4f}."
 
 
 def _evaluated(source: Source, split: str) -> Evaluated | None:

@@ -10,12 +10,12 @@ from torch import Tensor
 
 from gpt2tui.checkpoints.tensors import read_tensors
 from gpt2tui.errors import Gpt2TuiError, UsageError
-from gpt2tui.exchange.folder_config import FoldersConfig
+from gpt2tui.exchange.folder_config import PICKLED, FoldersConfig
 from gpt2tui.exchange.layout import from_others
 from gpt2tui.exchange.safetensors_file import said_config
 from gpt2tui.exchange.tokenizer_files import check_vocabulary
 from gpt2tui.exchange.torch_file import read_torch_file
-from gpt2tui.exchange.transformers_folder import CONFIG, PICKLED, read_weights
+from gpt2tui.exchange.transformers_folder import CONFIG, read_weights
 from gpt2tui.runs.model_config import Activation, ModelConfig
 
 _ZIP, _PICKLE, _OBJECT = b"PK\x03\x04", b"\x80", b"{"
@@ -51,7 +51,7 @@ def read_foreign(path: Path, *, heads: int | None = None, activation: Activation
     if kind == "torch":
         tensors, said, is_exact = read_torch_file(path)
         usual: Activation = "gelu" if is_exact else "gelu_new"
-        return _made(path.stem, tensors, heads or said, activation or usual, None)
+        return _made(path, tensors, heads or said, activation or usual, None)
     if kind == "safetensors":
         return _from_safetensors(path, heads, activation)
     raise Gpt2TuiError(f"{path} is neither safetensors nor written by torch.save")
@@ -67,30 +67,39 @@ def _from_folder(folder: Path, heads: int | None, activation: Activation | None)
         if not (folder / PICKLED).is_file():
             raise Gpt2TuiError(f"{folder} has no weights: neither model.safetensors nor {PICKLED}")
         tensors, _, _ = read_torch_file(folder / PICKLED)
-    name = folder.resolve().name
-    return _made(name, tensors, heads or said.heads, activation or said.activation, said.trained_context)
+    return _made(folder, tensors, heads or said.heads, activation or said.activation, said.trained_context)
 
 
 def _from_safetensors(path: Path, heads: int | None, activation: Activation | None) -> ForeignModel:
     tensors = read_tensors(path)
     if ours := said_config(path):
         model = ours.model
-        return _made(ours.name, tensors, heads or model.heads, activation or model.activation, ours.context)
+        return _made(path, tensors, heads or model.heads, activation or model.activation, ours.context, ours.name)
     beside = path.with_name(CONFIG)
     if beside.is_file():
         said = FoldersConfig(beside)
-        return _made(path.stem, tensors, heads or said.heads, activation or said.activation, said.trained_context)
-    return _made(path.stem, tensors, heads, activation or "gelu_new", None)
+        return _made(path, tensors, heads or said.heads, activation or said.activation, said.trained_context)
+    return _made(path, tensors, heads, activation or "gelu_new", None)
 
 
 def _made(
-    name: str, tensors: Mapping[str, Tensor], heads: int | None, activation: Activation, context: int | None
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    heads: int | None,
+    activation: Activation,
+    context: int | None,
+    name: str | None = None,
 ) -> ForeignModel:
     notices: list[str] = []
-    model, ours = from_others(tensors, heads=heads, activation=activation, notices=notices)
+    try:
+        model, ours = from_others(tensors, heads=heads, activation=activation, notices=notices)
+    except Gpt2TuiError as error:
+        raise Gpt2TuiError(f"{path}: {error}") from error
     if activation == "gelu":
         notices.append("its activation is GELU itself, not the tanh form of GPT-2; it is kept")
     context = min(context or model.block_size, model.block_size)
+    whole = path.resolve()
+    name = name or (whole.name if path.is_dir() else whole.stem)
     return ForeignModel(model=model, tensors=ours, context=context, name=name, notices=notices)
 
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 import safetensors
 from safetensors.torch import save_file
 
-from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.exchange.destination import writing
 from gpt2tui.exchange.source import Source
 from gpt2tui.runs.model_config import ModelConfig
+from gpt2tui.runs.naming import checked_name
 
 _HEADER = 100_000
 """Bytes of a header, at most."""
@@ -21,16 +23,19 @@ class FileConfig(msgspec.Struct, frozen=True, kw_only=True):
     """What the metadata's ``gpt2tui`` holds, as JSON. ``context`` is how far back the training looked."""
 
     model: ModelConfig
-    context: int
+    context: Annotated[int, msgspec.Meta(ge=1)]
     name: str
     step: int
+
+    def __post_init__(self) -> None:
+        checked_name(self.name)
 
 
 def export_file(source: Source, file: Path, *, force: bool) -> None:
     """Write the weights as the checkpoint names them, matrices as (out, in), float32.
 
     Raises:
-        UsageError, Gpt2TuiError, OSError: as of :func:`writing` and :attr:`Source.model`.
+        UsageError, Gpt2TuiError: as of :func:`writing` and :attr:`Source.model`.
     """
     config = source.config
     said = FileConfig(model=config.model, context=config.block_size, name=source.name, step=source.state.step)
@@ -51,5 +56,5 @@ def said_config(file: Path) -> FileConfig | None:
         with safetensors.safe_open(file, framework="pt") as opened:
             said = (opened.metadata() or {}).get("gpt2tui")
         return msgspec.json.decode(said, type=FileConfig) if said else None
-    except (OSError, safetensors.SafetensorError, msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (OSError, safetensors.SafetensorError, msgspec.DecodeError, UsageError) as error:
         raise Gpt2TuiError(f"{file} cannot be read as safetensors: {error}") from error

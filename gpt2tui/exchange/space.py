@@ -37,7 +37,7 @@ def export_space(source: Source, folder: Path, *, force: bool) -> None:
     """Write the page, what it needs installed, the model, its vocabulary, and examples of prompts.
 
     Raises:
-        UsageError, Gpt2TuiError, OSError: as of :func:`writing` and :attr:`Source.model`.
+        UsageError, Gpt2TuiError: as of :func:`writing` and :attr:`Source.model`.
     """
     tensors = for_transformers(source.tensors)
     size = sum(tensor.nbytes for tensor in tensors.values()) + _EXTRAS

@@ -80,10 +80,16 @@ def check_vocabulary(folder: Path) -> None:
             found = json.loads(path.read_bytes())
             ids = found["model"]["vocab"] if name == "tokenizer.json" else found
             same = all(ids.get(token) == number for number, token in enumerate(tokens()[:END_OF_TEXT]))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            added = found.get("added_tokens", ()) if name == "tokenizer.json" else ()
+            most = max(*ids.values(), *(one["id"] for one in added), END_OF_TEXT)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise Gpt2TuiError(f"{path} cannot be read as a tokenizer: {error!r}") from error
         if not same:
             raise Gpt2TuiError(f"{path} is of another vocabulary than GPT-2's, the only one known here")
+        if most > END_OF_TEXT:
+            raise Gpt2TuiError(
+                f"{path} has tokens beyond GPT-2's {END_OF_TEXT + 1:,}, up to {most}; none is known here"
+            )
         return
 
 

@@ -65,7 +65,7 @@ def read_torch_file(path: Path) -> tuple[dict[str, Tensor], int | None, bool]:
 def _heads(settings: Any) -> int | None:
     fields = settings if isinstance(settings, Mapping) else getattr(settings, "__dict__", {})
     heads = next((fields[name] for name in _HEADS if name in fields), None)
-    return heads if isinstance(heads, int) else None
+    return heads if type(heads) is int and heads > 0 else None
 
 
 def _refusal(path: Path, error: Exception) -> str:

@@ -18,7 +18,6 @@ from gpt2tui.exchange.source import Source
 from gpt2tui.exchange.tokenizer_files import write_tokenizer
 
 CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
-PICKLED = "pytorch_model.bin"
 _EXTRAS = 8_000_000
 """Bytes of all the rest: the tokenizer, the card, its picture."""
 
@@ -27,7 +26,7 @@ def export_folder(source: Source, folder: Path, *, force: bool) -> None:
     """Write model, generation settings, tokenizer and model card.
 
     Raises:
-        UsageError, Gpt2TuiError, OSError: as of :func:`writing` and :attr:`Source.model`.
+        UsageError, Gpt2TuiError: as of :func:`writing` and :attr:`Source.model`.
     """
     tensors = for_transformers(source.tensors)
     size = sum(tensor.nbytes for tensor in tensors.values()) + _EXTRAS

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer, pipeline
 
 from gpt2tui.corpus.bpe import Tokenizer
@@ -84,7 +84,10 @@ def run(request: pytest.FixtureRequest, runs: Path) -> Run:
                 )
                 for number in range(1, 5)
             ),
-            Evaluated(step=4, split="train", loss=0.0954, tokens=399, seconds=1.0, dtype="float32", device="cpu"),
+            *(
+                Evaluated(step=4, split=split, loss=loss, tokens=399, seconds=1.0, dtype="float32", device="cpu")
+                for split, loss in (("train", 0.0954), ("validation", 3.2))
+            ),
         ]
     )
     journal.close()
@@ -157,6 +160,17 @@ def test_the_card_tells_text_recipe_loss_copying_and_versions(run: Run, folder: 
         assert words in card
     assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert "](curve.png)" in card
+    assert "over text it was not trained on: **3.200000**" in card
+    assert "by heart" in card
+
+
+def test_the_card_of_weights_that_were_not_measured_says_so_and_tells_no_path(runs: Path, tmp_path: Path):
+    config = tiny_run_config(name="a", init="/home/somebody/secret/start.safetensors")
+    export_folder(Source.of(tiny_run(runs, config=config)), tmp_path / "out", force=False)
+    card = (tmp_path / "out" / "README.md").read_text()
+    for words in ("was not measured", "by heart", "begun with the weights of `start.safetensors`"):
+        assert words in card
+    assert "secret" not in card
 
 
 def test_a_hostile_name_stays_text(runs: Path, tmp_path: Path):
@@ -204,17 +218,44 @@ def _umask() -> int:
 
 def test_nothing_is_half_written(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     place = tmp_path / "folder" / "out"
-    place.mkdir(parents=True)
+    place.parent.mkdir()
+    export_folder(Source.of(run), place, force=False)
     (place / "mine").write_text("mine")
+    for error in (OSError(28, "No space left on device"), SafetensorError("Error: No space left on device")):
 
-    def full(*_: Any, **__: Any) -> None:
-        raise OSError(28, "No space left on device")
+        def full(*_: Any, error: Exception = error, **__: Any) -> None:
+            raise error
 
-    monkeypatch.setattr(transformers_folder, "write_card", full)
-    with pytest.raises(OSError, match="No space"):
-        export_folder(Source.of(run), place, force=True)
-    assert [path.name for path in place.parent.iterdir()] == ["out"]
-    assert (place / "mine").read_text() == "mine"
+        monkeypatch.setattr(transformers_folder, "write_card", full)
+        with pytest.raises(Gpt2TuiError, match=r"folder/out cannot be written: .*No space left"):
+            export_folder(Source.of(run), place, force=True)
+        assert [path.name for path in place.parent.iterdir()] == ["out"]
+        assert (place / "mine").read_text() == "mine"
+
+
+@pytest.mark.parametrize("where", ["..", "../..", "other", "run", "run/checkpoints/x", "pipe"])
+def test_force_replaces_nothing_but_a_file_or_an_export(
+    where: str, run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    here = tmp_path / "top" / "work"
+    (here / "other").mkdir(parents=True)
+    (here / "other" / "config.json").write_text("mine")
+    os.mkfifo(here / "pipe")
+    monkeypatch.chdir(here)
+    place = run.folder / where.removeprefix("run").strip("/") if where.startswith("run") else Path(where)
+    before = sorted(tmp_path.rglob("*"))
+    refused = gpt2tui("export", "safetensors", str(place), "--run", "dog", "--force")
+    assert (refused.code, len(refused.err.splitlines()[1:])) == (2, 1), refused.err
+    assert str(place) in refused.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_force_replaces_an_export(run: Run, tmp_path: Path):
+    place = tmp_path / "out"
+    export_folder(Source.of(run), place, force=False)
+    (place / "generation_config.json").unlink()
+    export_folder(Source.of(run), place, force=True)
+    assert (place / "generation_config.json").is_file()
 
 
 def test_places_that_cannot_be_written(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

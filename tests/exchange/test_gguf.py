@@ -181,7 +181,7 @@ def test_nothing_is_half_written(run: Run, tmp_path: Path, monkeypatch: pytest.M
 
     monkeypatch.setattr(gguf, "quantize", failing)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(Gpt2TuiError, match=r"x\.gguf cannot be written: No space"):
         export_gguf(Source.of(run), tmp_path / "folder" / "x.gguf", kind="f16", force=False)
     assert list((tmp_path / "folder").iterdir()) == []
 

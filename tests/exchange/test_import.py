@@ -8,9 +8,11 @@ import os
 import pickle
 import sys
 import types
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from transformers import GPT2Config, GPT2LMHeadModel
 
 from gpt2tui.checkpoints.folder import CheckpointFolder
 from gpt2tui.exchange.reading import read_foreign
+from gpt2tui.exchange.vocabulary import tokens
 from gpt2tui.generation.loading import load_model
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.paths import Paths
@@ -246,6 +249,12 @@ Change = Callable[[dict[str, Tensor]], Any]
         (lambda t: [t.pop(name) for name in list(t) if "wte" in name or "lm_head" in name], "not a GPT-2"),
         (lambda t: [t.pop(name) for name in list(t) if ".h." in name], "not a GPT-2"),
         (lambda t: t.update({"transformer.wpe.weight": torch.ones(64, 128).int()}), "int32"),
+        (
+            lambda t: t.update({"transformer.wte.weight": torch.ones(50305, 8)}) or t.pop("lm_head.weight"),
+            "50,305 tokens",
+        ),
+        (lambda t: t.update({"transformer.h.2000000.x": torch.ones(1)}), "it lacks"),
+        (lambda t: t.update({"transformer.h.0.mlp.c_fc.weight": torch.ones(2, 2, 2)}), "c_fc.weight is (2, 2, 2)"),
     ],
 )
 def test_tensors_that_are_no_gpt2(tmp_path: Path, change: Change, words: str):
@@ -254,8 +263,35 @@ def test_tensors_that_are_no_gpt2(tmp_path: Path, change: Change, words: str):
     save_file(tensors, tmp_path / "a.safetensors")
     result = gpt2tui("import", str(tmp_path / "a.safetensors"), "--heads", "4")
     assert result.code == 1, result.err
-    assert words in result.err.splitlines()[-1]
+    last = result.err.splitlines()[-1]
+    assert words in last
+    assert "a.safetensors: " in last
+    assert "Warning" not in result.err
     assert RunStore(Paths.from_environment().runs).all() == []
+
+
+@pytest.mark.parametrize(
+    ("said", "words"), [({"context": -5}, "context"), ({"name": "\x1b[31m"}, "control characters")]
+)
+def test_what_a_file_says_of_itself_is_checked(tmp_path: Path, said: dict[str, Any], words: str):
+    shape = {"layers": 2, "heads": 4, "width": 128, "block_size": 64}
+    metadata = {"gpt2tui": json.dumps({"model": shape, "context": 16, "name": "a", "step": 1} | said)}
+    tensors = {name: tensor.clone() for name, tensor in as_linear(theirs()).items()}
+    save_file(tensors, tmp_path / "a.safetensors", metadata=metadata)
+    result = gpt2tui("import", str(tmp_path / "a.safetensors"))
+    assert (result.code, len(result.err.splitlines())) == (1, 1)
+    assert words in result.err
+
+
+@pytest.mark.parametrize("odd", ["sparse", "meta"])
+def test_tensors_without_plain_numbers_are_refused(tmp_path: Path, odd: str):
+    tensors = as_linear(theirs())
+    positions = tensors["transformer.wpe.weight"]
+    tensors["transformer.wpe.weight"] = positions.to_sparse() if odd == "sparse" else positions.to("meta")
+    torch.save(tensors, tmp_path / "a.pt")
+    result = gpt2tui("import", str(tmp_path / "a.pt"), "--heads", "4")
+    assert result.code == 1
+    assert "only plain tensors are read" in result.err.splitlines()[-1]
 
 
 def folder(path: Path, **config: Any) -> Path:
@@ -274,6 +310,7 @@ def folder(path: Path, **config: Any) -> Path:
         ({"scale_attn_by_inverse_layer_idx": True}, "scale_attn_by_inverse_layer_idx"),
         ({"n_head": "12"}, "n_head"),
         ({"n_head": 7}, "not divisible"),
+        ({"activation_function": ["gelu"]}, "activation_function"),
     ],
 )
 def test_configurations_that_are_not_ours(tmp_path: Path, config: dict[str, Any], words: str):
@@ -286,6 +323,11 @@ def test_folders_that_are_no_model(tmp_path: Path):
     model = folder(tmp_path / "model")
     other = folder(tmp_path / "other")
     (other / "vocab.json").write_text(json.dumps({"a": 0}))
+    more = folder(tmp_path / "more")
+    ids = {token: number for number, token in enumerate([*tokens(), "[PAD]"])}
+    (more / "vocab.json").write_text(json.dumps(ids))
+    deep = folder(tmp_path / "deep")
+    (deep / "config.json").write_text("[" * 100_000)
     empty = tmp_path / "empty"
     empty.mkdir()
     cut = folder(tmp_path / "cut")
@@ -298,6 +340,8 @@ def test_folders_that_are_no_model(tmp_path: Path):
         (empty, 1, "config.json"),
         (model, 1, "no weights"),
         (other, 1, "another vocabulary"),
+        (more, 1, "tokens beyond GPT-2's 50,257"),
+        (deep, 1, "config.json cannot be read"),
         (cut, 1, "cannot be read"),
         (text, 1, "neither"),
     ]:
@@ -339,6 +383,9 @@ def test_an_imported_model_is_a_run(tmp_path: Path):
     assert measured.code == 0, measured.err
     refused = gpt2tui("eval", "dog")
     assert refused.code == 3
+    exported = gpt2tui("export", "safetensors", str(tmp_path / "again.safetensors"), "--run", "dog")
+    assert exported.code == 0, exported.err
+    assert read_foreign(tmp_path / "again.safetensors").model == run.config().model
     resumed = gpt2tui("resume", "dog", "--headless")
     assert resumed.code == 2
     assert "train --init" in resumed.err
@@ -399,6 +446,69 @@ def test_models_of_the_hub_that_are_not_there(hub_cache: str, reference: str, co
     result = gpt2tui("import", reference)
     assert (result.code, len(result.err.splitlines())) == (code, 1), result.err
     assert words in result.err
+
+
+class _Hub(BaseHTTPRequestHandler):
+    """A hub with one model, whose files are those of ``served``; ``is_cut`` ends weights amid them."""
+
+    served: Path
+    is_cut: bool
+    commit = "0123456789abcdef0123456789abcdef01234567"
+
+    def do_GET(self) -> None:
+        files = sorted(self.served.iterdir())
+        if self.path.startswith("/api/"):
+            listed = [{"type": "file", "path": one.name, "size": one.stat().st_size, "oid": "a" * 40} for one in files]
+            about = {"id": "someone/dog", "sha": self.commit, "siblings": [{"rfilename": one.name} for one in files]}
+            self._answer(json.dumps(listed if "/tree/" in self.path else about).encode())
+        else:
+            self._answer((self.served / self.path.rpartition("/")[2]).read_bytes())
+
+    do_HEAD = do_GET  # noqa: N815
+
+    def _answer(self, data: bytes) -> None:
+        self.send_response(200)
+        self.send_header("ETag", f'"{len(data)}"')
+        self.send_header("X-Repo-Commit", self.commit)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(data[:1000] if self.is_cut and len(data) > 100_000 else data)
+
+    def log_message(self, *_: object) -> None:
+        """Nothing."""
+
+
+@pytest.fixture
+def hub(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[type[_Hub]]:
+    """A hub on this machine that serves what the test puts into ``served``."""
+    _Hub.served, _Hub.is_cut = tmp_path / "served", False
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Hub)
+    Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+    monkeypatch.setenv("HF_HUB_DISABLE_XET", "1")
+    yield _Hub
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_model_of_the_hub_that_is_a_pickle_alone(hub: type[_Hub], tmp_path: Path):
+    theirs(n_head=2).save_pretrained(hub.served)
+    (hub.served / "model.safetensors").unlink()
+    torch.save(theirs(n_head=2).state_dict(), hub.served / "pytorch_model.bin")
+    made = gpt2tui("import", "hf:someone/dog", "--json")
+    assert made.code == 0, made.err
+
+
+def test_a_download_that_breaks_is_told_in_one_line(hub: type[_Hub], monkeypatch: pytest.MonkeyPatch):
+    theirs(n_head=2).save_pretrained(hub.served)
+    hub.is_cut = True
+    monkeypatch.setenv("HF_HUB_DOWNLOAD_TIMEOUT", "1")
+    result = gpt2tui("import", "hf:someone/dog")
+    assert result.code == 1
+    assert "hf:someone/dog cannot be fetched: " in result.err.splitlines()[-1]
 
 
 def test_nothing_is_left_of_an_import_without_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
