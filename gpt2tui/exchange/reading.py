@@ -106,9 +106,10 @@ def _made(
 def _kind(path: Path) -> str | None:
     try:
         with path.open("rb") as file:
-            start = file.read(_HEADER)
+            start, size = file.read(_HEADER), path.stat().st_size
     except OSError as error:
         raise Gpt2TuiError(f"{path} cannot be read: {error.strerror}") from error
-    if start.startswith((_ZIP, _PICKLE)):
-        return "torch"
-    return "safetensors" if start[-1:] == _OBJECT and len(start) == _HEADER else None
+    # Asked first: a length may begin as a pickle does, but a pickle is not as long as it would say.
+    if start[8:] == _OBJECT and int.from_bytes(start[:8], "little") < size:
+        return "safetensors"
+    return "torch" if start.startswith((_ZIP, _PICKLE)) else None

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from gpt2tui.errors import UsageError
+from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.exchange.gguf_file import KINDS, export_gguf
 from gpt2tui.exchange.source import Source
 from gpt2tui.exchange.vocabulary import merges, tokens

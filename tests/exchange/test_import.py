@@ -120,6 +120,18 @@ def test_a_lone_safetensors_file_of_either_layout(tmp_path: Path):
         torch.testing.assert_close(found, expected(model), atol=1e-4, rtol=0)
 
 
+def test_a_safetensors_header_whose_length_begins_as_a_pickle_does(tmp_path: Path):
+    path = tmp_path / "a.safetensors"
+    tensors = {name: tensor.clone() for name, tensor in as_linear(theirs(n_head=2)).items()}
+    for more in range(300):
+        save_file(tensors, path, metadata={"more": "x" * more})
+        if path.read_bytes().startswith(b"\x80"):
+            break
+    assert path.read_bytes().startswith(b"\x80")
+    (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2", "n_head": 4}))
+    assert read_foreign(path).model.heads == 4
+
+
 def test_heads_are_width_by_64_unless_said(tmp_path: Path):
     model = theirs(n_head=2)
     save_file({n: t.clone() for n, t in as_linear(model).items()}, tmp_path / "a.safetensors")
