@@ -25,7 +25,7 @@ CheckpointOption = Annotated[
     str | None,
     typer.Option("--checkpoint", help="best, last or a step; by default best, else last.", show_default=False),
 ]
-Force = Annotated[bool, typer.Option("--force", help="Replace what is at the destination.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file or an earlier export.")]
 NewFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.", show_default=False)]
 NewFile = Annotated[Path, typer.Argument(metavar="FILE", help="File to write.", show_default=False)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -12,30 +12,71 @@ from safetensors import SafetensorError
 
 from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.runs.files import sync_folder
+from gpt2tui.runs.paths import Paths
 from gpt2tui.text import byte_size, one_line
 
-_EXPORTED = ("config.json", "model.safetensors")
+_EXPORTED = {"config.json", "model.safetensors"}
 """What every folder holds that was exported."""
 
 
 @contextmanager
-def writing(destination: Path, *, force: bool, size: int) -> Iterator[Path]:
+def writing(destination: Path, *, force: bool, size: int, files: Collection[str] = ()) -> Iterator[Path]:
     """A path beside ``destination`` to write a file or a folder of about ``size`` bytes to.
 
     It takes the destination's place if the block ends well, and is removed if not. A symbolic link is followed.
+    A folder is replaced only if it holds an earlier export: nothing but ``files``.
 
     Raises:
-        UsageError: the destination exists and is not to be replaced, or never may be.
-        Gpt2TuiError: its folder is missing, the disk has no room, or it cannot be written.
+        UsageError: the destination exists and is not to be replaced, or nothing may be written there.
+        Gpt2TuiError: it cannot be written, or the disk has no room.
     """
     final = destination.expanduser().resolve()
-    if problem := _problem(final, force=force):
-        raise UsageError(f"{destination} {problem}, or name another place")
-    if not final.parent.is_dir():
-        raise Gpt2TuiError(f"{destination} cannot be written: there is no folder {final.parent}")
-    free = shutil.disk_usage(final.parent).free
-    if free < size:
-        raise Gpt2TuiError(f"{destination} needs {byte_size(size)}, and its disk has {byte_size(free)} free")
+    try:
+        if refusal := _refusal(final, files):
+            raise UsageError(f"{destination} cannot be replaced: {refusal}")
+        if _holds_something(final) and not force:
+            raise UsageError(f"{destination} exists; replace it with --force, or name another place")
+        if not final.parent.is_dir():
+            raise Gpt2TuiError(f"{destination} cannot be written: there is no folder {final.parent}")
+        free = shutil.disk_usage(final.parent).free
+        if free < size:
+            raise Gpt2TuiError(f"{destination} needs {byte_size(size)}, and its disk has {byte_size(free)} free")
+        with _taking_the_place_of(final) as building:
+            yield building
+    except (OSError, SafetensorError) as error:  # these name a hidden path, or none
+        cause = getattr(error, "strerror", None) or one_line(str(error))
+        raise Gpt2TuiError(
+            f"{destination} cannot be written: {cause}; name another place, or make room in this one"
+        ) from error
+
+
+def _refusal(final: Path, files: Collection[str]) -> str | None:
+    """Why nothing may be written there, ``--force`` or not, and the way out; None where it may."""
+    runs = Paths.from_environment().runs.resolve()
+    kept = {"the current folder": Path.cwd(), "the home folder": Path.home().resolve(), "the folder of runs": runs}
+    for words, place in kept.items():
+        if place.is_relative_to(final):
+            return f"it is {words}, or holds it; name another place"
+    if any(place == runs or (place / "run.json").is_file() for place in (final, *final.parents)):
+        return "it lies among the runs; name another place"
+    if final.exists() and not (final.is_file() or final.is_dir()):
+        return "it is neither a file nor a folder; name another place"
+    if final.is_dir() and _holds_something(final) and not _is_export(final, files):
+        return "it is no earlier export of this kind, or holds more; name another place, or remove it yourself"
+    return None
+
+
+def _holds_something(place: Path) -> bool:
+    return any(place.iterdir()) if place.is_dir() else place.exists()
+
+
+def _is_export(folder: Path, files: Collection[str]) -> bool:
+    found = list(folder.iterdir())
+    return _EXPORTED <= {one.name for one in found} <= {*files} and all(one.is_file() for one in found)
+
+
+@contextmanager
+def _taking_the_place_of(final: Path) -> Iterator[Path]:
     building = final.with_name(f".{final.name}.{os.getpid()}")
     outdated = final.with_name(f".{final.name}.{os.getpid()}.outdated")
     try:
@@ -44,34 +85,13 @@ def writing(destination: Path, *, force: bool, size: int) -> Iterator[Path]:
         if final.exists():
             final.rename(outdated)
         building.rename(final)
-    except BaseException as error:
+    except BaseException:
         if outdated.exists() and not final.exists():
             outdated.rename(final)
         _remove(building)
-        if isinstance(error, OSError | SafetensorError):  # they name the path beside it, or none
-            cause = getattr(error, "strerror", None) or one_line(str(error))
-            raise Gpt2TuiError(f"{destination} cannot be written: {cause}; name another place") from error
         raise
     sync_folder(final.parent)
     _remove(outdated)
-
-
-def _problem(final: Path, *, force: bool) -> str | None:
-    """Why what is there may not be replaced, and what to do about it; None where it may, or nothing is there."""
-    for kept in (Path.cwd(), Path.home()):
-        if kept.is_relative_to(final):
-            return "cannot be replaced, since you are or live in it; name a place in it"
-    if any((folder / "run.json").is_file() for folder in (final, *final.parents)):
-        return "is in a run, which is kept as it is; copy what you need out of it"
-    if not final.exists() or (final.is_dir() and not any(final.iterdir())):
-        return None
-    if not force:
-        return "exists; replace it with --force"
-    if final.is_dir() and not all((final / name).is_file() for name in _EXPORTED):
-        return "holds other things than an export, and is not replaced; remove it yourself"
-    if not (final.is_dir() or final.is_file()):
-        return "is neither a file nor a folder, and is not replaced; remove it yourself"
-    return None
 
 
 def _settle(path: Path) -> None:

@@ -42,7 +42,7 @@ def export_space(source: Source, folder: Path, *, force: bool) -> None:
     tensors = for_transformers(source.tensors)
     size = sum(tensor.nbytes for tensor in tensors.values()) + _EXTRAS
     config = written_config(source.config) | {"name": _shown_name(source), "about": _about(source)}
-    with writing(folder, force=force, size=size) as building:
+    with writing(folder, force=force, size=size, files=FILES) as building:
         building.mkdir()
         for name in (APP, REQUIREMENTS):
             (building / name).write_text(_template(name), encoding="utf-8")

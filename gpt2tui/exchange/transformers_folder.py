@@ -10,14 +10,16 @@ from torch import Tensor
 
 from gpt2tui.checkpoints.tensors import read_tensors
 from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.exchange import tokenizer_files
 from gpt2tui.exchange.destination import writing
 from gpt2tui.exchange.folder_config import END_OF_TEXT, written_config
 from gpt2tui.exchange.layout import for_transformers
-from gpt2tui.exchange.model_card import write_card
+from gpt2tui.exchange.model_card import CARD, PICTURE, write_card
 from gpt2tui.exchange.source import Source
-from gpt2tui.exchange.tokenizer_files import write_tokenizer
 
-CONFIG, WEIGHTS, INDEX = "config.json", "model.safetensors", "model.safetensors.index.json"
+CONFIG, GENERATION, WEIGHTS = "config.json", "generation_config.json", "model.safetensors"
+FILES = (CONFIG, GENERATION, WEIGHTS, *tokenizer_files.FILES, CARD, PICTURE)
+INDEX = "model.safetensors.index.json"
 _EXTRAS = 8_000_000
 """Bytes of all the rest: the tokenizer, the card, its picture."""
 
@@ -30,7 +32,7 @@ def export_folder(source: Source, folder: Path, *, force: bool) -> None:
     """
     tensors = for_transformers(source.tensors)
     size = sum(tensor.nbytes for tensor in tensors.values()) + _EXTRAS
-    with writing(folder, force=force, size=size) as building:
+    with writing(folder, force=force, size=size, files=FILES) as building:
         building.mkdir()
         generation = {
             "_from_model_config": True,
@@ -38,10 +40,10 @@ def export_folder(source: Source, folder: Path, *, force: bool) -> None:
             "eos_token_id": END_OF_TEXT,
             "max_length": source.config.block_size,
         }
-        for name, content in ((CONFIG, written_config(source.config)), ("generation_config.json", generation)):
+        for name, content in ((CONFIG, written_config(source.config)), (GENERATION, generation)):
             (building / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         save_file(tensors, building / WEIGHTS, metadata={"format": "pt"})
-        write_tokenizer(building, context=source.config.block_size)
+        tokenizer_files.write_tokenizer(building, context=source.config.block_size)
         write_card(source, building)
 
 

@@ -256,10 +256,13 @@ def test_what_is_there_is_kept(tmp_path: Path):
     place = tmp_path / "out"
     place.mkdir()
     (place / "mine").write_text("mine")
+    refused = gpt2tui("export", "space", str(place), "--force")
+    assert (refused.code, [path.name for path in place.iterdir()]) == (2, ["mine"])
+    (place / "mine").unlink()
+    export_space(Source.of(make_run()), place, force=False)
     refused = gpt2tui("export", "space", str(place))
     assert refused.code == 2
     assert "--force" in refused.err.splitlines()[-1]
-    assert [path.name for path in place.iterdir()] == ["mine"]
     done = gpt2tui("export", "space", str(place), "--force")
     assert done.code == 0, done.err
     assert sorted(path.name for path in place.iterdir()) == sorted(FILES)
@@ -272,7 +275,7 @@ def test_nothing_is_left_of_an_export_that_fails(tmp_path: Path, monkeypatch: py
     monkeypatch.setattr(space, "save_file", full)
     source = Source.of(make_run())
     before = sorted(tmp_path.iterdir())
-    with pytest.raises(OSError, match="No space"):
+    with pytest.raises(Gpt2TuiError, match="out cannot be written: No space"):
         export_space(source, tmp_path / "out", force=False)
     assert sorted(tmp_path.iterdir()) == before
 
