@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.exchange.json_file import read_json
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.model_config import VOCABULARY_SIZE, Activation
 
 END_OF_TEXT = VOCABULARY_SIZE - 1
+VOCABULARIES = (VOCABULARY_SIZE, *range(50_264, 50_305, 8))
+"""Rows that an embedding may have: GPT-2's, or padded for speed to a multiple of 8, at most to the next of 128."""
 PICKLED = "pytorch_model.bin"
 """What a folder holds its weights in, where not in safetensors."""
 
@@ -66,25 +69,30 @@ class FoldersConfig:
         Raises:
             Gpt2TuiError: it cannot be read, or is of a model that ours cannot be.
         """
-        try:
-            fields = json.loads(path.read_bytes())
-        except (OSError, ValueError, RecursionError) as error:
-            raise Gpt2TuiError(f"{path} cannot be read: {error}") from error
+        fields = read_json(path)
         if not isinstance(fields, dict) or fields.get("model_type") != "gpt2":
             kind = fields.get("model_type") if isinstance(fields, dict) else None
             raise Gpt2TuiError(f"{path} is of a model of type {kind!r}, not 'gpt2'")
         name = fields.get("activation_function", "gelu_new")
         if not isinstance(name, str) or name not in _ACTIVATIONS:
             raise Gpt2TuiError(f"{path}: activation_function {name!r} is none of: {', '.join(_ACTIVATIONS)}")
+        if (rows := fields.get("vocab_size", VOCABULARY_SIZE)) not in VOCABULARIES:
+            raise Gpt2TuiError(f"{path}: vocab_size is {rows!r}; GPT-2's, the only one known here, is 50257")
         for field, wanted in _FIXED.items():
             if (value := fields.get(field, wanted)) != wanted:
                 raise Gpt2TuiError(f"{path}: {field} is {value!r}; the model here has {wanted!r}")
         self.activation = _ACTIVATIONS[name]
-        self.heads = _whole(fields.get("n_head"), path, "n_head")
-        self.trained_context = _whole(fields.get("trained_context"), path, "trained_context")
+        self.heads = whole(fields, "n_head", path)
+        self.trained_context = whole(fields, "trained_context", path)
 
 
-def _whole(value: Any, path: Path, field: str) -> int | None:
+def whole(fields: Mapping[str, Any], field: str, path: Path) -> int | None:
+    """The number in a field of what ``path`` says, or None where it says nothing.
+
+    Raises:
+        Gpt2TuiError: it is not a whole number from 1 on.
+    """
+    value = fields.get(field)
     if value is not None and (type(value) is not int or value < 1):
         raise Gpt2TuiError(f"{path}: {field} is {value!r}, not a whole number from 1 on")
     return value

@@ -9,7 +9,10 @@ from gpt2tui.exchange.folder_config import PICKLED
 from gpt2tui.text import one_line
 
 PREFIX = "hf:"
-_WANTED = ["config.json", "model*.safetensors", "model.safetensors.index.json", "tokenizer.json", "vocab.json"]
+_WANTED = [
+    *("config.json", "model*.safetensors", "model.safetensors.index.json"),
+    *("tokenizer.json", "vocab.json", "added_tokens.json"),
+]
 
 
 def located(place: str, *, may_fetch: bool = True) -> tuple[Path, str]:

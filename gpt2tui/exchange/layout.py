@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.exchange.folder_config import VOCABULARIES
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.model_config import VOCABULARY_SIZE, Activation, ModelConfig
 from gpt2tui.text import one_line
@@ -18,18 +19,13 @@ _MASKS = re.compile(r"h\.\d+\.attn\.(bias|masked_bias)$")
 _MATRICES = ("c_attn.weight", "c_proj.weight", "c_fc.weight")
 _HEAD = "lm_head.weight"
 _USUAL_HEAD_WIDTH = 64
-_PADDED_ROWS = 50_304
-"""Of a vocabulary that was padded for speed: the next multiple of 128, as nanoGPT and others have it."""
 _SHOWN = 3
 """Names in an error."""
 
 
 def for_transformers(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Ours as transformers names them, matrices of the blocks as (in, out). The head is the embedding, not stored."""
-    return {
-        f"transformer.{name}": (tensor.T if name.endswith(_MATRICES) else tensor).contiguous()
-        for name, tensor in tensors.items()
-    }
+    return {f"transformer.{name}": _turned(name, tensor).contiguous() for name, tensor in tensors.items()}
 
 
 def from_others(
@@ -45,6 +41,7 @@ def from_others(
         Gpt2TuiError: a tensor is missing, of another shape, not finite, or not a GPT-2's.
     """
     found = {bare: tensor for name, tensor in tensors.items() if not _MASKS.match(bare := _bare(name))}
+    _check_plain(found)
     head = found.pop(_HEAD, None)
     if "wte.weight" not in found and head is not None:
         found["wte.weight"] = head
@@ -52,11 +49,11 @@ def from_others(
         if name not in found or found[name].ndim != 2:
             raise Gpt2TuiError(f"this is not a GPT-2: it has no matrix {name}")
     embedding = found["wte.weight"]
+    rows, width = embedding.shape
+    if rows not in VOCABULARIES:
+        raise Gpt2TuiError(f"its vocabulary has {rows:,} tokens; GPT-2's, the only one known here, has 50,257")
     if head is not None and head is not embedding and not torch.equal(head, embedding):
         raise Gpt2TuiError("its head is not tied to its embedding: lm_head.weight and wte.weight differ")
-    rows, width = embedding.shape
-    if not VOCABULARY_SIZE <= rows <= _PADDED_ROWS:
-        raise Gpt2TuiError(f"its vocabulary has {rows:,} tokens; GPT-2's, the only one known here, has 50,257")
     if rows > VOCABULARY_SIZE:
         found["wte.weight"] = embedding[:VOCABULARY_SIZE]
         notices.append(f"cut {rows - VOCABULARY_SIZE} rows of padding from the vocabulary's {rows:,}")
@@ -71,10 +68,7 @@ def from_others(
         raise Gpt2TuiError(f"this is not a GPT-2: {'; '.join(problems)}")
     expected = {name: tuple(tensor.shape) for name, tensor in GPT2.empty(config).state_dict().items()}
     if tuple(found.get("h.0.attn.c_attn.weight", embedding).shape) == (width, 3 * width):
-        found = {
-            name: tensor.T if name.endswith(_MATRICES) and tensor.ndim == 2 else tensor
-            for name, tensor in found.items()
-        }
+        found = {name: _turned(name, tensor) for name, tensor in found.items()}
     biases = [name for name in expected.keys() - found.keys() if name.endswith("bias")]
     if biases:
         found |= {name: torch.zeros(expected[name]) for name in biases}
@@ -89,6 +83,18 @@ def _bare(name: str) -> str:
     return name
 
 
+def _turned(name: str, tensor: Tensor) -> Tensor:
+    """A matrix of a block as (in, out) for (out, in), and the other way round; what else there is as it was."""
+    return tensor.T if name.endswith(_MATRICES) and tensor.ndim == 2 else tensor
+
+
+def _check_plain(tensors: Mapping[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
+        if tensor.is_meta or tensor.layout != torch.strided:
+            kind = "meta" if tensor.is_meta else "sparse"
+            raise Gpt2TuiError(f"{one_line(name)} is {kind}; only plain tensors are read")
+
+
 def _heads(width: int, heads: int | None, notices: list[str]) -> int:
     if heads is None:
         if width % _USUAL_HEAD_WIDTH:
@@ -100,7 +106,7 @@ def _heads(width: int, heads: int | None, notices: list[str]) -> int:
 
 def _check_names(found: set[str] | object, expected: set[str] | object) -> None:
     missing, extra = sorted(expected - found), sorted(found - expected)  # type: ignore[operator]
-    for names, what in ((missing, "it lacks"), (extra, "it has what GPT-2 does not have:")):
+    for names, what in ((extra, "it has what GPT-2 does not have:"), (missing, "it lacks")):
         if names:
             more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
             raise Gpt2TuiError(f"this is not a GPT-2: {what} {one_line(', '.join(names[:_SHOWN]))}{more}")
@@ -111,8 +117,6 @@ def _as_ours(name: str, tensor: Tensor, shape: tuple[int, ...]) -> Tensor:
         raise Gpt2TuiError(f"the shape of {name} is {tuple(tensor.shape)} and should be {shape}")
     if not tensor.is_floating_point():
         raise Gpt2TuiError(f"{name} holds {str(tensor.dtype).removeprefix('torch.')}, not numbers with a point")
-    if tensor.layout != torch.strided or tensor.is_meta:
-        raise Gpt2TuiError(f"{name} is {'empty' if tensor.is_meta else 'sparse'}; only plain tensors are read")
     ours = tensor.to(torch.float32).contiguous()
     if not torch.isfinite(ours).all():
         raise Gpt2TuiError(f"{name} holds values that are not finite (NaN or infinite); such a model is of no use")

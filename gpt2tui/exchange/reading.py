@@ -17,6 +17,8 @@ from gpt2tui.exchange.tokenizer_files import check_vocabulary
 from gpt2tui.exchange.torch_file import read_torch_file
 from gpt2tui.exchange.transformers_folder import CONFIG, read_weights
 from gpt2tui.runs.model_config import Activation, ModelConfig
+from gpt2tui.runs.naming import checked_name
+from gpt2tui.text import one_line
 
 _ZIP, _PICKLE, _OBJECT = b"PK\x03\x04", b"\x80", b"{"
 _HEADER = 9
@@ -93,13 +95,13 @@ def _made(
     notices: list[str] = []
     try:
         model, ours = from_others(tensors, heads=heads, activation=activation, notices=notices)
+        whole = path.resolve()
+        name = checked_name(name or one_line(whole.name if path.is_dir() else whole.stem))
     except Gpt2TuiError as error:
         raise Gpt2TuiError(f"{path}: {error}") from error
     if activation == "gelu":
         notices.append("its activation is GELU itself, not the tanh form of GPT-2; it is kept")
     context = min(context or model.block_size, model.block_size)
-    whole = path.resolve()
-    name = name or (whole.name if path.is_dir() else whole.stem)
     return ForeignModel(model=model, tensors=ours, context=context, name=name, notices=notices)
 
 

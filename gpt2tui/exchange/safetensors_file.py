@@ -9,11 +9,10 @@ import msgspec
 import safetensors
 from safetensors.torch import save_file
 
-from gpt2tui.errors import Gpt2TuiError, UsageError
+from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.exchange.destination import writing
 from gpt2tui.exchange.source import Source
 from gpt2tui.runs.model_config import ModelConfig
-from gpt2tui.runs.naming import checked_name
 
 _HEADER = 100_000
 """Bytes of a header, at most."""
@@ -26,9 +25,6 @@ class FileConfig(msgspec.Struct, frozen=True, kw_only=True):
     context: Annotated[int, msgspec.Meta(ge=1)]
     name: str
     step: int
-
-    def __post_init__(self) -> None:
-        checked_name(self.name)
 
 
 def export_file(source: Source, file: Path, *, force: bool) -> None:
@@ -56,5 +52,5 @@ def said_config(file: Path) -> FileConfig | None:
         with safetensors.safe_open(file, framework="pt") as opened:
             said = (opened.metadata() or {}).get("gpt2tui")
         return msgspec.json.decode(said, type=FileConfig) if said else None
-    except (OSError, safetensors.SafetensorError, msgspec.DecodeError, UsageError) as error:
+    except (OSError, safetensors.SafetensorError, msgspec.DecodeError, RecursionError) as error:
         raise Gpt2TuiError(f"{file} cannot be read as safetensors: {error}") from error

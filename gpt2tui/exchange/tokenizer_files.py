@@ -9,6 +9,7 @@ from typing import Any
 from gpt2tui.corpus.bpe import END_OF_TEXT_LITERAL
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.exchange.folder_config import END_OF_TEXT
+from gpt2tui.exchange.json_file import read_json
 from gpt2tui.exchange.vocabulary import merges, tokens
 
 FILES = ("tokenizer.json", "tokenizer_config.json", "vocab.json", "merges.txt")
@@ -67,30 +68,36 @@ def write_tokenizer(folder: Path, *, context: int) -> None:
 
 
 def check_vocabulary(folder: Path) -> None:
-    """See that the tokenizer beside a model, if there is one, is GPT-2's.
+    """See that the tokenizer beside a model, if there is one, is GPT-2's, and no more.
 
     Raises:
         Gpt2TuiError: it is another, or cannot be read.
     """
-    for name in ("tokenizer.json", "vocab.json"):
-        path = folder / name
-        if not path.is_file():
-            continue
-        try:
-            found = json.loads(path.read_bytes())
-            ids = found["model"]["vocab"] if name == "tokenizer.json" else found
-            same = all(ids.get(token) == number for number, token in enumerate(tokens()[:END_OF_TEXT]))
-            added = found.get("added_tokens", ()) if name == "tokenizer.json" else ()
-            most = max(*ids.values(), *(one["id"] for one in added), END_OF_TEXT)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-            raise Gpt2TuiError(f"{path} cannot be read as a tokenizer: {error!r}") from error
-        if not same:
-            raise Gpt2TuiError(f"{path} is of another vocabulary than GPT-2's, the only one known here")
-        if most > END_OF_TEXT:
-            raise Gpt2TuiError(
-                f"{path} has tokens beyond GPT-2's {END_OF_TEXT + 1:,}, up to {most}; none is known here"
-            )
+    path = next((path for name in ("tokenizer.json", "vocab.json") if (path := folder / name).is_file()), None)
+    if path is None:
         return
+    try:
+        ids = _ids(path)
+        is_same = all(ids.get(token) == number for number, token in enumerate(tokens()[:END_OF_TEXT]))
+        most = max(ids.values())
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise Gpt2TuiError(f"{path} cannot be read as a tokenizer: {error!r}") from error
+    if not is_same:
+        raise Gpt2TuiError(f"{path} is of another vocabulary than GPT-2's, the only one known here")
+    if most > END_OF_TEXT:
+        raise Gpt2TuiError(f"{path} has tokens beyond GPT-2's {END_OF_TEXT + 1:,}, up to {most}; none is known here")
+
+
+def _ids(path: Path) -> dict[str, int]:
+    """The tokens that a tokenizer's file names, and those that were added to them."""
+    ids: dict[str, int]
+    if path.name == "tokenizer.json":
+        found = read_json(path)
+        ids = found["model"]["vocab"] | {one["content"]: one["id"] for one in found.get("added_tokens", ())}
+    else:
+        added = path.with_name("added_tokens.json")
+        ids = read_json(path) | (read_json(added) if added.is_file() else {})
+    return ids
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.exchange.folder_config import whole
 from gpt2tui.text import one_line
 
 _STATES = ("model_state_dict", "state_dict", "model")
@@ -58,14 +59,13 @@ def read_torch_file(path: Path) -> tuple[dict[str, Tensor], int | None, bool]:
     tensors = {str(name): tensor for name, tensor in state.items() if isinstance(tensor, Tensor)}
     if not tensors:
         raise Gpt2TuiError(f"{path} holds no tensors of a model")
-    heads = next((heads for name in _SETTINGS if (heads := _heads(found.get(name)))), None)
+    heads = next((heads for name in _SETTINGS if (heads := _heads(found.get(name), path))), None)
     return tensors, heads, "model_args" in found
 
 
-def _heads(settings: Any) -> int | None:
+def _heads(settings: Any, path: Path) -> int | None:
     fields = settings if isinstance(settings, Mapping) else getattr(settings, "__dict__", {})
-    heads = next((fields[name] for name in _HEADS if name in fields), None)
-    return heads if type(heads) is int and heads > 0 else None
+    return next((whole(fields, name, path) for name in _HEADS if name in fields), None)
 
 
 def _refusal(path: Path, error: Exception) -> str:

@@ -13,6 +13,7 @@ from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.exchange import tokenizer_files
 from gpt2tui.exchange.destination import writing
 from gpt2tui.exchange.folder_config import END_OF_TEXT, written_config
+from gpt2tui.exchange.json_file import read_json
 from gpt2tui.exchange.layout import for_transformers
 from gpt2tui.exchange.model_card import CARD, PICTURE, write_card
 from gpt2tui.exchange.source import Source
@@ -59,9 +60,9 @@ def read_weights(folder: Path) -> dict[str, Tensor] | None:
     if not index.is_file():
         return None
     try:
-        places: dict[str, str] = json.loads(index.read_bytes())["weight_map"]
+        places: dict[str, str] = read_json(index)["weight_map"]
         names = sorted({Path(name).name for name in places.values()})
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise Gpt2TuiError(f"{index} cannot be read: {error!r}") from error
     found: dict[str, Tensor] = {}
     for name in names:

@@ -262,10 +262,14 @@ Change = Callable[[dict[str, Tensor]], Any]
         (lambda t: [t.pop(name) for name in list(t) if ".h." in name], "not a GPT-2"),
         (lambda t: t.update({"transformer.wpe.weight": torch.ones(64, 128).int()}), "int32"),
         (
-            lambda t: t.update({"transformer.wte.weight": torch.ones(50305, 8)}) or t.pop("lm_head.weight"),
-            "50,305 tokens",
+            lambda t: t.update({"transformer.wte.weight": torch.ones(50312, 8)}) or t.pop("lm_head.weight"),
+            "50,312 tokens",
         ),
-        (lambda t: t.update({"transformer.h.2000000.x": torch.ones(1)}), "it lacks"),
+        (
+            lambda t: t.update({"transformer.wte.weight": torch.ones(50260, 8)}) or t.pop("lm_head.weight"),
+            "50,260 tokens",
+        ),
+        (lambda t: t.update({"transformer.h.2000000.x": torch.ones(1)}), "does not have: h.2000000.x"),
         (lambda t: t.update({"transformer.h.0.mlp.c_fc.weight": torch.ones(2, 2, 2)}), "c_fc.weight is (2, 2, 2)"),
     ],
 )
@@ -283,27 +287,51 @@ def test_tensors_that_are_no_gpt2(tmp_path: Path, change: Change, words: str):
 
 
 @pytest.mark.parametrize(
-    ("said", "words"), [({"context": -5}, "context"), ({"name": "\x1b[31m"}, "control characters")]
+    ("said", "words"),
+    [
+        ({"context": -5}, "context"),
+        ({"name": "\x1b[31m"}, "control characters"),
+        ({"name": " "}, "empty"),
+        ({"more": "DEEP"}, "recursion"),
+    ],
 )
 def test_what_a_file_says_of_itself_is_checked(tmp_path: Path, said: dict[str, Any], words: str):
     shape = {"layers": 2, "heads": 4, "width": 128, "block_size": 64}
-    metadata = {"gpt2tui": json.dumps({"model": shape, "context": 16, "name": "a", "step": 1} | said)}
+    text = json.dumps({"model": shape, "context": 16, "name": "a", "step": 1} | said)
+    metadata = {"gpt2tui": text.replace('"DEEP"', "[" * 5000 + "]" * 5000)}
     tensors = {name: tensor.clone() for name, tensor in as_linear(theirs()).items()}
     save_file(tensors, tmp_path / "a.safetensors", metadata=metadata)
     result = gpt2tui("import", str(tmp_path / "a.safetensors"))
     assert (result.code, len(result.err.splitlines())) == (1, 1)
+    assert result.err.startswith(f"gpt2tui: {tmp_path / 'a.safetensors'}")
     assert words in result.err
 
 
+def test_a_run_is_called_after_its_file_visibly(tmp_path: Path):
+    save_file({name: tensor.clone() for name, tensor in as_linear(theirs()).items()}, tmp_path / "a\x1b.safetensors")
+    assert read_foreign(tmp_path / "a\x1b.safetensors", heads=4).name == "a^["
+
+
+@pytest.mark.parametrize("place", ["wpe", "wte"])
 @pytest.mark.parametrize("odd", ["sparse", "meta"])
-def test_tensors_without_plain_numbers_are_refused(tmp_path: Path, odd: str):
+def test_tensors_without_plain_numbers_are_refused(tmp_path: Path, odd: str, place: str):
     tensors = as_linear(theirs())
-    positions = tensors["transformer.wpe.weight"]
-    tensors["transformer.wpe.weight"] = positions.to_sparse() if odd == "sparse" else positions.to("meta")
+    plain = tensors[f"transformer.{place}.weight"]
+    tensors[f"transformer.{place}.weight"] = plain.to_sparse() if odd == "sparse" else plain.to("meta")
     torch.save(tensors, tmp_path / "a.pt")
     result = gpt2tui("import", str(tmp_path / "a.pt"), "--heads", "4")
     assert result.code == 1
-    assert "only plain tensors are read" in result.err.splitlines()[-1]
+    assert f"a.pt: {place}.weight is {odd}; only plain tensors are read" in result.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize("heads", ["4", 0, 4.0, True])
+def test_heads_that_are_no_number_are_refused(tmp_path: Path, heads: Any):
+    torch.save({"model": as_linear(theirs()), "model_args": {"n_head": heads}}, tmp_path / "a.pt")
+    result = gpt2tui("import", str(tmp_path / "a.pt"))
+    assert result.code == 1
+    assert result.err.splitlines()[-1] == (
+        f"gpt2tui: {tmp_path / 'a.pt'}: n_head is {heads!r}, not a whole number from 1 on"
+    )
 
 
 def folder(path: Path, **config: Any) -> Path:
@@ -323,6 +351,8 @@ def folder(path: Path, **config: Any) -> Path:
         ({"n_head": "12"}, "n_head"),
         ({"n_head": 7}, "not divisible"),
         ({"activation_function": ["gelu"]}, "activation_function"),
+        ({"vocab_size": 50_260}, "vocab_size is 50260"),
+        ({"vocab_size": "50257"}, "vocab_size"),
     ],
 )
 def test_configurations_that_are_not_ours(tmp_path: Path, config: dict[str, Any], words: str):
@@ -336,10 +366,15 @@ def test_folders_that_are_no_model(tmp_path: Path):
     other = folder(tmp_path / "other")
     (other / "vocab.json").write_text(json.dumps({"a": 0}))
     more = folder(tmp_path / "more")
-    ids = {token: number for number, token in enumerate([*tokens(), "[PAD]"])}
-    (more / "vocab.json").write_text(json.dumps(ids))
-    deep = folder(tmp_path / "deep")
-    (deep / "config.json").write_text("[" * 100_000)
+    ids = {token: number for number, token in enumerate(tokens())}
+    (more / "vocab.json").write_text(json.dumps(ids | {"[PAD]": 50257}))
+    added = folder(tmp_path / "added")
+    (added / "vocab.json").write_text(json.dumps(ids))
+    (added / "added_tokens.json").write_text(json.dumps({"[PAD]": 50257}))
+    deep = [folder(tmp_path / f"deep-{number}") for number in range(3)]
+    for path, name in zip(deep, ("config.json", "vocab.json", "model.safetensors.index.json"), strict=True):
+        (path / name).write_text("[" * 100_000)
+    (deep[2] / "model.safetensors").unlink()
     empty = tmp_path / "empty"
     empty.mkdir()
     cut = folder(tmp_path / "cut")
@@ -353,7 +388,10 @@ def test_folders_that_are_no_model(tmp_path: Path):
         (model, 1, "no weights"),
         (other, 1, "another vocabulary"),
         (more, 1, "tokens beyond GPT-2's 50,257"),
-        (deep, 1, "config.json cannot be read"),
+        (added, 1, "tokens beyond GPT-2's 50,257"),
+        (deep[0], 1, "config.json cannot be read"),
+        (deep[1], 1, "vocab.json cannot be read"),
+        (deep[2], 1, "index.json cannot be read"),
         (cut, 1, "cannot be read"),
         (text, 1, "neither"),
     ]:
