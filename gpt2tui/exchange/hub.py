@@ -27,6 +27,14 @@ def located(place: str, *, may_fetch: bool = True) -> tuple[Path, str]:
     return path, str(path.absolute())
 
 
+def http_error() -> type[BaseException]:
+    """What the HTTP library that this version of the hub's happens to use raises, as where a download breaks."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    base: type[BaseException] = HfHubHTTPError.__bases__[0]
+    return base
+
+
 def fetch_model(reference: str, *, may_fetch: bool) -> tuple[Path, str]:
     """The folder of a model, from the hub or only its local cache, and its reference with the commit that it was.
 
@@ -46,8 +54,6 @@ def fetch_model(reference: str, *, may_fetch: bool) -> tuple[Path, str]:
         from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
     except ImportError:
         raise UsageError("models of the hub need huggingface_hub: pip install 'gpt2tui[hub]'") from None
-    # Of whatever client the hub's library has: a download that breaks is one of its errors, not one of the library's.
-    broken: type[BaseException] = HfHubHTTPError.__bases__[0]
     try:
         for wanted in (_WANTED, [*_WANTED, PICKLED]):  # a pickle only where there is nothing else
             found = snapshot_download(
@@ -61,7 +67,7 @@ def fetch_model(reference: str, *, may_fetch: bool) -> tuple[Path, str]:
         ) from None
     except (HfHubHTTPError, HFValidationError) as error:
         raise Gpt2TuiError(f"{reference} cannot be fetched: {one_line(str(error).splitlines()[0])}") from None
-    except (OSError, broken) as error:
+    except (OSError, http_error()) as error:
         cause = one_line(str(error))[:200] or type(error).__name__
         raise Gpt2TuiError(f"{reference} cannot be fetched: {cause}; try again") from None
     return Path(found), f"{PREFIX}{name}@{Path(found).name}"

@@ -114,29 +114,28 @@ def _training(source: Source) -> str:
 
 
 def _losses(source: Source) -> str:
-    lines = []
-    for split, words in (("train", "over all of its text"), ("validation", "over text it was not trained on")):
-        found = _evaluated(source, split)
-        if found:
-            lines.append(
-                f"- Cross-entropy {words}: **{found.loss:.6f}** nats a token, perplexity {math.exp(found.loss):.4f}"
-                + (" (an estimate from a part of it)" if found.estimate else "")
-            )
-    if not lines:
-        lines.append(f"- The cross-entropy of these weights was not measured.{_last_losses(source)}")
+    corpus, validation = _evaluated(source, "train"), _evaluated(source, "validation")
+    lines = ["- Cross-entropy over all of its text: " + (_loss(corpus) if corpus else _not_measured(source))]
+    if validation:
+        lines.append("- Cross-entropy over text it was not trained on: " + _loss(validation))
     meaning = (
-        "A loss under 0.1 on its own text means that the model has that text by heart, nearly word for word. "
-        "It says nothing about other texts, on which this model will do badly."
+        "A loss under 0.1 on its own text means that a model has that text by heart, nearly word for word. "
+        "It says nothing about other texts, on which such a model will do badly."
     )
     return "## Losses\n\n" + "\n".join(lines) + f"\n\n{meaning}"
 
 
-def _last_losses(source: Source) -> str:
-    losses = source.state.recent_losses
-    if not losses:
-        return ""
-    mean = math.fsum(losses) / len(losses)
-    return f" The last {len(losses):,} steps of the training, each before its update, had a mean of {mean:.4f}."
+def _loss(found: Evaluated) -> str:
+    kind = " (an estimate from a part of it)" if found.estimate else ""
+    return f"**{found.loss:.6f}** nats a token, perplexity {math.exp(found.loss):.4f}{kind}"
+
+
+def _not_measured(source: Source) -> str:
+    words, losses = "not measured for these weights", source.state.recent_losses
+    if losses:
+        mean = math.fsum(losses) / len(losses)
+        words += f"; the last losses of the training ({len(losses):,}, each before its update) had a mean of {mean:.4f}"
+    return words
 
 
 def _evaluated(source: Source, split: str) -> Evaluated | None:

@@ -15,6 +15,7 @@ from gpt2tui.corpus.tokens import open_tokens
 from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.exchange.destination import writing
 from gpt2tui.exchange.folder_config import written_config
+from gpt2tui.exchange.hub import http_error
 from gpt2tui.exchange.layout import for_transformers
 from gpt2tui.exchange.source import Source
 from gpt2tui.text import byte_size, count, one_line
@@ -82,11 +83,8 @@ def push_space(folder: Path, target: str, *, dry_run: bool, notice: Callable[[st
         return
     try:
         from huggingface_hub import HfApi, get_token
-        from huggingface_hub.errors import HfHubHTTPError
     except ImportError:
         raise UsageError("pushing needs huggingface_hub: pip install 'gpt2tui[hub]'") from None
-    # The first base is of the HTTP library that this version of the hub's happens to use.
-    http_error: type[BaseException] = HfHubHTTPError.__bases__[0]
     hub = HfApi(library_name="gpt2tui")
     try:
         hub.create_repo(target, repo_type="space", space_sdk="gradio", exist_ok=True)
@@ -97,7 +95,7 @@ def push_space(folder: Path, target: str, *, dry_run: bool, notice: Callable[[st
             allow_patterns=list(FILES),
             commit_message="Export from gpt2tui",
         )
-    except (http_error, OSError, ValueError, RuntimeError) as error:
+    except (http_error(), OSError, ValueError, RuntimeError) as error:
         raise Gpt2TuiError(f"{target} was not pushed: {_cause(error, get_token())}") from None
     notice(f"pushed {folder} to {hub.endpoint}/spaces/{target}")
 

@@ -153,6 +153,9 @@ def test_the_tokenizer_gives_the_same_ids(folder: Path):
     assert theirs("a<|endoftext|>b")["input_ids"] == ours.encode("a<|endoftext|>b", split_on_eot=True)
 
 
+MEANING = "A loss under 0.1 on its own text means that a model has that text by heart, nearly word for word."
+
+
 def test_the_card_tells_text_recipe_loss_copying_and_versions(run: Run, folder: Path):
     card = (folder / "README.md").read_text()
     corpus = run.config().corpus
@@ -160,17 +163,25 @@ def test_the_card_tells_text_recipe_loss_copying_and_versions(run: Run, folder: 
         assert words in card
     assert (folder / "curve.png").read_bytes().startswith(b"\x89PNG")
     assert "](curve.png)" in card
-    assert "over text it was not trained on: **3.200000**" in card
-    assert "by heart" in card
+    assert "over all of its text: **0.095400** nats a token" in card
+    assert "over text it was not trained on: **3.200000** nats a token" in card
+    assert MEANING in card
 
 
 def test_the_card_of_weights_that_were_not_measured_says_so_and_tells_no_path(runs: Path, tmp_path: Path):
     config = tiny_run_config(name="a", init="/home/somebody/secret/start.safetensors")
     export_folder(Source.of(tiny_run(runs, config=config)), tmp_path / "out", force=False)
     card = (tmp_path / "out" / "README.md").read_text()
-    for words in ("was not measured", "by heart", "begun with the weights of `start.safetensors`"):
+    for words in ("text: not measured for these weights; the last losses", "mean of 10.8000", MEANING):
         assert words in card
+    assert "begun with the weights of `start.safetensors`. It looks back 32 tokens at most" in card
     assert "secret" not in card
+
+
+def test_the_card_names_a_model_of_the_hub_whole(runs: Path, tmp_path: Path):
+    config = tiny_run_config(name="a", init="hf:someone/dog@0123")
+    export_folder(Source.of(tiny_run(runs, config=config)), tmp_path / "out", force=False)
+    assert "`hf:someone/dog@0123`" in (tmp_path / "out" / "README.md").read_text()
 
 
 def test_a_hostile_name_stays_text(runs: Path, tmp_path: Path):

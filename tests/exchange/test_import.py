@@ -433,9 +433,12 @@ def test_an_imported_model_is_a_run(tmp_path: Path):
     assert measured.code == 0, measured.err
     refused = gpt2tui("eval", "dog")
     assert refused.code == 3
-    exported = gpt2tui("export", "safetensors", str(tmp_path / "again.safetensors"), "--run", "dog")
+    exported = gpt2tui("export", "transformers", str(tmp_path / "again"), "--run", "dog")
     assert exported.code == 0, exported.err
-    assert read_foreign(tmp_path / "again.safetensors").model == run.config().model
+    torch.testing.assert_close(logits_of(tmp_path / "again"), expected(model), atol=1e-4, rtol=0)
+    card = (tmp_path / "again" / "README.md").read_text()
+    assert "over all of its text: not measured for these weights\n" in card
+    assert str(tmp_path) not in card
     resumed = gpt2tui("resume", "dog", "--headless")
     assert resumed.code == 2
     assert "train --init" in resumed.err
