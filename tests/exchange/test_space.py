@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
@@ -449,7 +450,8 @@ def clean_python(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @asynccontextmanager
 async def served(python: Path, folder: Path) -> AsyncIterator[str]:
-    """The address of a Space that runs, offline, as a process of its own."""
+    """The address of a Space that runs as a process of its own, offline: the proxies it is given are dead."""
+    assert os.environ["https_proxy"] == os.environ["http_proxy"] == "http://127.0.0.1:9"
     process = await asyncio.create_subprocess_exec(
         *(str(python), "-u", "app.py"), cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
@@ -486,6 +488,7 @@ COUNT = "parseInt(document.querySelector('#status :is(input, textarea)').value)"
 
 @pytest.mark.slow
 async def test_the_page_in_a_browser(clean_python: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Set KEEP_PICTURE to a file to keep what it looked like."""
     # Of a size at which 500 tokens take a while, so that a stop comes in the middle.
     export_space(Source.of(make_run(name=HOSTILE, width=256, layers=12)), tmp_path / "out", force=False)
     monkeypatch.delenv("GRADIO_SERVER_NAME", raising=False)
@@ -512,6 +515,8 @@ async def test_the_page_in_a_browser(clean_python: Path, tmp_path: Path, monkeyp
         stopped = await settled(page)
         assert max(counts) <= stopped < 500, counts
         assert await page.value("document.querySelectorAll('#text b, #text img').length") == 0
+        if keep := os.environ.get("KEEP_PICTURE"):
+            Path(keep).write_bytes(await page.picture())
 
         first = await page.value(SHOWN)
         await page.value(press("Generate"))  # a stop leaves nothing locked, and a seed means a text
