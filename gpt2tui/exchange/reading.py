@@ -93,10 +93,10 @@ def _made(
     name: str | None = None,
 ) -> ForeignModel:
     notices: list[str] = []
+    whole = path.resolve()
     try:
-        model, ours = from_others(tensors, heads=heads, activation=activation, notices=notices)
-        whole = path.resolve()
         name = checked_name(name or one_line(whole.name if path.is_dir() else whole.stem))
+        model, ours = from_others(tensors, heads=heads, activation=activation, notices=notices)
     except Gpt2TuiError as error:
         raise Gpt2TuiError(f"{path}: {error}") from error
     if activation == "gelu":

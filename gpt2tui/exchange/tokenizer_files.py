@@ -85,7 +85,7 @@ def check_vocabulary(folder: Path) -> None:
     if not is_same:
         raise Gpt2TuiError(f"{path} is of another vocabulary than GPT-2's, the only one known here")
     if most > END_OF_TEXT:
-        raise Gpt2TuiError(f"{path} has tokens beyond GPT-2's {END_OF_TEXT + 1:,}, up to {most}; none is known here")
+        raise Gpt2TuiError(f"{path} has tokens beyond GPT-2's {END_OF_TEXT + 1:,}, up to id {most}; none is known here")
 
 
 def _ids(path: Path) -> dict[str, int]:
