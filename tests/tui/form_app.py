@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from textual.app import App, ComposeResult
+from textual.binding import Binding
 from textual.containers import Container
 from textual.pilot import Pilot
 
@@ -22,6 +23,10 @@ STYLES = "../../gpt2tui/tui/styles"
 class FormApp(App[None]):
     """Shows the form, and keeps what it posts."""
 
+    BINDINGS: ClassVar = [
+        Binding("tab", "focus_next", show=False, priority=True),
+        Binding("shift+tab", "focus_previous", show=False, priority=True),
+    ]
     CSS_PATH: ClassVar = [f"{STYLES}/app.tcss", f"{STYLES}/start_form.tcss"]
 
     def __init__(self, *, is_ascii: bool = False, **defaults: Any) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from textual.events import Key, Paste
 from textual.pilot import Pilot
-from textual.widgets import Button, Collapsible, Static
+from textual.widgets import Button, Collapsible, Select, Static
 
 from gpt2tui.runs.model_config import PRESETS
 from gpt2tui.runs.paths import Paths
@@ -136,6 +136,34 @@ def test_keys_that_come_at_once_open_the_form_and_go_where_they_were_meant(here:
             ("Most steps", "9"),
         ):
             terminal.wait_for(f" {field:<15} {value} ")
+
+
+@pytest.mark.parametrize("tabs", [2, 3, 4])
+async def test_an_enter_for_a_button_or_a_list_starts_nothing_whatever_follows_at_once(tabs: int):
+    app = FormApp()
+    async with app.run_test(size=WIDE) as pilot:
+        for key in (*["tab"] * tabs, "enter", "tab", "tab", "7"):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        await pilot.pause(0.3)
+        assert app.started == []
+
+
+async def test_what_is_chosen_by_keys_that_come_at_once_is_taken_and_the_later_keys_go_on():
+    app = FormApp()
+    async with app.run_test(size=WIDE) as pilot:
+        app.form.field("preset").control.focus()
+        await pilot.pause()
+        for key in ("enter", *"nano", "enter", "tab", "tab", "7"):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: app.form.field("target_loss").value.endswith("7"))
+        assert app.form.field("preset").value == "nano"
+        assert app.focused is app.form.field("target_loss").control
+        assert app.started == []
+        for key in ("shift+tab", "shift+tab", "down", "down", "tab", "enter", "escape", "tab", "8"):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: app.form.field("target_loss").value.endswith("78"))
+        assert app.form.field("preset").value == "nano"
+        assert not [select for select in app.query(Select) if select.expanded]
 
 
 async def test_the_last_letters_before_the_start_are_started_with():

@@ -12,7 +12,7 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.events import DescendantFocus, Resize
 from textual.geometry import Size
 from textual.widget import Widget
-from textual.widgets import Button, Collapsible, Static
+from textual.widgets import Collapsible, Static
 
 from gpt2tui.errors import UsageError
 from gpt2tui.text import one_line
@@ -22,6 +22,7 @@ from gpt2tui.tui.form.start_options import START_OPTIONS
 from gpt2tui.tui.form.start_words import placed_complaints, split_texts, words_of
 from gpt2tui.tui.widgets.estimate_panel import EstimatePanel
 from gpt2tui.tui.widgets.form_field import FormField
+from gpt2tui.tui.widgets.ordered_controls import OrderedButton
 
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
@@ -77,7 +78,7 @@ class FormFields(Vertical):
                 yield self._busy
                 yield self._error
                 with Horizontal(classes="buttons"):
-                    yield Button("Start", variant="primary", id="start", compact=True)
+                    yield OrderedButton("Start", variant="primary", id="start", compact=True)
                     yield Static("ctrl+s", classes="key", markup=False)
                 yield Static("the same on a server:", classes="lead", markup=False)
                 yield self._command
@@ -87,7 +88,7 @@ class FormFields(Vertical):
         beside: Widget | None = None
         if option.name == "text":
             ellipsis = self.app.glyphs.ellipsis
-            beside = Button(
+            beside = OrderedButton(
                 f"Choose{ellipsis}", id="browse", compact=True, tooltip="Choose a text from the disk (ctrl+o)"
             )
         return FormField(option, self._users.get(option.name, option.default), beside=beside)

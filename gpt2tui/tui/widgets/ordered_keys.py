@@ -1,4 +1,4 @@
-"""Text fields in which keys act in the order in which they were pressed."""
+"""Fields in which keys act in the order in which they were pressed."""
 
 from __future__ import annotations
 
@@ -24,11 +24,6 @@ class OrderedKeys:
     if TYPE_CHECKING:
         app: App[Any]
         _bindings: BindingsMap
-        cursor_blink: bool
-
-    def on_mount(self) -> None:
-        """A cursor that blinks is an animation, and costs a line over SSH twice a second."""
-        self.cursor_blink = self.app.animation_level != "none"
 
     async def _on_key(self, event: events.Key) -> None:
         bindings = self._bindings.copy()
@@ -40,7 +35,18 @@ class OrderedKeys:
                 return
 
 
-class TextField(OrderedKeys, Input):
+class OrderedText(OrderedKeys):
+    """To be mixed into a field of text: its cursor is still where nothing is to move."""
+
+    if TYPE_CHECKING:
+        cursor_blink: bool
+
+    def on_mount(self) -> None:
+        """A cursor that blinks is an animation, and costs a line over SSH twice a second."""
+        self.cursor_blink = self.app.animation_level != "none"
+
+
+class TextField(OrderedText, Input):
     """Textual's field of one line, with its keys in order, and without what a terminal might obey or hide.
 
     Without a selection ctrl+c and ctrl+x are the app's.

@@ -10,12 +10,12 @@ from textual.message import Message
 from textual.widgets import TextArea
 
 from gpt2tui.text import visible
-from gpt2tui.tui.widgets.ordered_keys import OrderedKeys
+from gpt2tui.tui.widgets.ordered_keys import OrderedText
 
 _REMEMBERED = 200
 
 
-class PromptArea(OrderedKeys, TextArea):
+class PromptArea(OrderedText, TextArea):
     """Several lines of text that enter sends; nothing else does, and nothing pasted.
 
     While ``keeps_escape`` is false, esc is left to the screen, which may have something to stop.

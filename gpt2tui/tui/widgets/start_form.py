@@ -107,7 +107,8 @@ class StartForm(EstimatedForm, can_focus=True):
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         event.stop()
-        self.action_start()
+        if self._is_last(event.input):
+            self.action_start()
 
     def action_enter(self) -> None:
         """Go on from a field."""
