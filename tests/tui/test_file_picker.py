@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import pytest
 from textual.app import App
+from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
@@ -135,6 +136,15 @@ async def test_the_filter_thins_the_files_out_and_enter_goes_to_them(here: Path)
         await until(pilot, lambda: names(app) == ["b.txt"])
         await pilot.press("enter", "enter")
         assert app.chosen == "b.txt"
+
+
+async def test_what_is_typed_right_behind_the_slash_is_filtered_by(here: Path):
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        for key, character in (("slash", "/"), ("b", "b"), ("slash", "/"), ("backspace", None), (".", "."), ("t", "t")):
+            app.post_message(Key(key, character))
+        await until(pilot, lambda: names(app) == ["b.txt"])
+        assert app.screen.query_one(Input).value == "b.t"
 
 
 async def test_a_filter_that_fits_nothing_says_so_and_cannot_be_taken(here: Path):

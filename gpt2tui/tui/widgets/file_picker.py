@@ -135,7 +135,8 @@ class FilePicker(ModalScreen[str | None]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012 (Textual declares no ClassVar)
     BINDINGS: ClassVar = [
         Binding("escape", "dismiss(None)", "Close", id="files.leave", tooltip="Choose nothing"),
-        Binding("slash", "filter", "Filter", id="files.filter", tooltip="Show only names that fit"),
+        # With priority, so that what is typed right behind it goes to the filter.
+        Binding("slash", "filter", "Filter", id="files.filter", priority=True, tooltip="Show only names that fit"),
     ]
 
     def __init__(self, corpora: Sequence[NamedCorpus], folder: Path | None = None) -> None:
@@ -158,7 +159,11 @@ class FilePicker(ModalScreen[str | None]):
 
     def action_filter(self) -> None:
         """Go to the filter."""
-        self.query_one(Input).focus()
+        self.set_focus(self.query_one(Input))
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """In the filter its key is text."""
+        return action != "filter" or not isinstance(self.focused, Input)
 
     @on(Input.Changed)
     def _filter(self, event: Input.Changed) -> None:
@@ -169,7 +174,7 @@ class FilePicker(ModalScreen[str | None]):
     @on(Input.Submitted)
     def _to_the_files(self) -> None:
         tree = self.query_one(FileTree)
-        tree.focus()
+        self.set_focus(tree)
         tree.move_cursor_to_line(1 if tree.root.children else 0)
 
     @on(OptionList.OptionSelected)
