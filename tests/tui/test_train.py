@@ -150,6 +150,22 @@ async def test_keys_typed_ahead_of_a_layer_steer_nothing(store):
     assert not run.commands_file.is_file()
 
 
+async def test_a_step_limit_that_lies_behind_is_refused_at_its_field_which_gets_the_keys(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1_200)])
+    app = app_for(run=run.folder, at=START + 1_200)
+    with held(run):
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, "step 1,200")
+            await pilot.press("e")
+            await until_text(pilot, "steps at most")
+            app.screen.query_one("#max_steps").value = "1,199"
+            await pilot.press("enter")
+            await until_text(pilot, "steps at most: the run is at step 1,200 already")
+            assert app.focused is app.screen.query_one("#max_steps")
+            await pilot.press("ctrl+u", *"1201", "enter")
+            await until(pilot, lambda: run.commands_file.is_file())
+
+
 async def test_the_form_stays_while_its_run_is_read_on(store):
     run = make_run(store, whole_story())
     app = app_for(run=run.folder, at=START + 500)

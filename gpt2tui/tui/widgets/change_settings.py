@@ -82,6 +82,7 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
 
     def __init__(self, view: RunView) -> None:
         super().__init__(classes="question")
+        self._view = view
         limits = view.limits
         rate = view.peak_learning_rate
         self._before = {
@@ -112,26 +113,32 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
 
     @on(Input.Submitted)
     def action_apply(self) -> None:
-        """Return what was changed, unless a field is wrong."""
+        """Return what was changed, unless a field is wrong: the first of those gets the keys."""
         changes: list[Set] = []
-        is_right = True
+        wrong: list[Input] = []
         for field in _FIELDS:
-            text = self.query_one(f"#{field.name}", Input).value.strip()
+            entry = self.query_one(f"#{field.name}", Input)
+            text = entry.value.strip()
             problem = ""
             if text != self._before[field.name]:
                 try:
-                    changes.append(Set(name=field.name, value=_value(field, text)))
+                    changes.append(Set(name=field.name, value=self._value(field, text)))
                 except UsageError as error:
-                    problem, is_right = f"{field.label}: {error}", False
+                    problem = f"{field.label}: {error}"
+                    wrong.append(entry)
             line = self.query_one(f"#problem-{field.name}", Static)
             line.update(problem)
             line.display = bool(problem)
-        if is_right:
+        if wrong:
+            self.set_focus(wrong[0])
+        else:
             self.dismiss(changes)
 
-
-def _value(field: _Field, text: str) -> float | None:
-    if not text and field.name not in _NEEDED:
-        return None
-    value = field.read(text)
-    return int(value) if value is not None and field.is_whole else value
+    def _value(self, field: _Field, text: str) -> float | None:
+        if not text and field.name not in _NEEDED:
+            return None
+        value = field.read(text)
+        step = self._view.step
+        if field.name == "max_steps" and value is not None and step and value < step.step:
+            raise UsageError(f"the run is at step {step.step:,} already")
+        return int(value) if value is not None and field.is_whole else value
