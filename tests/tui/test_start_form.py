@@ -366,6 +366,33 @@ async def test_a_text_that_is_not_there_is_told_without_a_child(here: Path):
         assert app.form.command == ""
 
 
+async def test_what_is_marked_wrong_is_not_started_until_another_look_finds_it_mended(here: Path):
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        app.form.field("text").value = "late.txt"
+        await until(pilot, lambda: "no such file" in line_of(app, "text"))
+        marked = line_of(app, "text")
+        await pilot.press("ctrl+s")
+        assert app.started == []
+        assert line_of(app, "text") == marked
+        assert app.focused is app.form.field("text").control
+        (here / "late.txt").write_text(BOOK)
+        await pilot.press("ctrl+s")
+        assert app.started == []
+        await until(pilot, lambda: not line_of(app, "text"))
+        await pilot.press("ctrl+s")
+        assert app.started == [["--preset", "nano", "late.txt"]]
+
+
+async def test_what_another_field_made_wrong_is_right_when_that_is_changed():
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        app.form.field("block_size").value = "512"
+        await until(pilot, lambda: "more than the model's" in line_of(app, "block_size"))
+        app.form.field("preset").value = "gpt2"
+        await until(pilot, lambda: not line_of(app, "block_size"))
+
+
 async def test_what_has_to_be_fetched_is_estimated_without_it_and_a_start_without_it_is_told_at_the_field():
     app = FormApp(preset="nano")
     async with app.run_test(size=WIDE) as pilot:

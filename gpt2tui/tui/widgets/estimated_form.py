@@ -83,17 +83,19 @@ class EstimatedForm(FormFields):
         self._timer = None
         self._show_command()
         text = self.field("text")
+        problem: str | None = None
         try:
             texts = split_texts(text.value)
         except UsageError as error:
-            text.tell(str(error))
+            problem = str(error)
             texts = []
         corpora = await self._known_corpora()
         names = {corpus.name: corpus for corpus in corpora}
-        if problem := await asyncio.to_thread(text_problem, texts, tuple(names)):
-            text.tell(problem)
+        problem = problem or await asyncio.to_thread(text_problem, texts, tuple(names))
+        text.tell(problem)
         text.note("; ".join(f"{name}: {names[name].facts}" for name in texts or ["bundled"] if name in names))
-        if any(field.problem for field in self._fields.values()):
+        # What was told of the other fields before may have been mended in this one.
+        if problem or any(field.is_wrong for field in self._fields.values()):
             self._deny_estimate()
             return
         absent = _absent(texts, names)

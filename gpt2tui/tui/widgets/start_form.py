@@ -81,14 +81,15 @@ class StartForm(EstimatedForm, can_focus=True):
     # Keys
 
     def action_start(self) -> None:
-        """Post the words, unless a value is wrong or a run is being started."""
+        """Post the words, unless a field is marked wrong or a run is being started."""
         if self.is_busy:
             return
         for field in self._fields.values():
             if field.is_mounted:
                 field.take()
-        if wrong := next((field for field in self._fields.values() if field.is_wrong), None):
+        if wrong := next((field for field in self._fields.values() if field.problem), None):
             self._go_to(wrong)
+            self._wait_and_ask()  # it may have been mended outside
             return
         try:
             words = self.words()
