@@ -105,9 +105,10 @@ def outlook_words(view: RunView, state: State, now: float) -> str:
         clock_time(view.step.time + end, now=now) if math.isfinite(end) else None
         for end in (found.earliest, found.latest)
     )
-    between = f"between {sooner} and {later}" if later else f"not before {sooner}"
+    between = f" (between {sooner} and {later})" if later else f" (not before {sooner})"
     left = duration(max(0.0, reached - now))
-    return f"below the target at about {clock_time(reached, now=now)}, in {left} ({between})"
+    # Clocks without seconds cannot tell such ends apart.
+    return f"below the target at about {clock_time(reached, now=now)}, in {left}{'' if sooner == later else between}"
 
 
 def _limits_words(limits: Limits) -> str:

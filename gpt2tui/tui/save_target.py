@@ -52,4 +52,4 @@ def write_text(typed: str, text: str) -> Path:
 
 def slug(name: str) -> str:
     """A name of a run as the beginning of a file name."""
-    return "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in name).strip(".") or "run"
+    return "".join(sign if sign.isalnum() or sign in "-_." else "-" for sign in name).strip(".").lstrip("-.") or "run"

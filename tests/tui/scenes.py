@@ -107,7 +107,8 @@ def configuration(preset: str = "gpt2", **changes: Any) -> RunConfig:
         corpus=CorpusRecord(
             name="bundled", sources=["bundled"], bytes=28_000, sha256="0" * 64, tokens=TOKENS, train_tokens=TOKENS
         ),
-        recipe=load_recipe("fast"),
+        # Its story was drawn when passes of fast began by chance.
+        recipe=msgspec.structs.replace(load_recipe("fast"), aligned_every=None, aligned_share=0.5),
         limits=Limits(),
         block_size=_WINDOW,
         device="cpu",

@@ -442,6 +442,7 @@ def test_a_default_path_is_a_file_name():
     from gpt2tui.tui.save_target import slug
 
     assert Path(slug("../etc/passwd")).name == slug("../etc/passwd")
+    assert slug("[/red]evil") == "red-evil"  # what begins with - is taken for an option
 
 
 async def test_an_emptied_setting_is_its_default_and_a_wrong_one_is_called_as_its_field(run):

@@ -11,7 +11,7 @@ from textual.widgets import Input
 
 from gpt2tui.runs.commands import Set, Stop
 from gpt2tui.runs.events import CheckpointSaved, Notice, PhaseChanged, RunFinished, Sampled, SettingChanged
-from gpt2tui.runs.run import Run
+from gpt2tui.runs.run import Label, Run
 from gpt2tui.tui.processes.training import start_training
 from gpt2tui.tui.screens.train import TrainScreen
 from gpt2tui.tui.widgets.chart import LossChart
@@ -136,6 +136,35 @@ async def test_an_answer_goes_to_the_run_that_was_asked_about(store):
             await pilot.press("s")
             await until(pilot, lambda: one.commands_file.is_file())
     assert not other.commands_file.is_file()
+
+
+@pytest.mark.parametrize(
+    ("key", "answer", "asked"), [("x", "s", "Stop this training?"), ("s", "enter", "A sample from")]
+)
+async def test_an_answer_to_a_run_that_has_ended_meanwhile_is_told_so(store, key, answer, asked):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    app = app_for(run=run.folder, at=START + 1)
+    with held(run):
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, "step 1")
+            await pilot.press(key)
+            await until_text(pilot, asked)
+            run.lock_file.rename(run.folder / "free")  # as if its trainer had let go
+            await pilot.press(answer)
+            await until(pilot, lambda: any("has ended meanwhile" in one.message for one in app._notifications))
+            assert "stopping" not in text_of(app)
+            assert "sampling" not in text_of(app)
+    assert not run.commands_file.is_file()
+
+
+async def test_a_name_that_another_viewer_gives_is_shown(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    app = app_for(run=run.folder, at=START + 1)
+    with held(run):
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, "step 1")
+            run.set_label(Label(name="nightingale"))
+            await until_text(pilot, "nightingale")
 
 
 async def test_keys_typed_ahead_of_a_layer_steer_nothing(store):

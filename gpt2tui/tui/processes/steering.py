@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.commands import Command
-from gpt2tui.runs.events import AnyEvent, RunFinished
+from gpt2tui.runs.events import AnyEvent, RunFinished, RunStarted
 from gpt2tui.runs.run import Run
 
 
@@ -25,16 +26,19 @@ class Steering:
         """Send a command; ``words`` stand on the screen until it is answered. Its id.
 
         Raises:
+            Gpt2TuiError: nobody is there to take it.
             OSError: the run's directory cannot be written.
         """
+        if not self._run.is_alive(unknown=True):
+            raise Gpt2TuiError("the training has ended meanwhile")
         self._run.send(command)
         self._waiting[command.id] = words
         return command.id
 
     def take(self, events: Iterable[AnyEvent]) -> None:
-        """Cross off what these events answer; an end answers everything."""
+        """Cross off what these events answer; an end, or a beginning, answers everything before it."""
         for event in events:
-            if isinstance(event, RunFinished):
+            if isinstance(event, RunFinished | RunStarted):
                 self._waiting.clear()
             elif event.command:
                 self._waiting.pop(event.command, None)

@@ -175,6 +175,7 @@ class DashboardScreen(Screen[None]):
         is_seen = self._is_there and self in self.app.screen_stack and not self.has_class("-form")
         if (follower := self._follower) and is_seen:
             self._draw_numbers()
+            self.query_one("#about", Static).update(_about(follower, self.app.glyphs.separator), layout=False)
             self.query_one(LossChart).refresh_data()
             self.query_one(Traces).show(follower.view)
 

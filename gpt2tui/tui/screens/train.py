@@ -80,7 +80,7 @@ class TrainScreen(DashboardScreen):
         assert steering is not None
         try:
             steering.send(command, words)
-        except OSError as error:
+        except (OSError, Gpt2TuiError) as error:
             self.notify(f"the run cannot be told: {error}", severity="error", markup=False)
         self._draw_numbers()
 

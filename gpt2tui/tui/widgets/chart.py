@@ -149,7 +149,7 @@ class LossChart(Widget, can_focus=True):
         """Another theme, or the focus: the same picture in other colours."""
         super().notify_style_update()
         if self.is_mounted:
-            self._draw()
+            self.call_after_refresh(self._draw)  # when the styles of its parts are the new ones, too
 
     def on_resize(self) -> None:
         self._draw()

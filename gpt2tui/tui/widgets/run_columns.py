@@ -132,10 +132,12 @@ def shown(text: str, glyphs: Glyphs) -> str:
     return safe.encode("ascii", "backslashreplace").decode("ascii") if glyphs.is_ascii else safe
 
 
-def cut(text: str, width: int, glyphs: Glyphs) -> str:
+def cut(text: str, width: int, glyphs: Glyphs, *, keeps_end: bool = False) -> str:
     """A line of text in so many cells at most; where it is longer, that is shown."""
     if cell_len(text) <= width:
         return text
+    if keeps_end:
+        return glyphs.ellipsis + text[len(text) - max(0, width - cell_len(glyphs.ellipsis)) :]
     return set_cell_size(text, max(0, width - cell_len(glyphs.ellipsis))).rstrip() + glyphs.ellipsis
 
 

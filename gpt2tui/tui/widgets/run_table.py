@@ -182,9 +182,14 @@ class RunTable(ScrollView, can_focus=True):
             Content.styled(glyphs.pinned if entry.label.pinned else " ", "$warning"),
             Content.styled(glyphs.overlaid if entry.id == self._overlaid else " ", "$secondary"),
         ]
+        is_unnamed = entry.name == entry.id  # of ids the end tells those of a day apart
         for name, width in self.columns.items():
             style = self._style(entry, name)
-            parts.append(Content.styled(self._placed(name, texts[name], width) + " " * _GAP, style))
+            parts.append(
+                Content.styled(
+                    self._placed(name, texts[name], width, keeps_end=is_unnamed and name == "name") + " " * _GAP, style
+                )
+            )
         return Content("").join(parts)
 
     def _style(self, entry: Entry, column: str) -> str:
@@ -196,8 +201,8 @@ class RunTable(ScrollView, can_focus=True):
             return "bold $success"
         return "bold" if column == "name" and entry.is_alive else ""
 
-    def _placed(self, column: str, text: str, width: int) -> str:
-        text = cut(text, width, self.app.glyphs)
+    def _placed(self, column: str, text: str, width: int, *, keeps_end: bool = False) -> str:
+        text = cut(text, width, self.app.glyphs, keeps_end=keeps_end)
         space = " " * (width - cell_len(text))
         return space + text if BY_NAME[column].is_right else text + space
 
