@@ -148,6 +148,18 @@ async def test_resizing_keeps_the_half_typed_prompt_and_the_place_that_is_read(r
             assert talk.prompt.text == "half"
 
 
+@pytest.mark.parametrize(("size", "keys"), [((140, 40), ()), ((80, 24), ("escape", "p"))])
+async def test_a_terminal_that_shrinks_with_the_panel_in_it_does_not_crash(run, size, keys):
+    async with talking(size=size) as talk:
+        await talk.press(*keys)
+        await until_text(talk.pilot, "repetition")
+        for smaller in ((40, 10), (37, 10), (20, 5), size):
+            await talk.pilot.resize_terminal(*smaller)
+            await talk.pilot.pause()
+        await until_text(talk.pilot, "repetition")
+        assert talk.app.screen is talk.screen
+
+
 @pytest.mark.parametrize("size", [(80, 24), (40, 10), (20, 5), (8, 3)])
 async def test_small_terminals_drop_panels_and_do_not_crash(run, size):
     async with talking(size=size) as talk:

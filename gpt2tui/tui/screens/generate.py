@@ -10,6 +10,7 @@ from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.transcript import as_markdown
 from gpt2tui.tui.save_target import SaveTarget, slug, write_text
 from gpt2tui.tui.screens.model import ModelScreen
+from gpt2tui.tui.screens.talk import NARROW, WIDE
 from gpt2tui.tui.talk.generate_keys import GENERATE_KEYS
 from gpt2tui.tui.talk.live_turn import LiveTurn
 from gpt2tui.tui.terminal.clipboard import harmless
@@ -28,7 +29,7 @@ class GenerateScreen(ModelScreen):
     """Screen 2: turns of a prompt and its continuation, with a run's model."""
 
     CSS_PATH = "../styles/generate.tcss"
-    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]  # type: ignore[misc]
+    HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-tiny"), (NARROW, "-narrow"), (WIDE, "-wide")]  # type: ignore[misc]
     VERTICAL_BREAKPOINTS: ClassVar = [(0, "-flat"), (16, "-low"), (30, "-high")]  # type: ignore[misc]
     BINDINGS: ClassVar = GENERATE_KEYS  # type: ignore[assignment]
 
@@ -68,7 +69,7 @@ class GenerateScreen(ModelScreen):
             self.clear_selection()
         elif self._edited and isinstance(focused, PromptArea):
             self._stop_editing()
-        elif self._is_panel_wanted and not self.has_class("-wide"):
+        elif self._is_panel_wanted and self.size.width < WIDE:
             self._show_panel(False)
             transcript.focus()
         elif focused is not transcript:

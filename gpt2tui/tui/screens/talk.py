@@ -10,6 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.events import Resize
 from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Footer, Static
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
 FLUSH_SECONDS = 1 / 18
 """How often what was drawn comes to the screen."""
+NARROW, WIDE = 60, 110
+"""Columns from which the panel has room beside the turns, and from which it is there unasked."""
 
 
 class TalkScreen(Screen[None]):
@@ -208,18 +211,18 @@ class TalkScreen(Screen[None]):
 
     # What stands around the turns
 
-    def on_resize(self) -> None:
-        self._arrange()
+    def on_resize(self, event: Resize) -> None:
+        self._arrange(event.size.width)
 
     def _show_panel(self, is_wanted: bool) -> None:
         self._is_panel_wanted = is_wanted
-        self._arrange()
+        self._arrange(self.size.width)
 
-    def _arrange(self) -> None:
-        is_wide = self.has_class("-wide")
-        is_shown = is_wide if self._is_panel_wanted is None else self._is_panel_wanted
+    def _arrange(self, width: int) -> None:
+        is_shown = width >= WIDE if self._is_panel_wanted is None else self._is_panel_wanted
         self.query_one(SamplingPanel).display = is_shown
         self.set_class(is_shown, "-panel")
+        self.set_class(width < NARROW, "-tiny")  # now: Textual's own come a layout later
 
     @on(SamplingPanel.Changed)
     def _on_settings(self) -> None:

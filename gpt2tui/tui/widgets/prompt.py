@@ -7,6 +7,7 @@ from typing import ClassVar
 from textual import events
 from textual.binding import Binding
 from textual.message import Message
+from textual.strip import Strip
 from textual.widgets import TextArea
 
 from gpt2tui.text import visible
@@ -47,6 +48,10 @@ class PromptArea(OrderedText, TextArea):
         ),
         Binding("escape", "leave", "Leave field", id="prompt.leave", show=False, tooltip="Keys are keys again"),
     ]
+
+    def render_line(self, y: int) -> Strip:
+        """A line of the field, blank where there is no room for a letter: Textual would break it there for ever."""
+        return super().render_line(y) if self.content_size.width > 0 else Strip.blank(self.size.width)
 
     def __init__(self, text: str = "", *, placeholder: str = "", id: str | None = None) -> None:
         super().__init__(
