@@ -22,6 +22,7 @@ from torch import Tensor
 from transformers import GPT2Config, GPT2LMHeadModel
 
 from gpt2tui.checkpoints.folder import CheckpointFolder
+from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.exchange.reading import read_foreign
 from gpt2tui.exchange.vocabulary import tokens
 from gpt2tui.generation.loading import load_model
@@ -122,14 +123,13 @@ def test_a_lone_safetensors_file_of_either_layout(tmp_path: Path):
 
 def test_a_safetensors_header_whose_length_begins_as_a_pickle_does(tmp_path: Path):
     path = tmp_path / "a.safetensors"
-    tensors = {name: tensor.clone() for name, tensor in as_linear(theirs(n_head=2)).items()}
     for more in range(300):
-        save_file(tensors, path, metadata={"more": "x" * more})
+        save_file({"a": torch.zeros(1)}, path, metadata={"more": "x" * more})
         if path.read_bytes().startswith(b"\x80"):
             break
     assert path.read_bytes().startswith(b"\x80")
-    (tmp_path / "config.json").write_text(json.dumps({"model_type": "gpt2", "n_head": 4}))
-    assert read_foreign(path).model.heads == 4
+    with pytest.raises(Gpt2TuiError, match=r"not a GPT-2: it has no matrix wte\.weight"):  # so it was read
+        read_foreign(path)
 
 
 def test_heads_are_width_by_64_unless_said(tmp_path: Path):
