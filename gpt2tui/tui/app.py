@@ -148,6 +148,21 @@ class Gpt2TuiApp(App[None]):
             self.follow(next((run for run in runs if run.is_alive()), runs[0]))
         self.switch_mode(self.options.screen)
 
+    # The end
+
+    def _handle_exception(self, error: Exception) -> None:
+        """Close at once, and leave it to whoever opened the app to say what went wrong."""
+        self._return_code = 1
+        if self._exception is None:
+            self._exception = error
+            self._exception_event.set()
+        self._close_messages_no_wait()
+
+    @property
+    def failure(self) -> Exception | None:
+        """The error that has ended the app."""
+        return self._exception
+
     # The followed run
 
     def follow(self, run: Run | None) -> None:

@@ -5,12 +5,21 @@ from __future__ import annotations
 import gc
 import os
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
+from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.tui.options import AppOptions, is_in_browser
+
+if TYPE_CHECKING:
+    from gpt2tui.tui.app import Gpt2TuiApp
 
 
 def open_app(options: AppOptions) -> int:
-    """Run the app to its end; the exit code."""
+    """Run the app to its end; the exit code.
+
+    Raises:
+        Gpt2TuiError: an error ended it.
+    """
     # Textual reads both when it is imported: frames a second, and how long a lone esc may be the start of a sequence.
     os.environ.setdefault("TEXTUAL_FPS", "120")
     os.environ.setdefault("ESCDELAY", "25")
@@ -26,7 +35,7 @@ def open_app(options: AppOptions) -> int:
 
         app = Gpt2TuiApp(options, driver_class=BrowserDriver)
         app.run()
-        return app.return_code or 0
+        return _exit_code(app)
 
     from gpt2tui.tui.terminal.driver import TerminalDriver
 
@@ -37,4 +46,11 @@ def open_app(options: AppOptions) -> int:
         with suppress(OSError):  # the terminal may be gone
             for line in farewell(app.store, app.follower, under_way()):
                 print(line)
+    return _exit_code(app)
+
+
+def _exit_code(app: Gpt2TuiApp) -> int:
+    if error := app.failure:
+        what = f"the app ended: unexpected {type(error).__name__}: {error}"
+        raise Gpt2TuiError(f"{what} (--debug shows where); trainings go on") from error
     return app.return_code or 0

@@ -83,6 +83,29 @@ def test_a_crash_gives_the_terminal_back(app: Listening) -> None:
     assert b"a crash on purpose" in app.output.rpartition(b"\x1b[?1049l")[2]
 
 
+_CRASH = """
+from gpt2tui.cli import app
+from gpt2tui.tui.app import Gpt2TuiApp
+
+def crash(self):
+    raise ValueError("a crash\\non purpose")
+
+Gpt2TuiApp._look = crash
+app()
+"""
+
+
+def test_an_error_that_ends_the_app_is_one_line_and_a_traceback_only_with_debug(store) -> None:
+    for options in ((), ("--debug",)):
+        with Terminal([sys.executable, "-c", _CRASH, *options]) as terminal:
+            assert terminal.wait_end() == 1
+            said = terminal.output.rpartition(b"\x1b[?1049l")[2].decode()
+            assert "unexpected ValueError: a crash on purpose (--debug shows where)" in " ".join(said.split())
+            assert ("Traceback" in said) == bool(options)
+            assert options or said.count("\n") <= 2
+            assert terminal.is_as_before
+
+
 def test_an_exit_in_the_loop_gives_the_terminal_back(app: Listening) -> None:
     app.press_f(6)
     assert app.wait_end() == 7
