@@ -260,6 +260,18 @@ async def test_what_is_told_does_not_lie_over_the_prompt(run, size):
         assert not toast.overlaps(app.screen.query_one(PromptArea).region)
 
 
+async def test_a_failed_turn_names_the_keys_that_try_again_from_where_one_is(run):
+    async with talking() as talk:
+        turn = await talk.tell("Begin", max_new_tokens=1)
+        turn.fail("it failed")
+        talk.transcript.views[-1].take_changes()
+        talk.prompt.focus()
+        await until_text(talk.pilot, "esc, then r, tries again")
+        await talk.press("escape")
+        await until(talk.pilot, lambda: "then r" not in text_of(talk.app))
+        assert "r tries again" in text_of(talk.app)
+
+
 async def test_up_and_down_go_from_turn_to_turn(run):
     keep(run, *(record(f"prompt {number}", [" text"], time=float(number)) for number in range(3)))
     async with talking() as talk:
