@@ -64,6 +64,7 @@ def open_app_and_exit(ctx: typer.Context, *, run: Run | None = None, start: Sequ
 
     paths = Paths.from_environment()
     defaults: dict[str, Any] = (ctx.find_root().default_map or {}).get("train", {})
+    settings_file = ctx.meta.get("config") or paths.config_file
     options = AppOptions(
         paths=paths,
         run=run.folder if run else None,
@@ -73,7 +74,8 @@ def open_app_and_exit(ctx: typer.Context, *, run: Run | None = None, start: Sequ
         is_ascii=appearance.ascii,
         has_mouse=not appearance.no_mouse,
         has_animation=not appearance.no_animation,
+        settings_name=settings_file.name,
     )
-    settings = read_settings(ctx.meta.get("config") or paths.config_file)
+    settings = read_settings(settings_file)
     is_unicode = has_unicode(os.environ, sys.stdout.encoding)
     raise typer.Exit(open_app(options.with_settings(settings, has_unicode=is_unicode)))

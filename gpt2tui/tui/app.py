@@ -261,7 +261,9 @@ class Gpt2TuiApp(App[None]):
             self.set_keymap(keymap)
             problems += wrong
         for problem in problems:
-            self.notify(problem, title="ignored", severity="warning", markup=False, timeout=10)
+            is_elsewhere = problem in self._problems and not problem.startswith("[app]")  # it says where
+            title = "ignored" if is_elsewhere else f"ignored in {self.options.settings_name}"
+            self.notify(problem, title=title, severity="warning", markup=False, timeout=10)
 
     # On all screens
 

@@ -20,6 +20,7 @@ class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
 
     ``run`` is the folder of the run to show. ``start`` are the words of a ``train`` or ``resume`` command that a
     training process is to be started with at once. ``defaults`` are the user's own for the options of ``train``.
+    ``settings_name`` is what the file of the settings is called.
     """
 
     paths: Paths
@@ -32,6 +33,7 @@ class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
     has_mouse: bool = True
     has_animation: bool = True
     settings: AppSettings = AppSettings()
+    settings_name: str = "config.toml"
 
     def with_settings(self, settings: AppSettings, *, has_unicode: bool = True) -> AppOptions:
         """These options, where they were not typed as the TOML file says, and where that is silent as the terminal."""

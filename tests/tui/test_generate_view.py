@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from textual.widgets._toast import Toast
 
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.sampling import SamplingSettings
@@ -15,10 +16,11 @@ from gpt2tui.runs.transcript import Transcripts, Turn
 from gpt2tui.tui.screens.generate import GenerateScreen
 from gpt2tui.tui.talk.history import STRETCH
 from gpt2tui.tui.widgets.picker import Picker
+from gpt2tui.tui.widgets.prompt import PromptArea
 from tests.runs.synthetic import append, held
 from tests.tiny import add_checkpoint, tiny_run, tiny_run_config
 from tests.training.small import NO_TARGET, small_config, small_run, training
-from tests.tui.apps import text_of, until, until_text
+from tests.tui.apps import app_for, text_of, until, until_text
 from tests.tui.talking import ENDLESS, kept, talking, told
 
 HOSTILE = [
@@ -244,6 +246,30 @@ async def test_while_a_text_streams_only_lines_that_changed_are_drawn(run, monke
         await talk.pilot.pause()
         assert changes > 3
         assert drawn_lines < 12 * changes  # a third of what can be seen
+
+
+@pytest.mark.parametrize("size", [(140, 40), (80, 24), (40, 10)])
+async def test_what_is_told_does_not_lie_over_the_prompt(run, size):
+    app = app_for(screen="generate")
+    async with app.run_test(size=size, notifications=True) as pilot:
+        await until_text(pilot, "Prompt")
+        app.notify("told", markup=False)
+        await until_text(pilot, "told")
+        toast = app.screen.query_one(Toast).region
+        assert toast.y >= 1  # below the names of the screens
+        assert not toast.overlaps(app.screen.query_one(PromptArea).region)
+
+
+async def test_a_failed_turn_names_the_keys_that_try_again_from_where_one_is(run):
+    async with talking() as talk:
+        turn = await talk.tell("Begin", max_new_tokens=1)
+        turn.fail("it failed")
+        talk.transcript.views[-1].take_changes()
+        talk.prompt.focus()
+        await until_text(talk.pilot, "esc, then r, tries again")
+        await talk.press("escape")
+        await until(talk.pilot, lambda: "then r" not in text_of(talk.app))
+        assert "r tries again" in text_of(talk.app)
 
 
 async def test_up_and_down_go_from_turn_to_turn(run):

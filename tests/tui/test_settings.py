@@ -207,3 +207,12 @@ async def test_a_cursor_blinks_only_where_something_may_move_of_itself(has_anima
         await pilot.press("f2")
         prompt = await until(pilot, lambda: next(iter(app.screen.query(TextArea)), None))
         assert prompt.cursor_blink == has_animation
+
+
+async def test_a_complaint_names_the_file_that_it_is_about() -> None:
+    settings = AppSettings(theme="nordd", problems=("[app] has no setting x",))
+    app = app_for(settings=settings, theme="lihgt", settings_name="mine.toml")
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: len(app._notifications) == 3)
+        titles = {notification.message[:7]: notification.title for notification in app._notifications}
+    assert titles == {"[app] h": "ignored in mine.toml", "[app] t": "ignored in mine.toml", "--theme": "ignored"}

@@ -15,6 +15,7 @@ from textual.message import Message
 from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
+from textual.widgets import Input, TextArea
 
 from gpt2tui.tui.talk.live_turn import LiveTurn
 from gpt2tui.tui.widgets.turn_notes import turn_notes
@@ -63,6 +64,13 @@ class TurnView(Widget):
         self._strips: dict[int, Strip] = {}
         """Lines as they were last drawn, in the look that they were drawn in."""
         self._look: object = None
+
+    def on_mount(self) -> None:
+        self.watch(self.screen, "focused", self._take_focus, init=False)
+
+    def _take_focus(self) -> None:
+        if self.turn.state == "failed":  # it says which keys try again
+            self.refresh()
 
     # What it holds
 
@@ -139,7 +147,8 @@ class TurnView(Widget):
             if y not in self._strips:
                 self._strips[y] = self._text_line(y, lines)
             return self._strips[y]
-        notes = turn_notes(self.turn, width, self.app.glyphs)
+        is_typing = isinstance(self.screen.focused, TextArea | Input)
+        notes = turn_notes(self.turn, width, self.app.glyphs, is_typing=is_typing)
         if y - len(lines) < len(notes):
             name = "turn--problem" if self.turn.state == "failed" else "turn--note"
             strip = Strip([Segment(notes[y - len(lines)], self.get_component_rich_style(name))])

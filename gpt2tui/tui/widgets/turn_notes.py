@@ -16,13 +16,14 @@ FINISHES: dict[Finish, str] = {
 }
 
 
-def turn_notes(turn: LiveTurn, width: int, glyphs: Glyphs) -> list[str]:
-    """The lines below a turn, broken for a width: how it went, or what went wrong."""
+def turn_notes(turn: LiveTurn, width: int, glyphs: Glyphs, *, is_typing: bool = False) -> list[str]:
+    """The lines below a turn, broken for a width: how it went, or what went wrong; ``is_typing``: r is text now."""
     if turn.state == "failed":
         text = one_line(f"{glyphs.bad} {turn.news}")
         if glyphs.is_ascii:
             text = text.encode("ascii", "backslashreplace").decode("ascii")
-        hint = "r tries again" if turn.prompt else ""
+        keys = "esc, then r, tries again" if is_typing else "r tries again"
+        hint = keys if turn.prompt else ""
         return [
             *(text[start:end] for start, end in broken(text, 0, len(text), max(1, width))),
             *filter(None, [hint]),
