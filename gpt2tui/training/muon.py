@@ -26,7 +26,8 @@ _STACK = 12
 """Matrices at a time: threads that have one each wait for each other less often than those that share one."""
 _MARGIN = 1.02
 """Keeps the largest value below one, though the products round to eight bits."""
-_TINY = 1e-7
+_TINY = 1e-16
+"""Of the root of a sum of fourth powers: below it (values of 1e-8) a matrix counts as nothing."""
 
 
 class Muon(Optimizer):
@@ -41,10 +42,13 @@ class Muon(Optimizer):
     def step(self) -> None:
         """One update, with Nesterov's momentum; matrices that are taller than wide move further."""
         for alike in self._stacks():
-            rows, columns = alike[0].shape
-            updates = orthogonalised(torch.stack([self._slope(p) for p in alike]))
-            for p, update in zip(alike, updates, strict=True):
-                p.mul_(1 - self.lr * self.weight_decay)
+            (rows, columns), device = alike[0].shape, alike[0].device
+            slopes = torch.empty(len(alike), rows, columns, dtype=_format(device), device=device)
+            for p, slope in zip(alike, slopes, strict=True):
+                slope.copy_(self._slope(p))
+            for p, update in zip(alike, orthogonalised(slopes), strict=True):
+                if self.weight_decay:
+                    p.mul_(1 - self.lr * self.weight_decay)
                 p.add_(update, alpha=-self.lr * math.sqrt(max(1, rows / columns)))
 
     def _stacks(self) -> Iterator[list[Tensor]]:
@@ -57,15 +61,16 @@ class Muon(Optimizer):
             yield from (alike[start : start + _STACK] for start in range(0, len(alike), _STACK))
 
     def _slope(self, p: Tensor) -> Tensor:
-        """The gradient and its mean, in the format of the products."""
+        """The gradient, drawn near its mean."""
         assert p.grad is not None
         mean = self.state[p]["momentum_buffer"]
         mean.lerp_(p.grad, 1 - self.momentum)
-        return p.grad.lerp(mean, self.momentum).to(_format(p.device))
+        return p.grad.lerp(mean, self.momentum)
 
 
-def orthogonalised(matrices: Tensor) -> Tensor:
-    """Matrices (count, rows, columns) of the same singular vectors, with singular values of 0.7 to 1.2, about.
+def orthogonalised(x: Tensor) -> Tensor:
+    """Matrices of the same singular vectors as those given (count, rows, columns), which are changed, too, with singular
+    values of 0.7 to 1.2, about.
 
     Newton and Schulz's iteration, which needs values below one. The sum of their squares, by which others divide,
     is far above the largest; the sum of their fourth powers is nearer, and the first product tells it. Values that
@@ -74,7 +79,6 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     An iteration multiplies x by a polynomial of ``x @ x.T``, or of ``x.T @ x`` on the other side, whichever is smaller.
     So do several together; and what the first ones make of that square matrix follows without x.
     """
-    x = matrices / _norms(matrices)
     rows, columns = x.shape[1:]
     is_tall = rows > columns
     narrow, long = sorted((rows, columns))
@@ -82,17 +86,13 @@ def orthogonalised(matrices: Tensor) -> Tensor:
     for index, count in enumerate(_TOGETHER if is_worthwhile else _SINGLY):
         gram = _products(x.mT, x) if is_tall else _products(x, x.mT)
         if index == 0:
-            largest = _MARGIN * _norms(gram).sqrt()
-            x, gram = x / largest, gram / largest.square()
+            norms = torch.linalg.vector_norm(gram, dim=(1, 2), keepdim=True, dtype=torch.float32).clamp(min=_TINY)
+            largest = (_MARGIN * norms.sqrt()).to(x.dtype)
+            x /= largest
+            gram /= largest.float().square()
         factor, rest = _iterated(gram, count)
         x = _added(x, x, rest, beta=factor) if is_tall else _added(x, rest, x, beta=factor)
     return x
-
-
-def _norms(matrices: Tensor) -> Tensor:
-    """Frobenius norms (count, 1, 1), none of them zero, in the matrices' format."""
-    norms: Tensor = torch.linalg.vector_norm(matrices, dim=(1, 2), keepdim=True, dtype=torch.float32)
-    return norms.clamp(min=_TINY).to(matrices.dtype)
 
 
 def _iterated(gram: Tensor, count: int) -> tuple[float, Tensor]:

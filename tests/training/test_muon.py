@@ -60,6 +60,12 @@ def test_values_that_are_a_thousandth_of_the_largest_are_lifted_more_than_torchs
     assert float(ours.min()) > float(theirs.min())
 
 
+@pytest.mark.parametrize("scale", [2.0**-20, 2.0**20])
+def test_small_and_large_gradients_come_to_the_same(scale: float) -> None:
+    given = matrix(48, 96)
+    assert torch.equal(orthogonalised(given * scale), orthogonalised(given))
+
+
 def test_a_matrix_of_low_rank_and_one_of_nothing_are_finite() -> None:
     assert float(torch.linalg.svdvals(orthogonalised(matrix(32, 64, rank=1)).float()).max()) < 1.3
     assert not orthogonalised(torch.zeros(8, 4)).any()
