@@ -20,6 +20,7 @@ from gpt2tui.runs.events import AnyEvent, Notice, PhaseChanged, RunFinished, Run
 from gpt2tui.runs.journal import command_reader
 from gpt2tui.runs.run import Label, Run
 from gpt2tui.runs.store import RunStore
+from gpt2tui.tui.glyphs import ASCII
 from gpt2tui.tui.screens.runs import RunsScreen
 from gpt2tui.tui.widgets.question import Ask
 from gpt2tui.tui.widgets.run_columns import Sorting
@@ -121,6 +122,16 @@ async def test_a_row_says_state_name_preset_corpus_step_losses_target_age_and_si
         assert "3 h" in row
         assert f"{(size or 0) / 1000:.0f} kB" in row
         assert "3 runs" in lines[0]
+
+
+async def test_in_ascii_a_pin_is_not_taken_for_a_state(store: RunStore) -> None:
+    run = make_run(store, [started(), TRAINING, step(1, time=NOW)], name="macbeth", created=NOW - 60)
+    run.set_label(Label(pinned=True))
+    with held(run):
+        async with opened(is_ascii=True) as (_, screen):
+            assert " ".join(line_of(screen, "macbeth").split()).startswith("|> ^ * training macbeth")
+            gutter = {ASCII.cursor, ASCII.marked, ASCII.pinned, ASCII.overlaid}
+            assert gutter.isdisjoint({ASCII.living, ASCII.resting, ASCII.good, ASCII.bad})
 
 
 async def test_a_living_run_moves(store: RunStore, three: dict[str, Run]) -> None:
