@@ -179,6 +179,15 @@ async def test_the_palette_begins_with_the_present_screen_and_ends_with_the_them
         assert names[-len(themes) :] == themes
 
 
+async def test_the_palette_says_when_nothing_matches() -> None:
+    app = HelpApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("ctrl+p", *"zzzz")
+        await until_text(pilot, "No matches found")
+        await pilot.press("enter")
+        await until_text(pilot, "No matches found")
+
+
 async def test_the_palette_works_from_within_a_field_and_sets_themes() -> None:
     app = HelpApp()
     async with app.run_test() as pilot:
