@@ -555,6 +555,22 @@ async def test_what_was_changed_later_is_compared_as_it_is_now(store: RunStore, 
         assert f"≠ recipe.learning_rate {rate} 0.0004 (was {rate})" in rows
 
 
+@pytest.mark.parametrize("size", [SMALL, (40, 12)])
+async def test_the_comparison_says_what_closes_it_however_long_it_is(
+    three: dict[str, Run], size: tuple[int, int]
+) -> None:
+    async with opened(size) as (pilot, screen):
+        await pilot.press("space", "down", "c")
+        await until_text(pilot, "Side by side")
+        await pilot.press("a")  # all fields are more than there is room for
+        await until_text(pilot, "esc goes back")
+        container = screen.app.screen.query_one("ScrollableContainer")
+        assert container.size.height > 1
+        await pilot.press("end")
+        await until_text(pilot, "best corpus loss")
+        assert "esc goes back" in text_of(screen.app)
+
+
 async def test_one_marked_run_is_compared_with_that_under_the_cursor(three: dict[str, Run]) -> None:
     async with opened(SMALL) as (pilot, screen):
         await pilot.press("space", "end", "c")
