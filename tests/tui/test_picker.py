@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.app import App
 
 from gpt2tui.tui.widgets.picker import Picker, Row
-from tests.tui.apps import text_of
+from tests.tui.apps import app_for, text_of, until_text
 
 
 class PickerApp(App[None]):
@@ -32,3 +32,13 @@ async def test_what_matches_nothing_is_said_in_place_of_the_list_and_cannot_be_c
         assert "nothing matches" not in text_of(app)  # type: ignore[arg-type]
         await pilot.press("enter")
         assert app.taken == ["second"]
+
+
+async def test_a_long_list_leaves_room_for_its_last_row_and_for_what_the_keys_do() -> None:
+    app = app_for(screen="generate")
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_text(pilot, "There is no model to talk to yet.")
+        app.push_screen(Picker("Which run?", [Row(f"run {number}", "", number) for number in range(30)]))
+        await until_text(pilot, "esc goes back")
+        await pilot.press(*["pagedown"] * 5)
+        await until_text(pilot, "run 29")
