@@ -382,8 +382,10 @@ async def test_a_followed_run_without_a_checkpoint_is_not_answered_for_by_anothe
     with held(young):
         async with talking(run=run.folder) as talk:
             await talk.tell("Mine", max_new_tokens=3)
+            await until_text(talk.pilot, "sees 32 tokens")
             talk.app.follow(young)
             await until_text(talk.pilot, "young trains and has saved no checkpoint yet")
+            assert "sees 32 tokens" not in text_of(talk.app)
             await until(talk.pilot, lambda: talk.turns == [])
             await talk.press("m")  # no field takes it for text
             await until_text(talk.pilot, "the weights as they are now")
