@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 import time
 
 import msgspec
 import typer
 
-from gpt2tui.cli.output import print_json, print_table
+from gpt2tui.cli.output import is_unicode, print_json, print_table
 from gpt2tui.cli.run_argument import AsJson, store
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
 from gpt2tui.text import byte_size, duration, loss_text, one_line
+from gpt2tui.tui.glyphs import ASCII, UNICODE
 
 _HEAD = ("state", "name", "preset", "corpus", "step", "loss", "corpus loss", "target", "age", "size", "id")
 _RIGHT = ("step", "loss", "corpus loss", "target", "age", "size")
@@ -69,9 +71,9 @@ def run_row(run: Run, *, now: float) -> RunRow:
 
 
 def list_runs(as_json: AsJson = False) -> None:
-    """List all runs, the newest first."""
+    """List all runs, the pinned ones first, then the newest."""
     now = time.time()
-    rows = [run_row(run, now=now) for run in store().all()]
+    rows = sorted((run_row(run, now=now) for run in store().all()), key=lambda row: not row.pinned)
     if as_json:
         print_json({"runs": rows})
         return
@@ -82,10 +84,11 @@ def list_runs(as_json: AsJson = False) -> None:
 
 
 def _cells(row: RunRow) -> tuple[str, ...]:
-    name = one_line(row.name)
+    name, pin = one_line(row.name), (UNICODE if is_unicode(sys.stdout) else ASCII).pinned
+    name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 2]}.."
     return (
         (row.reason or row.state).replace("_", " ") if row.state == "finished" else row.state,
-        name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 2]}..",
+        f"{pin} {name}" if row.pinned else name,
         one_line(row.preset or "-"),
         one_line(row.corpus or "-"),
         f"{row.step:,}",

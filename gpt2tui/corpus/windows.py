@@ -8,6 +8,8 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from gpt2tui.runs.phases import is_aligned_in_turn
+
 Order = Literal["shuffled", "sequential"]
 Integers = npt.NDArray[np.int64]
 
@@ -103,7 +105,8 @@ class WindowOrder:
             # run resumed under another numpy goes on exactly.
             words = np.random.Philox(key=np.array([self.seed % _WORD, pass_index], dtype=np.uint64))
             is_drawn = int(words.random_raw()) < self.aligned_share * _WORD
-            is_aligned = (pass_index + 1) % self.aligned_every == 0 if self.aligned_every else is_drawn
+            every = self.aligned_every
+            is_aligned = is_aligned_in_turn(pass_index, every) if every else is_drawn
             phase = 0 if is_aligned else int(words.random_raw()) % self.block_size
             inner = np.arange(phase, self.tokens - 1, self.block_size, dtype=np.int64)
             edges = np.unique(np.concatenate(([0], inner, [self.tokens - 1])))

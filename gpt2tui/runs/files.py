@@ -1,4 +1,4 @@
-"""Writing a file so that it is there whole or not at all."""
+"""Files: written so that they are there whole or not at all, told apart from what they were, measured."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
+
+Signature = tuple[int, int, int]
 
 
 @contextmanager
@@ -29,6 +31,15 @@ def write_whole(path: Path, data: bytes) -> None:
     """Write ``data`` to ``path``, whole or not at all."""
     with replacing(path) as file:
         file.write(data)
+
+
+def signature(path: Path) -> Signature | None:
+    """What tells one state of a file or folder from the next; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def sync_folder(folder: Path) -> None:

@@ -11,22 +11,12 @@ import msgspec
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.entry import Entry
+from gpt2tui.runs.files import Signature, signature
 from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.run import Label, Run
 
 SIZE_SECONDS = 30.0
 """A run that lives is measured anew no more often than this."""
-
-Signature = tuple[int, int, int]
-
-
-def signature(path: Path) -> Signature | None:
-    """What tells one state of a file or folder from the next; None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 class Page:

@@ -78,9 +78,14 @@ class Phases:
 def _known(seed: int, every: int | None, share: float) -> tuple[tuple[bool, ...], tuple[float, ...]]:
     """Whether each of the first passes is aligned, and the worth of 0, 1, 2 … of them."""
     flags = tuple(
-        (index + 1) % every == 0 if every else is_drawn_aligned(seed, index, share) for index in range(_KNOWN)
+        is_aligned_in_turn(index, every) if every else is_drawn_aligned(seed, index, share) for index in range(_KNOWN)
     )
     return flags, tuple(accumulate((1.0 if flag else ELSEWHERE for flag in flags), initial=0.0))
+
+
+def is_aligned_in_turn(pass_index: int, every: int) -> bool:
+    """Whether a pass is the last of ``every``: the one of them that begins at phase 0."""
+    return (pass_index + 1) % every == 0
 
 
 def is_drawn_aligned(seed: int, pass_index: int, share: float) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Literal
 
 import msgspec
@@ -11,9 +12,24 @@ from textual.app import App
 from textual.binding import Binding, BindingsMap
 from textual.dom import DOMNode
 from textual.screen import Screen
+from textual.widget import Widget
 
 Place = Literal["editing", "here", "screen", "app"]
-"""A widget of Textual's own, one of the app's, the screen, or everywhere."""
+"""A field of Textual's own, a widget, the screen, or everywhere."""
+
+_SCROLLING = {
+    "scroll_up": "Up",
+    "scroll_down": "Down",
+    "scroll_left": "Left",
+    "scroll_right": "Right",
+    "scroll_home": "Top",
+    "scroll_end": "Bottom",
+    "page_up": "Page up",
+    "page_down": "Page down",
+    "page_left": "Page left",
+    "page_right": "Page right",
+}
+"""Textual's own, which each widget has; but they do nothing in one that does not scroll that way."""
 
 
 class LiveBinding(msgspec.Struct, frozen=True):
@@ -42,6 +58,10 @@ def live_bindings(screen: Screen[Any]) -> list[LiveBinding]:
                 continue
             if not binding.id and node in (screen, screen.app):
                 continue  # Textual's own: tab and the like
+            if binding.action in _SCROLLING:
+                if not _can_scroll(node, binding.action):
+                    continue
+                binding = replace(binding, description=_SCROLLING[binding.action])
             here.append(key)
             state = _state(screen, node, binding.action)
             if state is False:
@@ -75,7 +95,14 @@ def _place(screen: Screen[Any], node: DOMNode, binding: Binding) -> Place:
         return "app"
     if node is screen:
         return "screen"
-    return "here" if binding.id else "editing"
+    return "here" if binding.id or binding.action in _SCROLLING else "editing"
+
+
+def _can_scroll(node: DOMNode, action: str) -> bool:
+    if not isinstance(node, Widget):
+        return False
+    is_sideways = action.endswith(("left", "right"))
+    return node.allow_horizontal_scroll if is_sideways else node.allow_vertical_scroll
 
 
 def _state(screen: Screen[Any], node: DOMNode, action: str) -> bool | None:

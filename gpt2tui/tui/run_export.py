@@ -12,7 +12,7 @@ from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.checkpoint_names import chosen_step
 from gpt2tui.runs.entry import Entry
 from gpt2tui.runs.naming import called
-from gpt2tui.text import one_line
+from gpt2tui.text import duration, one_line
 from gpt2tui.tui.processes.exporting import export
 from gpt2tui.tui.save_target import SaveTarget, slug
 from gpt2tui.tui.widgets.question import Ask, Choose, Option
@@ -42,13 +42,20 @@ EXPORT_KINDS = (
 
 class RunExport:
     """Asks for format and place on layers, exports in a worker of the app, and says with ``tell`` what came of it, and
-    whether that is bad.
+    whether that is bad; until then ``words`` has that it goes on.
     """
 
     def __init__(self, screen: Screen[Any], tell: Callable[[str, bool], None]) -> None:
         self._screen = screen
         self._app: Gpt2TuiApp = screen.app  # type: ignore[assignment]
         self._tell = tell
+        self._under_way: list[tuple[str, float]] = []
+        """What is being written, in words, and since when."""
+
+    def words(self) -> str:
+        """What is being written now, and for how long it has been; empty where nothing is."""
+        now = self._app.now()
+        return "; ".join(f"{words}, {duration(round(now - began))}" for words, began in self._under_way)
 
     def export(self, entry: Entry) -> None:
         """Export the checkpoint with the lowest corpus loss of a run, or its last one."""
@@ -70,7 +77,6 @@ class RunExport:
         def answered(typed: str | None) -> None:
             if typed is not None:
                 destination = Path(typed).expanduser().absolute()
-                self._tell(f"{entry.name}: writing {destination}", False)
                 self._app.run_worker(self._export(entry, kind, destination))
 
         title = f"Write {kind.words} to"
@@ -79,6 +85,9 @@ class RunExport:
         self._app.push_screen(Ask(title, value=f"{slug(entry.name)}{kind.ending}", hint=hint, check=check), answered)
 
     async def _export(self, entry: Entry, kind: ExportKind, destination: Path) -> None:
+        writing = (f"{entry.name}: writing {destination}", self._app.now())
+        self._under_way.append(writing)
+        self._tell("", False)
         is_beside = any(run.is_alive() for run in self._app.store.all())
         try:
             said = await export(
@@ -92,6 +101,8 @@ class RunExport:
             self._tell_anywhere(f"{entry.name} is not exported: {error}", True)
         else:
             self._tell_anywhere(f"{entry.name}: {said}", False)
+        finally:
+            self._under_way.remove(writing)
 
     def _tell_anywhere(self, words: str, is_bad: bool) -> None:
         """It may have taken minutes: who is elsewhere by now is told there."""

@@ -14,7 +14,7 @@ import pytest
 from gpt2tui.runs.commands import Pause, Stop
 from gpt2tui.runs.events import CheckpointSaved, Notice, PhaseChanged, RunFinished
 from gpt2tui.runs.journal import command_reader
-from gpt2tui.runs.run import Run
+from gpt2tui.runs.run import Label, Run
 from gpt2tui.runs.store import RunStore
 from tests.cli.program import Result, gpt2tui, gpt2tui_command
 from tests.runs.synthetic import (
@@ -66,6 +66,22 @@ def test_the_list_names_states_losses_and_sizes_and_cuts_nothing(store: RunStore
     assert [row["state"] for row in rows] == ["crashed", "finished", "damaged"]
     assert rows[1]["corpus_loss"] == pytest.approx(0.0909527710)
     assert rows[1]["bytes"] > 4_000
+
+
+@pytest.mark.parametrize(("encoding", "sign"), [("utf-8", "★"), ("ascii", "^")])
+def test_pinned_runs_come_first_and_are_marked(store: RunStore, encoding: str, sign: str) -> None:
+    for age, (name, pinned) in enumerate([("lear", False), ("hamlet", True), ("macbeth", False), ("othello", True)]):
+        make_run(store, name=name, created=START - age).set_label(Label(pinned=pinned))
+    lines = call(store, "runs", PYTHONIOENCODING=encoding).out.splitlines()
+    names = [f"{sign} hamlet", f"{sign} othello", "lear", "macbeth"]
+    assert [" ".join(line.split()[1:]).partition(" nano ")[0] for line in lines[1:]] == names
+    rows = json.loads(call(store, "runs", "--json").out)["runs"]
+    assert [(row["name"], row["pinned"]) for row in rows] == [
+        ("hamlet", True),
+        ("othello", True),
+        ("lear", False),
+        ("macbeth", False),
+    ]
 
 
 def test_show_tells_all_of_the_configuration_and_the_state(store: RunStore) -> None:

@@ -21,11 +21,15 @@ R = TypeVar("R")
 
 
 class Child:
-    """One child. Whatever it says that is no reply fails the test."""
+    """One child. Whatever it says that is no reply fails the test; it is killed where one takes too long to come.
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    ``patience`` is in seconds, and for one reply: a child that many tests share may live as long as they take.
+    """
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, patience: float) -> None:
         self.process = process
         self.log = log
+        self.patience = patience
 
     def say(self, *requests: Request) -> None:
         """Send requests, all at once."""
@@ -33,13 +37,15 @@ class Child:
 
     def write(self, line: bytes) -> None:
         assert self.process.stdin is not None
-        self.process.stdin.write(line)
-        self.process.stdin.flush()
+        with self._guarded():
+            self.process.stdin.write(line)
+            self.process.stdin.flush()
 
     def hear(self) -> AnyReply:
         """The next reply."""
         assert self.process.stdout is not None
-        line = self.process.stdout.readline()
+        with self._guarded():
+            line = self.process.stdout.readline()
         assert line.endswith(b"\n"), f"the child is gone: {self.log.read_text()}"
         return decoded_reply(line)
 
@@ -67,12 +73,21 @@ class Child:
     def wait(self) -> int:
         return self.process.wait(PATIENCE)
 
+    @contextmanager
+    def _guarded(self) -> Iterator[None]:
+        guard = threading.Timer(self.patience, self.process.kill)
+        guard.start()
+        try:
+            yield
+        finally:
+            guard.cancel()
+
 
 @contextmanager
 def started(
     log: Path, command: Sequence[str] = WORKER, *, patience: float = PATIENCE, **environment: str
 ) -> Iterator[Child]:
-    """A child that is killed in the end, or after ``patience`` seconds."""
+    """A child that is killed in the end, or where it is waited for longer than ``patience`` seconds."""
     with log.open("a+b") as stderr:
         process = subprocess.Popen(
             [sys.executable, *command],
@@ -81,12 +96,9 @@ def started(
             stderr=stderr,
             env=os.environ | environment,
         )
-    guard = threading.Timer(patience, process.kill)
-    guard.start()
     try:
-        yield Child(process, log)
+        yield Child(process, log, patience)
     finally:
-        guard.cancel()
         process.kill()
         process.wait()
         for pipe in (process.stdin, process.stdout):

@@ -8,6 +8,7 @@ import resource
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -382,3 +383,18 @@ def test_the_child_leaves_when_nobody_reads_its_replies(child: Child, run: Run) 
 def test_ctrl_c_in_the_terminal_is_not_for_the_child(loaded: Child) -> None:
     os.kill(loaded.process.pid, signal.SIGINT)
     spoken(loaded, Generate(id=70, prompt="x", settings=SamplingSettings(max_new_tokens=2)))
+
+
+def test_a_child_may_live_longer_than_one_reply_may_take(tmp_path: Path) -> None:
+    with started(tmp_path / "log", patience=3.0) as child:
+        end = time.monotonic() + 1.2 * child.patience
+        while time.monotonic() < end:
+            child.ask(Generate(id=80))
+            time.sleep(0.1)
+
+
+def test_a_child_that_says_nothing_does_not_hold_up_the_tests(tmp_path: Path) -> None:
+    with started(tmp_path / "log", ("-c", "import signal; signal.pause()"), patience=0.2) as child:
+        with pytest.raises(AssertionError, match="the child is gone"):
+            child.hear()
+        assert child.wait() == -signal.SIGKILL

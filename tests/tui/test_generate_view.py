@@ -17,7 +17,7 @@ from gpt2tui.tui.screens.generate import GenerateScreen
 from gpt2tui.tui.talk.history import STRETCH
 from gpt2tui.tui.widgets.picker import Picker
 from gpt2tui.tui.widgets.prompt import PromptArea
-from tests.runs.synthetic import append, held
+from tests.runs.synthetic import append, held, make_run
 from tests.tiny import add_checkpoint, tiny_run, tiny_run_config
 from tests.training.small import NO_TARGET, small_config, small_run, training
 from tests.tui.apps import app_for, text_of, until, until_text
@@ -374,6 +374,40 @@ async def test_another_followed_run_is_talked_to_until_one_is_chosen_here(store,
         talk.screen.open_run(run)
         talk.app.follow(other)
         assert talk.screen._choice.run.folder == run.folder
+
+
+async def test_a_followed_run_without_a_checkpoint_is_not_answered_for_by_another(store, run):
+    config = tiny_run_config(name="young")
+    young = make_run(store, model=config.model, block_size=32, name="young")
+    with held(young):
+        async with talking(run=run.folder) as talk:
+            await talk.tell("Mine", max_new_tokens=3)
+            await until_text(talk.pilot, "sees 32 tokens")
+            talk.app.follow(young)
+            await until_text(talk.pilot, "young trains and has saved no checkpoint yet")
+            assert "sees 32 tokens" not in text_of(talk.app)
+            await until(talk.pilot, lambda: talk.turns == [])
+            await talk.press("m")  # no field takes it for text
+            await until_text(talk.pilot, "the weights as they are now")
+            await talk.press("escape", "i", *"Once", "enter")
+            await until(talk.pilot, lambda: "young trains and has saved no checkpoint yet" in told(talk))
+            assert talk.turns == []
+            assert talk.prompt.text == "Once"
+            await talk.press("escape", "o")
+            await until_text(talk.pilot, "Which run?")
+            await talk.press(*"step", "enter")
+            await until_text(talk.pilot, "best, step 4")
+            await until(talk.pilot, lambda: [turn.prompt for turn in talk.turns] == ["Mine"])
+        async with talking(run=young.folder) as talk:
+            await until_text(talk.pilot, "young trains and has saved no checkpoint yet")
+
+
+async def test_where_the_followed_run_is_gone_the_newest_that_can_answer_is_taken(store, run):
+    gone = make_run(store, name="gone")
+    async with talking(run=gone.folder) as talk:
+        await until_text(talk.pilot, "gone has no checkpoint")
+        store.delete(gone)
+        await until_text(talk.pilot, "best, step 4")
 
 
 async def test_every_key_has_an_id_and_a_meaning_and_the_footer_shows_six_at_most(run):

@@ -8,8 +8,9 @@ import pytest
 from textual.app import App, ComposeResult
 from textual.binding import Binding
 from textual.command import CommandPalette, DiscoveryHit, Hit
+from textual.containers import VerticalScroll
 from textual.screen import ModalScreen, Screen
-from textual.widgets import Static
+from textual.widgets import Input, Static
 
 from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.help import HelpScreen
@@ -18,7 +19,7 @@ from gpt2tui.tui.palette import LiveCommands
 from gpt2tui.tui.themes import PALETTES, register_themes
 from gpt2tui.tui.widgets.prompt import PromptArea
 from tests.runs.synthetic import make_run, whole_story
-from tests.tui.apps import app_for, until_text
+from tests.tui.apps import app_for, text_of, until_text
 
 
 class Main(Screen[None]):
@@ -115,6 +116,46 @@ async def test_help_of_a_field_has_its_keys_and_those_that_wait_until_it_is_left
         assert "shift+enter" in shown(app)
 
 
+class Scrolled(App[None]):
+    """A field, a text with more lines than there is room for, and one with fewer."""
+
+    def compose(self) -> ComposeResult:
+        yield Input()
+        for name, lines in (("long", 100), ("short", 2)):
+            with VerticalScroll(id=name):
+                yield Static("line\n" * lines)
+
+
+@pytest.mark.parametrize(
+    ("focused", "said"),
+    [("#long", {"Up", "Down", "Top", "Bottom", "Page up", "Page down"}), ("#short", set()), ("Input", {"Submit"})],
+)
+async def test_scrolling_is_named_in_plain_words_where_there_is_something_to_scroll(
+    focused: str, said: set[str]
+) -> None:
+    app = Scrolled()
+    async with app.run_test(size=(80, 24)) as pilot:
+        app.screen.query_one(focused).focus()
+        await pilot.pause()
+        bound = live_bindings(app.screen)
+        assert {live.binding.description for live in bound} >= said
+        assert {live.place for live in bound} <= {"editing" if focused == "Input" else "here"}
+        assert bool(bound) == bool(said)
+        assert not any(word in live.binding.description for live in bound for word in ("Scroll", "Page Up", "Page L"))
+
+
+async def test_help_of_runs_has_no_words_but_the_apps(store: RunStore) -> None:
+    make_run(store, whole_story())
+    app = app_for(screen="runs")
+    async with app.run_test(size=(100, 60)) as pilot:
+        await until_text(pilot, "target reached")
+        await pilot.press("question_mark")
+        await until_text(pilot, "The run above")
+        assert "In the field\n" not in text_of(app)
+        assert "Scroll" not in shown(app)
+        assert all(live.binding.id for live in live_bindings(app.screen_stack[-2]))
+
+
 @pytest.mark.parametrize("size", [(80, 24), (40, 10), (20, 5)])
 async def test_help_fits(size: tuple[int, int]) -> None:
     app = HelpApp()
@@ -177,6 +218,15 @@ async def test_the_palette_begins_with_the_present_screen_and_ends_with_the_them
         themes = [name for name in names if name.startswith("Theme: ")]
         assert len(themes) == len(PALETTES) - 1
         assert names[-len(themes) :] == themes
+
+
+async def test_the_palette_says_when_nothing_matches() -> None:
+    app = HelpApp()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("ctrl+p", *"zzzz")
+        await until_text(pilot, "No matches found")
+        await pilot.press("enter")
+        await until_text(pilot, "No matches found")
 
 
 async def test_the_palette_works_from_within_a_field_and_sets_themes() -> None:

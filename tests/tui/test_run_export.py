@@ -24,8 +24,8 @@ from gpt2tui.tui.save_target import SaveTarget
 from gpt2tui.tui.widgets.question import Ask
 from tests.runs.synthetic import held, make_run, wait_until
 from tests.tiny import tiny_run, tiny_run_config
-from tests.tui.apps import until, until_text
-from tests.tui.test_runs import opened
+from tests.tui.apps import text_of, until, until_text
+from tests.tui.test_runs import NOW, opened
 
 
 @pytest.fixture
@@ -106,6 +106,27 @@ async def test_what_went_wrong_is_told(run: Run, monkeypatch: pytest.MonkeyPatch
     async with opened() as (pilot, _):
         await pilot.press("w", "g", "enter")
         await until_text(pilot, "dog is not exported: export gguf needs the extra [/red] gguf")
+
+
+async def test_as_long_as_it_is_written_that_is_said_and_for_how_long(run: Run, monkeypatch: pytest.MonkeyPatch):
+    os.mkfifo("gate")
+    become(monkeypatch, "import sys; open('gate').read(); print('wrote it', file=sys.stderr)")
+    writing = f"dog: writing {Path('dog.gguf').absolute()}, "
+    async with opened() as (pilot, screen):
+        await pilot.press("w", "g", "enter")
+        await until_text(pilot, f"{writing}0 s")
+        await pilot.press("down", "c")
+        await until_text(pilot, "compare needs two different runs")
+        monkeypatch.setattr(screen.app, "now", lambda: NOW + 75)
+        await pilot.press("down")
+        await until_text(pilot, f"{writing}1 min 15 s")
+        monkeypatch.setattr(screen.app, "now", lambda: NOW + 130)
+        await until_text(pilot, f"{writing}2 min 10 s")
+        Path("gate").write_text("go on")
+        await until_text(pilot, "dog: wrote it")
+        await pilot.press("down")
+        await pilot.pause()
+        assert "writing" not in text_of(screen.app)
 
 
 async def test_who_is_elsewhere_by_then_is_told_there(run: Run, monkeypatch: pytest.MonkeyPatch):

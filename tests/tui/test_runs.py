@@ -20,6 +20,7 @@ from gpt2tui.runs.events import AnyEvent, Notice, PhaseChanged, RunFinished, Run
 from gpt2tui.runs.journal import command_reader
 from gpt2tui.runs.run import Label, Run
 from gpt2tui.runs.store import RunStore
+from gpt2tui.tui.glyphs import ASCII
 from gpt2tui.tui.screens.runs import RunsScreen
 from gpt2tui.tui.widgets.question import Ask
 from gpt2tui.tui.widgets.run_columns import Sorting
@@ -121,6 +122,16 @@ async def test_a_row_says_state_name_preset_corpus_step_losses_target_age_and_si
         assert "3 h" in row
         assert f"{(size or 0) / 1000:.0f} kB" in row
         assert "3 runs" in lines[0]
+
+
+async def test_in_ascii_a_pin_is_not_taken_for_a_state(store: RunStore) -> None:
+    run = make_run(store, [started(), TRAINING, step(1, time=NOW)], name="macbeth", created=NOW - 60)
+    run.set_label(Label(pinned=True))
+    with held(run):
+        async with opened(is_ascii=True) as (_, screen):
+            assert " ".join(line_of(screen, "macbeth").split()).startswith("|> ^ * training macbeth")
+            gutter = {ASCII.cursor, ASCII.marked, ASCII.pinned, ASCII.overlaid}
+            assert gutter.isdisjoint({ASCII.living, ASCII.resting, ASCII.good, ASCII.bad})
 
 
 async def test_a_living_run_moves(store: RunStore, three: dict[str, Run]) -> None:
@@ -542,6 +553,22 @@ async def test_what_was_changed_later_is_compared_as_it_is_now(store: RunStore, 
         assert "≠ limits.target_loss 0.05 (was 0.099999) 0.099999" in rows
         rate = three["lear"].config().recipe.learning_rate
         assert f"≠ recipe.learning_rate {rate} 0.0004 (was {rate})" in rows
+
+
+@pytest.mark.parametrize("size", [SMALL, (40, 12)])
+async def test_the_comparison_says_what_closes_it_however_long_it_is(
+    three: dict[str, Run], size: tuple[int, int]
+) -> None:
+    async with opened(size) as (pilot, screen):
+        await pilot.press("space", "down", "c")
+        await until_text(pilot, "Side by side")
+        await pilot.press("a")  # all fields are more than there is room for
+        await until_text(pilot, "esc goes back")
+        container = screen.app.screen.query_one("ScrollableContainer")
+        assert container.size.height > 1
+        await pilot.press("end")
+        await until_text(pilot, "best corpus loss")
+        assert "esc goes back" in text_of(screen.app)
 
 
 async def test_one_marked_run_is_compared_with_that_under_the_cursor(three: dict[str, Run]) -> None:

@@ -16,9 +16,10 @@ import pytest
 from textual.app import App
 from textual.pilot import Pilot
 from textual.screen import Screen
+from textual.widgets import Static
 
 from gpt2tui.runs.journal import JournalWriter
-from gpt2tui.runs.run import Run
+from gpt2tui.runs.run import Label, Run
 from gpt2tui.runs.series import SeriesWriter
 from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.app import Gpt2TuiApp
@@ -46,6 +47,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 
         monkeypatch.setattr(kind, name, counting)
 
+    count(Run, "label")
+    count(Run, "config")
     count(LossChart, "_draw")
     count(Threshold, "show")
     count(Gpt2TuiApp, "_poll")
@@ -108,6 +111,28 @@ async def test_events_that_change_numbers_only_lay_out_nothing(store, calls):
                 await until_text(pilot, f"step {number:,}")
     assert calls["Threshold.show"] >= 40
     assert len(laid_out) <= calls["Threshold.show"] / 2
+
+
+async def test_the_title_of_a_run_is_read_again_when_its_label_is_another_and_drawn_when_it_says_so(store, calls):
+    run = living_run(store, 100)
+    app = app_for(run=run.folder)
+    with held(run):
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, "step 100")
+            await drawn_once_more(pilot, calls)
+            title = app.screen.query_one("#about", Static)
+            update, drawn = title.update, []
+            title.update = lambda *content, **options: drawn.append(content) or update(*content, **options)
+            calls.clear()
+            await drawn_once_more(pilot, calls)
+            assert (calls["Run.label"], calls["Run.config"], drawn) == (0, 0, [])
+            run.set_label(Label(pinned=True))
+            await until(pilot, lambda: calls["Run.label"], "a look at the label")
+            await drawn_once_more(pilot, calls)
+            assert (calls["Run.label"], drawn) == (1, [])
+            run.set_label(Label(name="nightingale"))
+            await until_text(pilot, "nightingale")
+            assert (calls["Run.label"], len(drawn)) == (2, 1)
 
 
 def _layouts(app: App[Any]) -> list[None]:

@@ -14,12 +14,13 @@ from textual.widgets import Footer, Static
 from gpt2tui.runs.events import AnyEvent, DeviceReading, Notice, Step
 from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.view import State
-from gpt2tui.text import count, duration, one_line
+from gpt2tui.text import duration
 from gpt2tui.tui.processes.steering import Steering
 from gpt2tui.tui.widgets.banner import Banner
 from gpt2tui.tui.widgets.chart import ChartSource, LossChart
 from gpt2tui.tui.widgets.last_sample import LastSample
 from gpt2tui.tui.widgets.news import News
+from gpt2tui.tui.widgets.run_title import RunTitle
 from gpt2tui.tui.widgets.sparkline import Traces
 from gpt2tui.tui.widgets.state import state_label
 from gpt2tui.tui.widgets.threshold import Threshold
@@ -53,7 +54,7 @@ class DashboardScreen(Screen[None]):
         yield Container(id="form")
         with Horizontal(id="dashboard"):
             with Vertical(id="numbers"):
-                yield Static("", id="about", markup=False)
+                yield RunTitle(id="about")
                 yield Threshold()
                 yield Static("", id="place", markup=False)
                 yield Traces()
@@ -99,7 +100,7 @@ class DashboardScreen(Screen[None]):
             self._steering = Steering(follower.run) if follower else None
             self.show_form(follower is None and not self._is_starting)
         if follower:
-            self.query_one("#about", Static).update(_about(follower, self.app.glyphs.separator))
+            self.query_one(RunTitle).show(follower)
             self.query_one(LossChart).show(ChartSource(follower))
             self.query_one(LossChart).overlay(ChartSource(self.app.overlaid) if self.app.overlaid else None)
             self.take_events([])
@@ -175,20 +176,9 @@ class DashboardScreen(Screen[None]):
         is_seen = self._is_there and self in self.app.screen_stack and not self.has_class("-form")
         if (follower := self._follower) and is_seen:
             self._draw_numbers()
-            self.query_one("#about", Static).update(_about(follower, self.app.glyphs.separator), layout=False)
+            self.query_one(RunTitle).show(follower)
             self.query_one(LossChart).refresh_data()
             self.query_one(Traces).show(follower.view)
-
-
-def _about(follower: Follower, separator: str) -> Content:
-    config = follower.config
-    return Content.assemble(
-        (one_line(follower.run.name()), "bold"),
-        "\n",
-        (f"{config.preset or 'gpt2'} {count(config.model.parameters)}{separator}{config.recipe.name}", "$text-muted"),
-        "\n",
-        (f"{one_line(config.corpus.name)}, {config.corpus.tokens:,} tokens", "$text-muted"),
-    )
 
 
 def _place(follower: Follower, separator: str) -> str:

@@ -75,6 +75,8 @@ class ModelScreen(TalkScreen):
         self._edited = None
         self._history = History(run, is_ascii=self.app.glyphs.is_ascii) if run else None
         self._show_history(self._history)
+        if self._choice.step() is None and not self.query_one(PromptArea).text:
+            self.query_one(Transcript).focus()  # what can be done are keys, which the prompt would take for text
         self._draw_place()
 
     @work(exclusive=True, group="history")

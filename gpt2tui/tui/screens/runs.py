@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.events import Key, Resize
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Footer
 
 from gpt2tui.runs.entry import Entry
 from gpt2tui.runs.ledger import Ledger
@@ -18,7 +18,8 @@ from gpt2tui.tui.ledger_watch import LedgerWatch
 from gpt2tui.tui.run_export import RunExport
 from gpt2tui.tui.run_keeping import RunKeeping
 from gpt2tui.tui.run_keys import RUN_KEYS
-from gpt2tui.tui.widgets.run_columns import COLUMNS, Sorting, is_fitting, shown
+from gpt2tui.tui.widgets.message_line import MessageLine
+from gpt2tui.tui.widgets.run_columns import COLUMNS, Sorting, is_fitting
 from gpt2tui.tui.widgets.run_comparison import RunComparison
 from gpt2tui.tui.widgets.run_filter import RunFilter
 from gpt2tui.tui.widgets.run_guide import RunGuide, listed_words
@@ -63,7 +64,7 @@ class RunsScreen(Screen[None]):
         yield RunTable()
         yield RunGuide()
         yield RunPane()
-        yield Static(id="message", markup=False)
+        yield MessageLine(self._export.words)
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -295,10 +296,7 @@ class RunsScreen(Screen[None]):
         self._say("")
 
     def _say(self, words: str, *, is_bad: bool = False) -> None:
-        message = self.query_one("#message", Static)
-        message.display = bool(words)
-        message.set_class(is_bad, "-bad")
-        message.update(Content(shown(words, self.app.glyphs)))
+        self.query_one(MessageLine).say(words, is_bad=is_bad)
 
     def _pointed(self) -> Entry | None:
         return self.query_one(RunTable).pointed

@@ -101,6 +101,12 @@ class TalkScreen(Screen[None]):
         return self.is_mounted and self._conversation.turn is not None
 
     @property
+    def _is_its_model(self) -> bool:
+        """Whether the model that is loaded, or being loaded, is the chosen run's."""
+        run, place = self._choice.run, self._conversation.place
+        return run is not None and place is not None and place.run == run.folder
+
+    @property
     def _is_in_panel(self) -> bool:
         return self.focused is not None and self.query_one(SamplingPanel) in self.focused.ancestors
 
@@ -245,7 +251,7 @@ class TalkScreen(Screen[None]):
         conversation, separator = self._conversation, self.app.glyphs.separator
         panel = self.query_one(SamplingPanel)
         speed = speed_words(conversation.turn or self._chosen)
-        panel.show_device(separator.join(device_words(conversation)))
+        panel.show_device(separator.join(device_words(conversation) if self._is_its_model else []))
         panel.show_speed("\n".join(speed))
         self.query_one(Summary).show([*panel.words(), *hints(conversation), *speed])
         # The footer is built anew by this, which takes longer than all the rest.

@@ -71,11 +71,11 @@ class ModelChoice:
         self.run, self.reference, self.snapshot = run, reference, None
 
     def default_run(self, followed: Run | None) -> Run | None:
-        """The followed run if it has a checkpoint, else the newest that has one, else the followed or newest run."""
+        """The followed run, also without a checkpoint; where none is, the newest that has one, else the newest."""
+        if followed and not followed.is_gone():
+            return followed
         runs = self._store.all()
-        candidates = [*([followed] if followed else []), *runs]
-        run = next((run for run in candidates if chosen_step(run) is not None), None)
-        return run or next(iter(candidates), None)
+        return next((run for run in runs if chosen_step(run) is not None), next(iter(runs), None))
 
     def step(self) -> int | None:
         """The step of the checkpoint that is meant now; None where there is none (yet, or any more)."""

@@ -71,6 +71,8 @@ class Picker(ModalScreen[T | None], Generic[T]):
                 for row in self._shown
             ]
         )
+        if not self._shown:
+            options.add_option(Option("nothing matches", disabled=True))
         options.highlighted = 0 if self._shown else None
 
     @on(Input.Submitted)
