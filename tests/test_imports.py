@@ -8,7 +8,7 @@ import sys
 import pytest
 from importlinter.cli import lint_imports
 
-HEAVY = ("torch", "numpy", "tiktoken", "textual", "safetensors", "transformers", "matplotlib", "plotext")
+HEAVY = ("torch", "numpy", "tiktoken", "textual", "safetensors", "transformers", "matplotlib", "plotext", "pydantic")
 COMPILERS = ("torch._dynamo", "torch._inductor", "sympy")
 """What torch imports for torch.compile, and for a few innocent calls: half of the time of a start."""
 
