@@ -69,7 +69,7 @@ class Muon(Optimizer):
 
 
 def orthogonalised(x: Tensor) -> Tensor:
-    """Matrices of the same singular vectors as those given (count, rows, columns), which are changed, too, with singular
+    """Matrices of the same singular vectors as those given (count, rows, columns), which are used up, with singular
     values of 0.7 to 1.2, about.
 
     Newton and Schulz's iteration, which needs values below one. The sum of their squares, by which others divide,

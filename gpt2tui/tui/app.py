@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -128,6 +129,7 @@ class Gpt2TuiApp(App[None]):
         self.overlaid: Follower | None = None
         self._start = options.start
         self._told_problem = ""
+        self._has_drawn = asyncio.Event()
         self.set_class(options.is_ascii, "-ascii")
         draw_scroll_bars(is_ascii=options.is_ascii)
         if not options.has_animation:
@@ -147,6 +149,8 @@ class Gpt2TuiApp(App[None]):
         elif not self.options.start and (runs := self.store.all()):
             self.follow(next((run for run in runs if run.is_alive()), runs[0]))
         self.switch_mode(self.options.screen)
+        if self.options.screen != "train":
+            self._has_drawn.set()
 
     # The end
 
@@ -188,13 +192,18 @@ class Gpt2TuiApp(App[None]):
             return None
         return follower
 
-    @work(thread=True)
-    def _catch_up(self, follower: Follower) -> None:
+    @work
+    async def _catch_up(self, follower: Follower) -> None:
+        """Read all of a long journal, once the chart is there, which it would hold up."""
+        await self._has_drawn.wait()
         try:
-            follower.catch_up()
+            await asyncio.to_thread(follower.catch_up)
         except OSError as error:
-            self.call_from_thread(self._tell_problem, str(error))
-        self.call_from_thread(self._tell, "change_run")
+            self._tell_problem(str(error))
+        self._tell("change_run")
+
+    def on_loss_chart_ready(self) -> None:
+        self._has_drawn.set()
 
     def overlay(self, run: Run | None) -> None:
         """Lay another run's curve over the followed one's, or take it away."""

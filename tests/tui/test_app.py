@@ -1,10 +1,14 @@
-"""What becomes of the app when the run it follows can no longer be read."""
+"""How the app reads the run it follows, and what becomes of it when that can no longer be read."""
 
 from __future__ import annotations
 
 import shutil
 
+import pytest
+
+from gpt2tui.runs import follower as following
 from gpt2tui.tui.app import Gpt2TuiApp
+from gpt2tui.tui.widgets.chart import LossChart
 from tests.runs.synthetic import START, append, held, make_run, started, step, whole_story
 from tests.tui.apps import app_for, text_of, until, until_text
 
@@ -59,3 +63,20 @@ async def test_a_run_that_cannot_be_opened_is_said_and_the_one_before_stays(stor
         assert app.follower is not None
         assert app.follower.run.id == run.id
         assert app.overlaid is None
+
+
+@pytest.mark.parametrize("screen", ["train", "runs"])
+async def test_a_long_journal_is_read_and_on_train_not_before_the_chart_is_there(store, monkeypatch, screen):
+    make_run(store, whole_story()).series()
+    read, was_ready = following.Follower.catch_up, []
+
+    def catch_up(follower: following.Follower) -> None:
+        was_ready.extend(chart.is_ready for chart in app.screen.query(LossChart))
+        read(follower)
+
+    monkeypatch.setattr(following, "_SOON", 1000)
+    monkeypatch.setattr(following.Follower, "catch_up", catch_up)
+    app = app_for(screen=screen, at=START + 500)
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: app.follower and app.follower.is_caught_up)
+        assert screen != "train" or was_ready == [True]

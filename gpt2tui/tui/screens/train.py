@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-from textual import on, work
+from textual import work
 from textual.content import Content
 
 from gpt2tui.errors import Gpt2TuiError
@@ -18,8 +18,10 @@ from gpt2tui.tui.screens.dashboard import DashboardScreen
 from gpt2tui.tui.train_keys import TRAIN_KEYS
 from gpt2tui.tui.widgets.chart import LossChart
 from gpt2tui.tui.widgets.question import Ask, Choose, Option
-from gpt2tui.tui.widgets.start_form import StartForm
 from gpt2tui.tui.widgets.top_bar import TopBar
+
+if TYPE_CHECKING:
+    from gpt2tui.tui.widgets.start_form import StartForm
 
 _AT_WORK = ("starting", "compiling", "training", "evaluating", "saving", "paused", "stalled")
 _STEERING = (
@@ -44,6 +46,8 @@ class TrainScreen(DashboardScreen):
     CSS_PATH: ClassVar = ["../styles/train.tcss", "../styles/start_form.tcss"]
     AUTO_FOCUS = ""
     BINDINGS: ClassVar = TRAIN_KEYS  # type: ignore[assignment]
+    _form: StartForm | None = None
+    """Imported and made when it is first needed: it has more widgets than all the rest."""
 
     def begin(self) -> None:
         if words := self.app.take_start():
@@ -173,26 +177,26 @@ class TrainScreen(DashboardScreen):
 
     def on_screen_resume(self) -> None:
         """What is typed after coming back to the form is meant for it."""
-        if self.has_class("-form") and (form := next(iter(self.query(StartForm)), None)) and form.has_focus:
-            form.return_to_field()
+        if self.has_class("-form") and self._form and self._form.has_focus:
+            self._form.return_to_field()
 
     async def _fill_form(self, problem: str = "") -> None:
-        form = await self._form()
+        form = await self._made_form()
         if not (form.is_mounted and form.field("text").is_mounted):
             return  # the app is being left
         form.focus_first()
         if problem:
             form.show_error(problem)
 
-    async def _form(self) -> StartForm:
-        """The form, made when it is first needed: it has more widgets than all the rest."""
-        place = self.query_one("#form")
-        if not place.query(StartForm):
-            await place.mount(StartForm())
-        return place.query_one(StartForm)
+    async def _made_form(self) -> StartForm:
+        if not self._form:
+            from gpt2tui.tui.widgets.start_form import StartForm
 
-    @on(StartForm.Submitted)
-    def _submitted(self, event: StartForm.Submitted) -> None:
+            self._form = StartForm()
+            await self.query_one("#form").mount(self._form)
+        return self._form
+
+    def on_start_form_submitted(self, event: StartForm.Submitted) -> None:
         self._start(("train", *event.words))
 
     def action_resume(self) -> None:
@@ -258,8 +262,8 @@ class TrainScreen(DashboardScreen):
     def _set_starting(self, is_starting: bool) -> None:
         self._is_starting = is_starting
         self.refresh_bindings()
-        for form in self.query(StartForm):
-            form.show_busy(is_starting)
+        if self._form:
+            self._form.show_busy(is_starting)
 
 
 def _not_a_loss_below(reached: float, text: str) -> str | None:

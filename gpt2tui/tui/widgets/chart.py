@@ -10,6 +10,7 @@ from rich.segment import Segment
 from textual import events, work
 from textual.binding import Binding
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -57,6 +58,9 @@ class LossChart(Widget, can_focus=True):
     """
 
     app: Gpt2TuiApp
+
+    class Ready(Message):
+        """What it draws with is loaded, and the first run drawn."""
 
     BINDINGS: ClassVar = [
         Binding("y", "toggle_log", "Log", id="chart.log", tooltip="Logarithmic or linear losses"),
@@ -131,6 +135,7 @@ class LossChart(Widget, can_focus=True):
         module = await asyncio.to_thread(import_module, "gpt2tui.tui.chart.plot")
         self._plot = module.Plot(is_ascii=self.app.glyphs.is_ascii)
         self._take_in()
+        self.post_message(self.Ready())
 
     def _take_in(self) -> None:
         if self._plot:
