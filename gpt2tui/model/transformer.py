@@ -27,8 +27,8 @@ class Dropout(NamedTuple):
 
 
 PLAIN_ATTENTION_UP_TO = 1024
-"""Tokens of a window up to which a CPU keeps the weights of the attention: less work than the fused kernel's way back,
-which computes them anew."""
+"""Tokens of a window up to which a CPU that trains keeps the weights of the attention: less work than the fused
+kernel's way back, which computes them anew."""
 _QUERIES = 256
 """At a time, so that keys behind all of them cost nothing: for 1,024 tokens three eighths of the work."""
 
@@ -67,7 +67,8 @@ class Attention(nn.Module):
         )  # each (batch, heads, time, head)
         dropout = self.dropout.attention if self.training else 0.0
         # With dropout torch has no fused kernel for a CPU, and what it does instead takes longer and keeps as much.
-        if cache is None and x.device.type == "cpu" and (time <= PLAIN_ATTENTION_UP_TO or dropout):
+        is_learning = cache is None and torch.is_grad_enabled()
+        if is_learning and x.device.type == "cpu" and (time <= PLAIN_ATTENTION_UP_TO or dropout):
             y = plain_attention(q, k, v, dropout)
         else:
             y = self._fused(q, k, v, dropout, cache, layer)

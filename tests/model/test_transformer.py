@@ -115,11 +115,21 @@ def test_plain_attention_drops_weights_in_training() -> None:
     assert torch.equal(plain_attention(q, k, v, 0.0), plain_attention(q, k, v, 0.0))
 
 
+def _takes_fused_attention(model: GPT2, time: int) -> bool:
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        model.hidden(torch.zeros(1, time, dtype=torch.int64))
+    return any("scaled_dot_product" in event.key for event in profiler.key_averages())
+
+
 @pytest.mark.parametrize(("dropped", "is_fused"), [(0.0, True), (0.1, False)])
 def test_long_windows_are_left_to_the_fused_kernel_where_there_is_one(dropped: float, is_fused: bool) -> None:
     config = tiny_model_config(vocabulary_size=300, block_size=PLAIN_ATTENTION_UP_TO + 8)
     model = GPT2.empty(config, Dropout(attention=dropped)).allocate("cpu").train()
-    with profile(activities=[ProfilerActivity.CPU]) as profiler:
-        model.hidden(torch.zeros(1, config.block_size, dtype=torch.int64))
-    used = {event.key for event in profiler.key_averages()}
-    assert any("scaled_dot_product" in key for key in used) == is_fused
+    assert _takes_fused_attention(model, config.block_size) == is_fused
+
+
+def test_what_is_not_learned_from_needs_no_weights_of_attention_kept() -> None:
+    model = GPT2.empty(tiny_model_config(vocabulary_size=300)).allocate("cpu")
+    assert not _takes_fused_attention(model, 8)
+    with torch.no_grad():
+        assert _takes_fused_attention(model, 8)
