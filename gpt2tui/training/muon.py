@@ -90,23 +90,23 @@ def orthogonalised(x: Tensor) -> Tensor:
             largest = (_MARGIN * norms.sqrt()).to(x.dtype)
             x /= largest
             gram /= largest.float().square()
-        factor, rest = _iterated(gram, count)
-        x = _added(x, x, rest, beta=factor) if is_tall else _added(x, rest, x, beta=factor)
+        factor = _iterated(gram, count)
+        x = _products(x, factor) if is_tall else _products(factor, x)
     return x
 
 
-def _iterated(gram: Tensor, count: int) -> tuple[float, Tensor]:
-    """What so many iterations multiply x by, if ``x @ x.T`` is ``gram``: a multiple of the identity, and the rest."""
+def _iterated(gram: Tensor, count: int) -> Tensor:
+    """What so many iterations multiply x by, if ``x @ x.T`` is ``gram``."""
     a, b, c = _COEFFICIENTS
     rest = _added(gram, gram, gram, beta=b, alpha=c)
-    factor, total = a, rest
+    factor = rest.clone()
+    factor.diagonal(dim1=1, dim2=2).add_(a)
     for _ in range(count - 1):
         half = _added(gram, gram, rest, beta=a)
         gram = _added(half, rest, half, beta=a)
         rest = _added(gram, gram, gram, beta=b, alpha=c)
-        total = _added(a * total + factor * rest, rest, total)
-        factor *= a
-    return factor, total
+        factor = _added(factor, rest, factor, beta=a)
+    return factor
 
 
 def _added(to: Tensor, left: Tensor, right: Tensor, *, beta: float = 1.0, alpha: float = 1.0) -> Tensor:
