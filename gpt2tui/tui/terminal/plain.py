@@ -59,9 +59,9 @@ def speak_of_nothing(out: TextIO | None = None) -> int:
     _say(
         out or sys.stdout,
         "There are no runs yet. Train a model on a text of yours with:",
-        "gpt2tui train YOUR-TEXT.txt --plain",
+        "gpt2tui --plain train YOUR-TEXT.txt",
         "A small one on the text that comes with the program, in a minute or two:",
-        "gpt2tui train --preset nano --plain",
+        "gpt2tui --plain train --preset nano",
     )
     return 0
 
@@ -89,7 +89,7 @@ def _speak(run: Run, out: TextIO) -> int:
             time.sleep(_POLL_SECONDS)
     end = state()
     if end == "crashed":
-        _say(out, f"Go on from its last checkpoint with: gpt2tui resume {_argument(run)} --plain")
+        _say(out, f"Go on from its last checkpoint with: gpt2tui --plain resume {_argument(run)}")
     if view.checkpoint and end != "gone":
         _say(out, f"Talk to it with: gpt2tui sample --run {_argument(run)}")
     return 1 if end in ("crashed", "gone") else 0
@@ -98,7 +98,7 @@ def _speak(run: Run, out: TextIO) -> int:
 def _ways(run: Run) -> list[str]:
     name = _argument(run)
     return [
-        f"Ctrl+c ends these lines, not the training. Hear it again: gpt2tui watch {name} --plain",
+        f"Ctrl+c ends these lines, not the training. Hear it again: gpt2tui --plain watch {name}",
         f"Steer it: gpt2tui runs pause {name}; likewise resume, checkpoint, stop.",
     ]
 
