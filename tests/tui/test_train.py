@@ -314,10 +314,14 @@ async def test_a_crash_shows_the_end_of_the_log(store):
 
 
 async def test_a_training_that_cannot_start_is_told_at_the_form():
-    app = app_for(start=("train", "/no/such/text"))
+    words = ("--preset", "nano", "--keep", "3", "/no/such/text")
+    app = app_for(start=("train", *words), typed={"preset": "nano", "keep": 3, "text": ["/no/such/text"]})
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, "no such file or folder")
         assert isinstance(app.screen, TrainScreen)
+        assert app.screen.query_one(StartForm).words() == list(words)
+        await until_text(pilot, "no estimate: see text")  # a look of the form's own finds the same
+        assert "no such file or folder" in text_of(app)
 
 
 async def test_the_words_of_the_command_line_start_a_training():

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.content import Content
@@ -48,8 +49,11 @@ class TrainScreen(DashboardScreen):
     BINDINGS: ClassVar = TRAIN_KEYS  # type: ignore[assignment]
     _form: StartForm | None = None
     """Imported and made when it is first needed: it has more widgets than all the rest."""
+    _typed: Mapping[str, Any] = {}
+    """What the form begins with: the options of a command, until its training has started."""
 
     def begin(self) -> None:
+        self._typed = self.app.options.typed
         if words := self.app.take_start():
             self._start(words)
 
@@ -159,7 +163,7 @@ class TrainScreen(DashboardScreen):
     def action_back(self) -> None:
         self.show_form(False)
 
-    def show_form(self, is_shown: bool, *, problem: str = "", is_filled: bool = True) -> None:
+    def show_form(self, is_shown: bool, *, problem: Gpt2TuiError | None = None, is_filled: bool = True) -> None:
         self.set_class(is_shown, "-form")
         self.query_one(TopBar).name_keys(in_fields=is_shown)
         self.refresh_bindings()
@@ -172,7 +176,7 @@ class TrainScreen(DashboardScreen):
             self._draw_pictures()
 
     @work(exclusive=True, group="form")
-    async def _fill_form_later(self, problem: str) -> None:
+    async def _fill_form_later(self, problem: Gpt2TuiError | None) -> None:
         await self._fill_form(problem)
 
     def on_screen_resume(self) -> None:
@@ -180,7 +184,7 @@ class TrainScreen(DashboardScreen):
         if self.has_class("-form") and self._form and self._form.has_focus:
             self._form.return_to_field()
 
-    async def _fill_form(self, problem: str = "") -> None:
+    async def _fill_form(self, problem: Gpt2TuiError | None = None) -> None:
         form = await self._made_form()
         if not (form.is_mounted and form.field("text").is_mounted):
             return  # the app is being left
@@ -190,9 +194,10 @@ class TrainScreen(DashboardScreen):
 
     async def _made_form(self) -> StartForm:
         if not self._form:
+            from gpt2tui.tui.form.start_defaults import form_values
             from gpt2tui.tui.widgets.start_form import StartForm
 
-            self._form = StartForm()
+            self._form = StartForm(form_values(self._typed))
             await self.query_one("#form").mount(self._form)
         return self._form
 
@@ -235,12 +240,13 @@ class TrainScreen(DashboardScreen):
             run = await start_training(words)
         except Gpt2TuiError as error:
             if words[0] == "train":
-                self.show_form(True, problem=str(error))
+                self.show_form(True, problem=error)
             else:
                 self.notify(str(error), severity="error", markup=False, timeout=15)
                 self._set_starting(False)
                 self._show_what_there_is()
         else:
+            self._typed = {}
             self.app.follow(run)
         finally:
             self._set_starting(False)
