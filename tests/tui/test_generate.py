@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from gpt2tui.model.transformer import GPT2
+from gpt2tui.runs.checkpoint_names import checkpoint_steps
 from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.runs.transcript import standing
 from gpt2tui.tui.screens.train import TrainScreen
@@ -355,6 +356,22 @@ async def test_a_prompt_whose_checkpoint_is_gone_stays_and_is_said(run):
         assert talk.prompt.text == "Again"
         await talk.press("escape", "r")
         assert len(talk.turns) == 1
+
+
+async def test_a_step_that_is_loaded_answers_though_its_files_are_gone(run):
+    step = checkpoint_steps(run)[0]
+    async with talking() as talk:
+        talk.screen.open_run(run, str(step))
+        await talk.tell("Say", max_new_tokens=3)
+        shutil.rmtree(run.checkpoints)
+        assert (await talk.tell("Again")).step == step
+        await until_text(talk.pilot, f"step {step}, in memory")
+        os.kill(talk.conversation.pid, signal.SIGKILL)
+        await until(talk.pilot, lambda: talk.turns[-1].state == "failed")
+        talk.prompt.focus()
+        talk.prompt.put("Once more")
+        await talk.press("enter")
+        await until(talk.pilot, lambda: f"has no checkpoint {step}" in told(talk))
 
 
 async def test_settings_are_checked_at_their_field_and_nothing_is_sent_with_wrong_ones(run):

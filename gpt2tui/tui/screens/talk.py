@@ -73,7 +73,7 @@ class TalkScreen(Screen[None]):
 
     def _set_up(self) -> None:
         """Begin to talk; to be called when all is mounted."""
-        self._choice = ModelChoice(self.app.store)
+        self._choice = ModelChoice(self.app.store, lambda: self._conversation.held)
         self._conversation = Conversation(
             self.app.options.paths.cache / "generation.log",
             now=time.monotonic,
