@@ -138,13 +138,31 @@ async def test_edit_sends_another_prompt_in_its_place(run):
 async def test_esc_gives_up_an_edit(run):
     async with talking() as talk:
         turn = await talk.tell("Say", max_new_tokens=4)
-        await talk.press("escape", "e")
+        await talk.press(*"half", "escape", "e")
         assert talk.prompt.text == "Say"
+        assert "esc keeps it" in str(talk.prompt.border_title)
         await talk.press("escape")
-        assert talk.prompt.text == ""
+        assert (talk.prompt.text, talk.prompt.border_title) == ("half", "Prompt")
         await talk.tell("New", max_new_tokens=4)
         assert talk.turns[0] is turn
         assert len(talk.turns) == 2
+
+
+@pytest.mark.parametrize("is_sent", [True, False])
+async def test_what_was_half_typed_comes_back_after_an_edit(store, run, is_sent):
+    other = tiny_run(store.folder, config=tiny_run_config(name="other"))
+    async with talking(run=run.folder) as talk:
+        await talk.tell("Say", max_new_tokens=4)
+        await talk.press(*"half", "escape", "e")
+        if is_sent:
+            await talk.press("enter")
+            await until(talk.pilot, lambda: len(kept(run)) == 2)
+        else:
+            talk.screen.open_run(other)
+        await until(talk.pilot, lambda: (talk.prompt.text, talk.prompt.border_title) == ("half", "Prompt"))
+        new = await talk.tell("New", max_new_tokens=4)
+        assert talk.turns[-1] is new
+        assert new.record().replaces is None
 
 
 async def test_copy_takes_the_whole_text_or_the_selection(run):

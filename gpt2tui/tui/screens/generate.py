@@ -68,7 +68,8 @@ class GenerateScreen(ModelScreen):
         elif self.selections:
             self.clear_selection()
         elif self._edited and isinstance(focused, PromptArea):
-            self._stop_editing()
+            self._edited = None
+            self._restore_draft()
         elif self._is_panel_wanted and self.size.width < WIDE:
             self._show_panel(False)
             transcript.focus()
@@ -85,16 +86,13 @@ class GenerateScreen(ModelScreen):
 
     def action_edit(self) -> None:
         if turn := self._chosen:
-            self._edited = turn
             prompt = self.query_one(PromptArea)
+            if not self._edited:
+                self._draft = prompt.text
+            self._edited = turn
             prompt.put(turn.prompt)
             prompt.border_title = f"Prompt{self.app.glyphs.separator}sending replaces the turn, esc keeps it"
             self.action_focus_prompt()
-
-    def _stop_editing(self) -> None:
-        self._edited = None
-        prompt = self.query_one(PromptArea)
-        prompt.text, prompt.border_title = "", "Prompt"
 
     def action_copy(self) -> None:
         if selected := self.get_selected_text():

@@ -51,6 +51,8 @@ class TalkScreen(Screen[None]):
         self._history: History | None = None
         self._unkept: list[tuple[History, LiveTurn]] = []
         self._edited: LiveTurn | None = None
+        self._draft = ""
+        """What stood in the prompt before an earlier one was taken there to be edited."""
         self._is_tinted = False
         self._is_dirty = False
         self._keys_state: object = None
@@ -129,7 +131,14 @@ class TalkScreen(Screen[None]):
             self._edited = old
             return
         event.prompt.remember(event.text)
-        event.prompt.border_title = "Prompt"
+        if old:
+            self._restore_draft()
+
+    def _restore_draft(self) -> None:
+        """The prompt after an edit: what was there before it."""
+        prompt = self.query_one(PromptArea)
+        prompt.put(self._draft)
+        self._draft, prompt.border_title = "", "Prompt"
 
     def _new_turn(
         self, prompt: str, *, replaces: LiveTurn | None = None, has_new_seed: bool = False
