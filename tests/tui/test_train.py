@@ -331,6 +331,18 @@ async def test_the_words_of_the_command_line_start_a_training():
         assert "typed" in text_of(app)
 
 
+async def test_a_start_beside_another_training_is_warned_about(store):
+    other = make_run(store, [started(), step(1)], name="[hamlet]")
+    app = app_for(start=("train", "--preset", "nano", "--max-steps", "1"), run=other.folder)
+    with held(other):
+        async with app.run_test(size=WIDE, notifications=True) as pilot:
+            await until_text(pilot, "run [hamlet] trains on cpu already")
+            await until_text(pilot, "Ended at its limit")
+            await pilot.press("R")
+            await until(pilot, lambda: len(app._notifications) == 2)
+            assert len({one.message for one in app._notifications}) == 1
+
+
 async def test_what_is_untrusted_is_text(store):
     name = "[/red]\u202e\u200b漢字"
     run = make_run(store, whole_story(), name=name)

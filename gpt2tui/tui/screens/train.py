@@ -11,7 +11,7 @@ from textual.content import Content
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs import commands
-from gpt2tui.runs.neighbours import crowding, neighbours
+from gpt2tui.runs.neighbours import crowding_of
 from gpt2tui.text import one_line
 from gpt2tui.tui.processes.steering import Steering
 from gpt2tui.tui.processes.training import start_training
@@ -202,7 +202,7 @@ class TrainScreen(DashboardScreen):
         return self._form
 
     def on_start_form_submitted(self, event: StartForm.Submitted) -> None:
-        self._start(("train", *event.words))
+        self._start(("train", *event.words), is_warned=True)  # by the form
 
     def action_resume(self) -> None:
         if self._follower:
@@ -226,16 +226,14 @@ class TrainScreen(DashboardScreen):
         )
         self.app.push_screen(layer, answered)
 
-    def _start(self, words: tuple[str, ...]) -> None:
+    def _start(self, words: tuple[str, ...], *, is_warned: bool = False) -> None:
         if not self._is_starting:
             self._set_starting(True)
             self.query_one(TopBar).tell(Content.styled("starting a training process", "$accent"))
-            if words[0] == "resume":  # the form says so by itself
-                self._warn_of_others(words[1])
-            self._await_start(words)
+            self._await_start(words, is_warned=is_warned)
 
     @work
-    async def _await_start(self, words: tuple[str, ...]) -> None:
+    async def _await_start(self, words: tuple[str, ...], *, is_warned: bool) -> None:
         try:
             run = await start_training(words)
         except Gpt2TuiError as error:
@@ -248,6 +246,8 @@ class TrainScreen(DashboardScreen):
         else:
             self._typed = {}
             self.app.follow(run)
+            if not is_warned and (warning := crowding_of(run, self.app.store)):
+                self.notify(one_line(warning), severity="warning", markup=False)
         finally:
             self._set_starting(False)
 
@@ -259,11 +259,6 @@ class TrainScreen(DashboardScreen):
             self.app.follow(runs[0])
         else:
             self.show_form(True)
-
-    def _warn_of_others(self, folder: str) -> None:
-        others = [run for run in self.app.store.all() if str(run.folder) != folder]
-        if self._follower and (warning := crowding(neighbours(others), self._follower.config.device)):
-            self.notify(one_line(warning), severity="warning", markup=False)
 
     def _set_starting(self, is_starting: bool) -> None:
         self._is_starting = is_starting

@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from gpt2tui.runs.journal import event_reader
+from gpt2tui.runs.neighbours import crowding_of
 from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
 from gpt2tui.runs.view import RunView, State
+from gpt2tui.text import one_line
 from gpt2tui.tui.terminal.milestones import Milestones
 
 _POLL_SECONDS = 0.2
@@ -29,7 +31,10 @@ def speak_of(run: Run | None, start: Sequence[str], paths: Paths) -> int:
 
         from gpt2tui.tui.processes.training import start_training
 
-        return speak(asyncio.run(start_training(start)))
+        run = asyncio.run(start_training(start))
+        if warning := crowding_of(run, RunStore(paths.runs)):
+            _say(sys.stdout, f"{warning[:1].upper()}{one_line(warning[1:])}.")
+        return speak(run)
     if run:
         return speak(run)
     runs = RunStore(paths.runs).all()
