@@ -135,6 +135,17 @@ async def test_edit_sends_another_prompt_in_its_place(run):
         assert [record.replaces for record in kept(run)] == [None, None, old.record_id]
 
 
+async def test_who_writes_is_told_how_to_leave_the_prompt_and_which_keys_switch_screens(run):
+    async with talking() as talk:
+        await until_text(talk.pilot, "esc Leave field")
+        assert "f1 Train  f2 Generate  f3 Runs" in text_of(talk.app)
+        await talk.press("escape")
+        await until_text(talk.pilot, "? Help")
+        assert "esc Leave field" not in text_of(talk.app)
+        assert "f1 Train" not in text_of(talk.app)
+        assert "1 Train  2 Generate  3 Runs" in text_of(talk.app)
+
+
 async def test_esc_gives_up_an_edit(run):
     async with talking() as talk:
         turn = await talk.tell("Say", max_new_tokens=4)

@@ -41,6 +41,8 @@ class GenerateScreen(ModelScreen):
             return self.is_streaming
         if action == "leave":
             return self._is_in_panel
+        if action == "leave_prompt":
+            return isinstance(self.focused, PromptArea) and not self._has_more_to_leave
         if action in _WITH_CURSOR:
             return transcript.has_cursor
         if action in _WITH_TURN:
@@ -59,6 +61,15 @@ class GenerateScreen(ModelScreen):
 
     def action_leave(self) -> None:
         self.action_back()
+
+    def action_leave_prompt(self) -> None:
+        self.action_back()
+
+    @property
+    def _has_more_to_leave(self) -> bool:
+        """Whether there is what esc gives up before it leaves the prompt."""
+        is_panel_above = self._is_panel_wanted and self.size.width < WIDE
+        return bool(self._choice.snapshot or self.selections or self._edited or is_panel_above)
 
     def action_back(self) -> None:
         transcript, focused = self.query_one(Transcript), self.focused

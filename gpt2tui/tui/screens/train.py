@@ -165,7 +165,7 @@ class TrainScreen(DashboardScreen):
 
     def show_form(self, is_shown: bool, *, problem: Gpt2TuiError | None = None, is_filled: bool = True) -> None:
         self.set_class(is_shown, "-form")
-        self.query_one(TopBar).name_keys(in_fields=is_shown)
+        self.query_one(TopBar).show_form(is_shown)
         self.refresh_bindings()
         if is_shown:
             self.query_one(TopBar).tell(Content.styled("a new run", "$text-muted"))
