@@ -396,6 +396,18 @@ async def test_a_target_is_not_emptied_by_a_slip(store):
             assert '"name":"target_loss","value":null' in sent
 
 
+async def test_what_a_setting_means_is_told_while_its_field_has_the_keys(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    with held(run):
+        async with app_for(run=run.folder, at=START + 2).run_test(size=WIDE) as pilot:
+            await until_text(pilot, "● training")
+            await pilot.press("e")
+            await until_text(pilot, "the run ends when the corpus loss is below it")
+            await pilot.press("tab", "tab", "tab")
+            await until_text(pilot, "such as 30m or 2h, since the session began")
+            assert "the run ends when" not in text_of(pilot.app)
+
+
 async def test_who_comes_back_to_the_form_is_in_the_field_that_was_left(store):
     app = app_for()
     async with app.run_test(size=WIDE) as pilot:
