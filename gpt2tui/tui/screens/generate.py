@@ -8,6 +8,7 @@ from textual import on
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.transcript import as_markdown
+from gpt2tui.text import one_line
 from gpt2tui.tui.save_target import SaveTarget, slug, write_text
 from gpt2tui.tui.screens.model import ModelScreen
 from gpt2tui.tui.screens.talk import NARROW, WIDE
@@ -36,7 +37,7 @@ class GenerateScreen(ModelScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if not self.is_mounted:
             return True
-        transcript = self.query_one(Transcript)
+        transcript, alternatives = self.query_one(Transcript), self.query_one(Alternatives)
         if action == "stop":
             return self.is_streaming
         if action == "leave":
@@ -44,7 +45,7 @@ class GenerateScreen(ModelScreen):
         if action == "leave_prompt":
             return isinstance(self.focused, PromptArea) and not self._has_more_to_leave
         if action in _WITH_CURSOR:
-            return transcript.has_cursor
+            return transcript.has_cursor and (action == "close_cursor" or bool(alternatives.alternatives))
         if action in _WITH_TURN:
             return transcript.chosen is not None and not transcript.has_cursor and not self._is_in_panel
         return True
@@ -181,9 +182,10 @@ class GenerateScreen(ModelScreen):
         def take(typed: str | None) -> None:
             if typed is not None:
                 try:
-                    self.notify(f"saved {write_text(typed, text)}", markup=False)
+                    self.notify(f"saved {one_line(str(write_text(typed, text).absolute()))}", markup=False)
                 except Gpt2TuiError as error:
                     self.notify(str(error), severity="error", markup=False)
 
-        ask = Ask("Save the turns as Markdown", value=f"{slug(name)}.md", check=SaveTarget().problem)
+        hint = "enter saves them, esc goes back"
+        ask = Ask("Save the turns as Markdown", value=f"{slug(name)}.md", hint=hint, check=SaveTarget().problem)
         self.app.push_screen(ask, take)
