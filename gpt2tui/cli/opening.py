@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import msgspec
@@ -44,8 +44,12 @@ def has_terminal() -> bool:
     return is_in_browser() or (sys.stdin.isatty() and sys.stdout.isatty())
 
 
-def open_app_and_exit(ctx: typer.Context, *, run: Run | None = None, start: Sequence[str] = ()) -> NoReturn:
+def open_app_and_exit(
+    ctx: typer.Context, *, run: Run | None = None, start: Sequence[str] = (), typed: Mapping[str, Any] | None = None
+) -> NoReturn:
     """Open the app on a run, or on the form, or with a training that ``start`` (the words of a command) describes.
+
+    ``typed`` are the options of ``train`` in these words, for the form where the training cannot start.
 
     Raises:
         typer.Exit: always, with the app's exit code.
@@ -69,6 +73,7 @@ def open_app_and_exit(ctx: typer.Context, *, run: Run | None = None, start: Sequ
         paths=paths,
         run=run.folder if run else None,
         start=tuple(start),
+        typed=dict(typed or {}),
         defaults=defaults,
         theme=appearance.theme,
         is_ascii=appearance.ascii,

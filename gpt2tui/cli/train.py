@@ -135,7 +135,7 @@ def train(
     given = locals() | {"no_target": wants_no_target(ctx)}
     ctx.meta["debug"] = debug or worker or ctx.meta.get("debug", False)
     if not (headless or dry_run or as_json or as_jsonl) and has_terminal():
-        open_app_and_exit(ctx, start=("train", *ctx.meta["arguments"]))
+        open_app_and_exit(ctx, start=("train", *ctx.meta["arguments"]), typed=_typed(ctx))
     options = TrainOptions(**{field: given[field] for field in TrainOptions.__struct_fields__})
     tune_process()
     style = Style.of(quiet=quiet, as_json=as_json, as_jsonl=as_jsonl)
@@ -158,6 +158,12 @@ def train(
     said = [Notice(level="info", text=line) for line in notices]
     events = train(run, first_weights=weights, notices=said)
     raise typer.Exit(follow_training(run, moving_in(run, events) if worker else events, style))
+
+
+def _typed(ctx: typer.Context) -> dict[str, Any]:
+    """The options that were typed."""
+    sources = {name: ctx.get_parameter_source(name) for name in ctx.params}
+    return {name: ctx.params[name] for name, source in sources.items() if source and source.name == "COMMANDLINE"}
 
 
 def _prepare(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.run import Run
+from gpt2tui.runs.store import RunStore
 
 
 class Neighbour(NamedTuple):
@@ -34,3 +35,9 @@ def crowding(living: Iterable[Neighbour], device: str | None) -> str:
         return ""
     runs, both = (f"run {names[0]} trains", "both") if len(names) == 1 else (f"runs {', '.join(names)} train", "all")
     return f"{runs} on {device} already: {both} will be slower"
+
+
+def crowding_of(run: Run, store: RunStore) -> str:
+    """The warning for a run that has been started, of the others in the store."""
+    others = [other for other in store.all() if other.folder != run.folder]
+    return crowding(neighbours(others), run.config().device)

@@ -22,7 +22,7 @@ _NARROW = 60
 
 NOTE = (
     "In a text field keys are text: esc leaves the field, and f1, f2 and f3 switch screens from everywhere. "
-    "Tab and shift+tab go from one thing to the next."
+    "Tab and shift+tab go from one thing to the next. Ctrl+p looks for what can be done, and for themes."
 )
 
 

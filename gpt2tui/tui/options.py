@@ -19,13 +19,15 @@ class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What the command line decided.
 
     ``run`` is the folder of the run to show. ``start`` are the words of a ``train`` or ``resume`` command that a
-    training process is to be started with at once. ``defaults`` are the user's own for the options of ``train``.
+    training process is to be started with at once, ``typed`` the options of ``train`` among them, by parameter.
+    ``defaults`` are the user's own for the options of ``train``.
     ``settings_name`` is what the file of the settings is called.
     """
 
     paths: Paths
     run: Path | None = None
     start: tuple[str, ...] = ()
+    typed: dict[str, Any] = {}
     screen: ScreenName = "train"
     defaults: dict[str, Any] = {}
     theme: str | None = None

@@ -75,8 +75,9 @@ class RunKeeping:
                 self._tell(f"{entry.name} is being trained; stop it first with x", True)
                 return
         size = byte_size(sum(entry.size or 0 for entry in entries))
-        its = "it with all its" if len(entries) == 1 else "them with all their"
-        self._confirm(_deletion(entries, size), f"delete {its} checkpoints", lambda: self._delete(entries, size))
+        all_of_it = "it with all it holds" if len(entries) == 1 else "them with all they hold"
+        words = f"delete {all_of_it}: checkpoints, turns, notes"
+        self._confirm(_deletion(entries, size), words, lambda: self._delete(entries, size))
 
     async def _delete(self, entries: Sequence[Entry], size: str) -> str:
         for entry in entries:

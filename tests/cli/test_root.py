@@ -48,6 +48,13 @@ def test_on_a_terminal_it_opens_the_app_and_ctrl_q_leaves_it():
         assert terminal.is_as_before
 
 
+def test_what_was_typed_is_in_the_form_where_the_training_cannot_start():
+    words = ["train", "--preset", "nano", "--no-target", "--", "no such text"]
+    with Terminal([sys.executable, "-m", "gpt2tui", *words], size=(120, 36)) as terminal:
+        terminal.wait_for("no such text: no such file or folder")
+        terminal.wait_for("--no-target 'no such text'")
+
+
 @pytest.mark.parametrize("command", ["resume", "watch"])
 def test_commands_about_a_run_that_is_not_there_say_so_on_a_terminal_too(command):
     with Terminal([sys.executable, "-m", "gpt2tui", command, "nothing"]) as terminal:

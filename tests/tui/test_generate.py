@@ -11,6 +11,7 @@ import psutil
 import pytest
 
 from gpt2tui.model.transformer import GPT2
+from gpt2tui.runs.checkpoint_names import checkpoint_steps
 from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.runs.transcript import standing
 from gpt2tui.tui.screens.train import TrainScreen
@@ -134,16 +135,45 @@ async def test_edit_sends_another_prompt_in_its_place(run):
         assert [record.replaces for record in kept(run)] == [None, None, old.record_id]
 
 
+async def test_who_writes_is_told_how_to_leave_the_prompt_and_which_keys_switch_screens(run):
+    async with talking() as talk:
+        await until_text(talk.pilot, "esc Leave field")
+        assert "f1 Train  f2 Generate  f3 Runs" in text_of(talk.app)
+        await talk.press("escape")
+        await until_text(talk.pilot, "? Help")
+        assert "esc Leave field" not in text_of(talk.app)
+        assert "f1 Train" not in text_of(talk.app)
+        assert "1 Train  2 Generate  3 Runs" in text_of(talk.app)
+
+
 async def test_esc_gives_up_an_edit(run):
     async with talking() as talk:
         turn = await talk.tell("Say", max_new_tokens=4)
-        await talk.press("escape", "e")
+        await talk.press(*"half", "escape", "e")
         assert talk.prompt.text == "Say"
+        assert "esc keeps it" in str(talk.prompt.border_title)
         await talk.press("escape")
-        assert talk.prompt.text == ""
+        assert (talk.prompt.text, talk.prompt.border_title) == ("half", "Prompt")
         await talk.tell("New", max_new_tokens=4)
         assert talk.turns[0] is turn
         assert len(talk.turns) == 2
+
+
+@pytest.mark.parametrize("is_sent", [True, False])
+async def test_what_was_half_typed_comes_back_after_an_edit(store, run, is_sent):
+    other = tiny_run(store.folder, config=tiny_run_config(name="other"))
+    async with talking(run=run.folder) as talk:
+        await talk.tell("Say", max_new_tokens=4)
+        await talk.press(*"half", "escape", "e")
+        if is_sent:
+            await talk.press("enter")
+            await until(talk.pilot, lambda: len(kept(run)) == 2)
+        else:
+            talk.screen.open_run(other)
+        await until(talk.pilot, lambda: (talk.prompt.text, talk.prompt.border_title) == ("half", "Prompt"))
+        new = await talk.tell("New", max_new_tokens=4)
+        assert talk.turns[-1] is new
+        assert new.record().replaces is None
 
 
 async def test_copy_takes_the_whole_text_or_the_selection(run):
@@ -166,10 +196,12 @@ async def test_save_writes_markdown_and_replaces_a_file_only_when_it_was_said(ru
         turn = await talk.tell("Keep this", max_new_tokens=6)
         await talk.press("escape", "w")
         await until_text(talk.pilot, "Save the turns as Markdown")
+        await until_text(talk.pilot, "enter saves them, esc goes back")
         await talk.press("enter")
         (path,) = await until(talk.pilot, lambda: list(tmp_path.glob("*.md")))
         assert "Keep this" in path.read_text()
         assert turn.continuation in path.read_bytes().decode()
+        assert f"saved {path}" in told(talk)
         path.write_text("mine")
         await talk.press("w", "enter")
         await until_text(talk.pilot, "enter once more replaces it")
@@ -355,6 +387,22 @@ async def test_a_prompt_whose_checkpoint_is_gone_stays_and_is_said(run):
         assert talk.prompt.text == "Again"
         await talk.press("escape", "r")
         assert len(talk.turns) == 1
+
+
+async def test_a_step_that_is_loaded_answers_though_its_files_are_gone(run):
+    step = checkpoint_steps(run)[0]
+    async with talking() as talk:
+        talk.screen.open_run(run, str(step))
+        await talk.tell("Say", max_new_tokens=3)
+        shutil.rmtree(run.checkpoints)
+        assert (await talk.tell("Again")).step == step
+        await until_text(talk.pilot, f"step {step}, in memory")
+        os.kill(talk.conversation.pid, signal.SIGKILL)
+        await until(talk.pilot, lambda: talk.turns[-1].state == "failed")
+        talk.prompt.focus()
+        talk.prompt.put("Once more")
+        await talk.press("enter")
+        await until(talk.pilot, lambda: f"has no checkpoint {step}" in told(talk))
 
 
 async def test_settings_are_checked_at_their_field_and_nothing_is_sent_with_wrong_ones(run):

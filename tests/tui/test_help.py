@@ -84,6 +84,7 @@ async def test_help_shows_what_can_be_done_now_and_by_which_keys() -> None:
         assert "1, f1" in text
         assert text.index("This screen") < text.index("Everywhere")
         assert "In a text field keys are text" in text
+        assert "Ctrl+p" in text
         await pilot.press("escape")
         await pilot.press("z", "question_mark")
         text = shown(app)

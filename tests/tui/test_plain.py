@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+import shlex
 import signal
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from gpt2tui.runs.store import RunStore
 from gpt2tui.runs.view import RunView
 from gpt2tui.tui.terminal.milestones import Milestones
 from gpt2tui.tui.terminal.plain import speak, speak_of, speak_of_nothing
+from tests.cli.program import gpt2tui
 from tests.runs.synthetic import START, append, evaluated, held, make_run, python, started, step, whole_story
 
 PROGRAM = """
@@ -39,6 +41,14 @@ def said(run: Run) -> list[str]:
     out = io.StringIO()
     assert speak(run, out) == 0
     return out.getvalue().splitlines()
+
+
+def assert_can_be_typed(text: str) -> None:
+    """Whether each command that is named has the options that it is named with."""
+    commands = re.findall(r"gpt2tui (.+?)(?:;|$)", text, re.MULTILINE)
+    assert commands
+    for command in commands:
+        assert gpt2tui(*shlex.split(command), "-h").code == 0, command
 
 
 def test_a_story_is_told_in_order_and_calmly(store: RunStore) -> None:
@@ -121,7 +131,8 @@ def test_a_crash_is_told_with_the_tail_of_the_log(store: RunStore) -> None:
         assert speaker.wait() == 1
     assert "The training process has died" in rest
     assert "Killed by ^[[31msomebody" in rest
-    assert f"gpt2tui resume {run.id}" in rest
+    assert f"gpt2tui --plain resume {run.id}" in rest
+    assert_can_be_typed(rest)
 
 
 def test_a_run_that_lies_elsewhere_is_named_by_its_folder(tmp_path: Path) -> None:
@@ -139,7 +150,7 @@ def test_a_run_whose_folder_is_taken_away_is_gone_and_not_crashed(store: RunStor
         assert speaker.wait() == 1
     assert "The run's folder is gone" in rest
     assert "died" not in rest
-    assert "gpt2tui resume" not in rest
+    assert "--plain resume" not in rest
 
 
 def test_a_silent_run_on_a_full_disk_is_told_what_to_do(store: RunStore) -> None:
@@ -161,7 +172,7 @@ def test_it_follows_until_the_end_and_ctrl_c_leaves_the_training(store: RunStore
         rest = first.stdout.read()
         assert first.wait() == 0
         assert "The training goes on without this." in rest
-        assert f"gpt2tui watch {run.id} --plain" in rest
+        assert f"gpt2tui --plain watch {run.id}" in rest
         assert rest.endswith("False\n"), "Textual is not needed"
         append(run, [RunFinished(time=START, reason="stopped", step=1, loss=1.0, seconds=3.0)])
         line = second.stdout.readline()
@@ -181,7 +192,16 @@ def test_the_run_that_trains_is_spoken_of_or_else_the_last(store: RunStore, caps
     assert "Run new" in capsys.readouterr().out
 
 
+def test_a_start_beside_another_training_is_warned_about(store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:
+    other = make_run(store, [started(), step(1)], name="hamlet")
+    words = ["train", "--preset", "nano", "--max-steps", "1", "--no-target"]
+    with held(other):
+        assert speak_of(None, words, Paths.from_environment()) == 0
+    assert capsys.readouterr().out.startswith("Run hamlet trains on cpu already: both will be slower.\nRun ")
+
+
 def test_without_a_run_it_says_what_to_do() -> None:
     out = io.StringIO()
     assert speak_of_nothing(out) == 0
-    assert "gpt2tui train" in out.getvalue()
+    assert "gpt2tui --plain train" in out.getvalue()
+    assert_can_be_typed(out.getvalue())

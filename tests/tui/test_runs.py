@@ -358,6 +358,7 @@ async def test_in_the_filter_keys_are_text_and_esc_leaves_it_before_it_lifts_it(
         await pilot.press("slash", "d", "q", "1")
         assert screen.query_one(Input).value == "dq1"
         assert screen.app.screen is screen
+        assert "/ Filter" not in text_of(screen.app)
         await pilot.press("escape")
         assert not screen.query_one(Input).has_focus
         assert screen.query_one(Input).value == "dq1"
@@ -455,7 +456,7 @@ async def test_deleting_names_the_run_and_its_size_and_esc_keeps_it(store: RunSt
         await until(pilot, lambda: screen.app.screen is screen)
         assert three["hamlet"].folder.is_dir()
         await pilot.press("d")
-        await until_text(pilot, "y  delete it with all its checkpoints")
+        await until_text(pilot, "y  delete it with all it holds: checkpoints, turns, notes")
         await pilot.press("y")
         await until(pilot, lambda: listed(screen) == ["lear", "othello"])
         assert not three["hamlet"].folder.exists()

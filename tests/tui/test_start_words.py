@@ -57,7 +57,8 @@ def parsed(words: list[str], settings: dict[str, object] | None = None) -> dict[
     with TRAIN.make_context(
         "train", list(words), default_map=settings or {}, auto_envvar_prefix="GPT2TUI_TRAIN"
     ) as ctx:
-        return ctx.params
+        # To typer below 0.29 several values are a tuple until the command is called.
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in ctx.params.items()}
 
 
 def words(users: dict[str, str] | None = None, **values: str) -> list[str]:

@@ -314,10 +314,14 @@ async def test_a_crash_shows_the_end_of_the_log(store):
 
 
 async def test_a_training_that_cannot_start_is_told_at_the_form():
-    app = app_for(start=("train", "/no/such/text"))
+    words = ("--preset", "nano", "--keep", "3", "/no/such/text")
+    app = app_for(start=("train", *words), typed={"preset": "nano", "keep": 3, "text": ["/no/such/text"]})
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, "no such file or folder")
         assert isinstance(app.screen, TrainScreen)
+        assert app.screen.query_one(StartForm).words() == list(words)
+        await until_text(pilot, "no estimate: see text")  # a look of the form's own finds the same
+        assert "no such file or folder" in text_of(app)
 
 
 async def test_the_words_of_the_command_line_start_a_training():
@@ -325,6 +329,18 @@ async def test_the_words_of_the_command_line_start_a_training():
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, "Ended at its limit")
         assert "typed" in text_of(app)
+
+
+async def test_a_start_beside_another_training_is_warned_about(store):
+    other = make_run(store, [started(), step(1)], name="[hamlet]")
+    app = app_for(start=("train", "--preset", "nano", "--max-steps", "1"), run=other.folder)
+    with held(other):
+        async with app.run_test(size=WIDE, notifications=True) as pilot:
+            await until_text(pilot, "run [hamlet] trains on cpu already")
+            await until_text(pilot, "Ended at its limit")
+            await pilot.press("R")
+            await until(pilot, lambda: len(app._notifications) == 2)
+            assert len({one.message for one in app._notifications}) == 1
 
 
 async def test_what_is_untrusted_is_text(store):
@@ -378,6 +394,18 @@ async def test_a_target_is_not_emptied_by_a_slip(store):
             await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
             sent = await until(pilot, lambda: run.commands_file.is_file() and run.commands_file.read_text())
             assert '"name":"target_loss","value":null' in sent
+
+
+async def test_what_a_setting_means_is_told_while_its_field_has_the_keys(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    with held(run):
+        async with app_for(run=run.folder, at=START + 2).run_test(size=WIDE) as pilot:
+            await until_text(pilot, "● training")
+            await pilot.press("e")
+            await until_text(pilot, "the run ends when the corpus loss is below it")
+            await pilot.press("tab", "tab", "tab")
+            await until_text(pilot, "such as 30m or 2h, since the session began")
+            assert "the run ends when" not in text_of(pilot.app)
 
 
 async def test_who_comes_back_to_the_form_is_in_the_field_that_was_left(store):

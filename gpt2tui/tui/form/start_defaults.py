@@ -1,4 +1,4 @@
-"""What the user's own settings say of the options of a training."""
+"""What the user's own settings, or a command that was typed, say of the options of a training."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ def user_defaults(settings: Mapping[str, Any]) -> dict[str, str]:
 
     ``settings`` are those of the file, by parameter; a variable wins over them.
     """
-    found: dict[str, str] = {}
-    for source in (settings, _of_environment()):
-        here = {name: _typed(name, value) for name, value in source.items() if name in OPTIONS}
-        if "no_target" in source and _is_true(source["no_target"]):
-            here["target_loss"] = NO_TARGET
-        found |= here
+    return form_values(settings) | form_values(_of_environment())
+
+
+def form_values(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """The values of the form's options, as they would be typed, that these parameters of ``train`` stand for."""
+    found = {name: _typed(name, value) for name, value in parameters.items() if name in OPTIONS}
+    if "no_target" in parameters and _is_true(parameters["no_target"]):
+        found["target_loss"] = NO_TARGET
     return found
 
 
@@ -39,7 +41,7 @@ def _of_environment() -> dict[str, str]:
 def _typed(name: str, value: Any) -> str:
     if OPTIONS[name].kind == "flag":
         return "yes" if _is_true(value) else "no"
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return shlex.join(map(str, value))
     return str(value)
 

@@ -71,7 +71,7 @@ START_OPTIONS = (
         label="Name",
         kind="text",
         meaning="What to call the run; it can be renamed at any time",
-        placeholder="the text's",
+        placeholder="date, time and the text's",
         is_main=True,
     ),
     StartOption(

@@ -8,6 +8,7 @@ from textual import on
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.transcript import as_markdown
+from gpt2tui.text import one_line
 from gpt2tui.tui.save_target import SaveTarget, slug, write_text
 from gpt2tui.tui.screens.model import ModelScreen
 from gpt2tui.tui.screens.talk import NARROW, WIDE
@@ -36,13 +37,15 @@ class GenerateScreen(ModelScreen):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if not self.is_mounted:
             return True
-        transcript = self.query_one(Transcript)
+        transcript, alternatives = self.query_one(Transcript), self.query_one(Alternatives)
         if action == "stop":
             return self.is_streaming
         if action == "leave":
             return self._is_in_panel
+        if action == "leave_prompt":
+            return isinstance(self.focused, PromptArea) and not self._has_more_to_leave
         if action in _WITH_CURSOR:
-            return transcript.has_cursor
+            return transcript.has_cursor and (action == "close_cursor" or bool(alternatives.alternatives))
         if action in _WITH_TURN:
             return transcript.chosen is not None and not transcript.has_cursor and not self._is_in_panel
         return True
@@ -60,6 +63,15 @@ class GenerateScreen(ModelScreen):
     def action_leave(self) -> None:
         self.action_back()
 
+    def action_leave_prompt(self) -> None:
+        self.action_back()
+
+    @property
+    def _has_more_to_leave(self) -> bool:
+        """Whether there is what esc gives up before it leaves the prompt."""
+        is_panel_above = self._is_panel_wanted and self.size.width < WIDE
+        return bool(self._choice.snapshot or self.selections or self._edited or is_panel_above)
+
     def action_back(self) -> None:
         transcript, focused = self.query_one(Transcript), self.focused
         if self._choice.snapshot:
@@ -68,7 +80,8 @@ class GenerateScreen(ModelScreen):
         elif self.selections:
             self.clear_selection()
         elif self._edited and isinstance(focused, PromptArea):
-            self._stop_editing()
+            self._edited = None
+            self._restore_draft()
         elif self._is_panel_wanted and self.size.width < WIDE:
             self._show_panel(False)
             transcript.focus()
@@ -85,16 +98,13 @@ class GenerateScreen(ModelScreen):
 
     def action_edit(self) -> None:
         if turn := self._chosen:
-            self._edited = turn
             prompt = self.query_one(PromptArea)
+            if not self._edited:
+                self._draft = prompt.text
+            self._edited = turn
             prompt.put(turn.prompt)
             prompt.border_title = f"Prompt{self.app.glyphs.separator}sending replaces the turn, esc keeps it"
             self.action_focus_prompt()
-
-    def _stop_editing(self) -> None:
-        self._edited = None
-        prompt = self.query_one(PromptArea)
-        prompt.text, prompt.border_title = "", "Prompt"
 
     def action_copy(self) -> None:
         if selected := self.get_selected_text():
@@ -172,9 +182,10 @@ class GenerateScreen(ModelScreen):
         def take(typed: str | None) -> None:
             if typed is not None:
                 try:
-                    self.notify(f"saved {write_text(typed, text)}", markup=False)
+                    self.notify(f"saved {one_line(str(write_text(typed, text).absolute()))}", markup=False)
                 except Gpt2TuiError as error:
                     self.notify(str(error), severity="error", markup=False)
 
-        ask = Ask("Save the turns as Markdown", value=f"{slug(name)}.md", check=SaveTarget().problem)
+        hint = "enter saves them, esc goes back"
+        ask = Ask("Save the turns as Markdown", value=f"{slug(name)}.md", hint=hint, check=SaveTarget().problem)
         self.app.push_screen(ask, take)

@@ -72,7 +72,9 @@ class ModelScreen(TalkScreen):
 
     def _open(self, run: Run | None) -> None:
         self._conversation.stop()
-        self._edited = None
+        if self._edited:
+            self._edited = None
+            self._restore_draft()
         self._history = History(run, is_ascii=self.app.glyphs.is_ascii) if run else None
         self._show_history(self._history)
         if self._choice.step() is None and not self.query_one(PromptArea).text:

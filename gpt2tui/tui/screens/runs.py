@@ -84,7 +84,9 @@ class RunsScreen(Screen[None]):
             self._show()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Without runs there is nothing to do with one."""
+        """Without runs there is nothing to do with one, and in the filter / is text."""
+        if action == "filter" and self.is_mounted and self.query_one(RunFilter).has_field_focus:
+            return False
         is_about_runs = any(one.action == action for one in RUN_KEYS)
         return bool(self.ledger.entries) or not is_about_runs
 

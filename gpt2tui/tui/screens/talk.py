@@ -51,6 +51,8 @@ class TalkScreen(Screen[None]):
         self._history: History | None = None
         self._unkept: list[tuple[History, LiveTurn]] = []
         self._edited: LiveTurn | None = None
+        self._draft = ""
+        """What stood in the prompt before an earlier one was taken there to be edited."""
         self._is_tinted = False
         self._is_dirty = False
         self._keys_state: object = None
@@ -73,7 +75,7 @@ class TalkScreen(Screen[None]):
 
     def _set_up(self) -> None:
         """Begin to talk; to be called when all is mounted."""
-        self._choice = ModelChoice(self.app.store)
+        self._choice = ModelChoice(self.app.store, lambda: self._conversation.held)
         self._conversation = Conversation(
             self.app.options.paths.cache / "generation.log",
             now=time.monotonic,
@@ -129,7 +131,14 @@ class TalkScreen(Screen[None]):
             self._edited = old
             return
         event.prompt.remember(event.text)
-        event.prompt.border_title = "Prompt"
+        if old:
+            self._restore_draft()
+
+    def _restore_draft(self) -> None:
+        """The prompt after an edit: what was there before it."""
+        prompt = self.query_one(PromptArea)
+        prompt.put(self._draft)
+        self._draft, prompt.border_title = "", "Prompt"
 
     def _new_turn(
         self, prompt: str, *, replaces: LiveTurn | None = None, has_new_seed: bool = False
@@ -254,8 +263,9 @@ class TalkScreen(Screen[None]):
         panel.show_device(separator.join(device_words(conversation) if self._is_its_model else []))
         panel.show_speed("\n".join(speed))
         self.query_one(Summary).show([*panel.words(), *hints(conversation), *speed])
+        can_branch = bool(self.query_one(Alternatives).alternatives)
         # The footer is built anew by this, which takes longer than all the rest.
-        state = (conversation.turn is None, self._chosen is None, self.query_one(Transcript).has_cursor)
+        state = (conversation.turn is None, self._chosen is None, self.query_one(Transcript).has_cursor, can_branch)
         if state != self._keys_state:
             self._keys_state = state
             self.refresh_bindings()

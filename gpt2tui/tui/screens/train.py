@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, ClassVar
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.content import Content
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs import commands
-from gpt2tui.runs.neighbours import crowding, neighbours
+from gpt2tui.runs.neighbours import crowding_of
 from gpt2tui.text import one_line
 from gpt2tui.tui.processes.steering import Steering
 from gpt2tui.tui.processes.training import start_training
@@ -48,8 +49,11 @@ class TrainScreen(DashboardScreen):
     BINDINGS: ClassVar = TRAIN_KEYS  # type: ignore[assignment]
     _form: StartForm | None = None
     """Imported and made when it is first needed: it has more widgets than all the rest."""
+    _typed: Mapping[str, Any] = {}
+    """What the form begins with: the options of a command, until its training has started."""
 
     def begin(self) -> None:
+        self._typed = self.app.options.typed
         if words := self.app.take_start():
             self._start(words)
 
@@ -159,9 +163,9 @@ class TrainScreen(DashboardScreen):
     def action_back(self) -> None:
         self.show_form(False)
 
-    def show_form(self, is_shown: bool, *, problem: str = "", is_filled: bool = True) -> None:
+    def show_form(self, is_shown: bool, *, problem: Gpt2TuiError | None = None, is_filled: bool = True) -> None:
         self.set_class(is_shown, "-form")
-        self.query_one(TopBar).name_keys(in_fields=is_shown)
+        self.query_one(TopBar).show_form(is_shown)
         self.refresh_bindings()
         if is_shown:
             self.query_one(TopBar).tell(Content.styled("a new run", "$text-muted"))
@@ -172,7 +176,7 @@ class TrainScreen(DashboardScreen):
             self._draw_pictures()
 
     @work(exclusive=True, group="form")
-    async def _fill_form_later(self, problem: str) -> None:
+    async def _fill_form_later(self, problem: Gpt2TuiError | None) -> None:
         await self._fill_form(problem)
 
     def on_screen_resume(self) -> None:
@@ -180,7 +184,7 @@ class TrainScreen(DashboardScreen):
         if self.has_class("-form") and self._form and self._form.has_focus:
             self._form.return_to_field()
 
-    async def _fill_form(self, problem: str = "") -> None:
+    async def _fill_form(self, problem: Gpt2TuiError | None = None) -> None:
         form = await self._made_form()
         if not (form.is_mounted and form.field("text").is_mounted):
             return  # the app is being left
@@ -190,14 +194,15 @@ class TrainScreen(DashboardScreen):
 
     async def _made_form(self) -> StartForm:
         if not self._form:
+            from gpt2tui.tui.form.start_defaults import form_values
             from gpt2tui.tui.widgets.start_form import StartForm
 
-            self._form = StartForm()
+            self._form = StartForm(form_values(self._typed))
             await self.query_one("#form").mount(self._form)
         return self._form
 
     def on_start_form_submitted(self, event: StartForm.Submitted) -> None:
-        self._start(("train", *event.words))
+        self._start(("train", *event.words), is_warned=True)  # by the form
 
     def action_resume(self) -> None:
         if self._follower:
@@ -221,27 +226,28 @@ class TrainScreen(DashboardScreen):
         )
         self.app.push_screen(layer, answered)
 
-    def _start(self, words: tuple[str, ...]) -> None:
+    def _start(self, words: tuple[str, ...], *, is_warned: bool = False) -> None:
         if not self._is_starting:
             self._set_starting(True)
             self.query_one(TopBar).tell(Content.styled("starting a training process", "$accent"))
-            if words[0] == "resume":  # the form says so by itself
-                self._warn_of_others(words[1])
-            self._await_start(words)
+            self._await_start(words, is_warned=is_warned)
 
     @work
-    async def _await_start(self, words: tuple[str, ...]) -> None:
+    async def _await_start(self, words: tuple[str, ...], *, is_warned: bool) -> None:
         try:
             run = await start_training(words)
         except Gpt2TuiError as error:
             if words[0] == "train":
-                self.show_form(True, problem=str(error))
+                self.show_form(True, problem=error)
             else:
                 self.notify(str(error), severity="error", markup=False, timeout=15)
                 self._set_starting(False)
                 self._show_what_there_is()
         else:
+            self._typed = {}
             self.app.follow(run)
+            if not is_warned and (warning := crowding_of(run, self.app.store)):
+                self.notify(one_line(warning), severity="warning", markup=False)
         finally:
             self._set_starting(False)
 
@@ -253,11 +259,6 @@ class TrainScreen(DashboardScreen):
             self.app.follow(runs[0])
         else:
             self.show_form(True)
-
-    def _warn_of_others(self, folder: str) -> None:
-        others = [run for run in self.app.store.all() if str(run.folder) != folder]
-        if self._follower and (warning := crowding(neighbours(others), self._follower.config.device)):
-            self.notify(one_line(warning), severity="warning", markup=False)
 
     def _set_starting(self, is_starting: bool) -> None:
         self._is_starting = is_starting

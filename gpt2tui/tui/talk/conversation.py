@@ -71,6 +71,11 @@ class Conversation:
         """What is loaded, or being loaded."""
         return self._place
 
+    @property
+    def held(self) -> Place | None:
+        """What is loaded."""
+        return self._place if self.loaded else None
+
     def prepare(self, place: Place) -> None:
         """Load a checkpoint in the background, unless it is loaded or a turn is under way."""
         if self.turn is None and self._place != place:

@@ -19,6 +19,14 @@ GENERATE_KEYS: list[Binding] = [
     Binding("escape", "leave", "Leave", id="generate.leave", priority=True, tooltip="Leave the settings"),
     Binding(
         "escape",
+        "leave_prompt",
+        "Leave field",
+        id="generate.leave_prompt",
+        priority=True,
+        tooltip="Keys are keys again",
+    ),
+    Binding(
+        "escape",
         "back",
         "Back",
         id="generate.back",

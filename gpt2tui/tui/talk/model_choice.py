@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs import commands
 from gpt2tui.runs.checkpoint_names import PointerName, checkpoint_steps, chosen_step, pointed_step
@@ -58,10 +60,15 @@ class Snapshot:
 
 
 class ModelChoice:
-    """The run that was chosen, and which of its checkpoints: best, last, a step, or None for best, else last."""
+    """The run that was chosen, and which of its checkpoints: best, last, a step, or None for best, else last.
 
-    def __init__(self, store: RunStore) -> None:
+    ``held`` is what the child has loaded: a step that was chosen can be asked for as long as it is that, though its
+    files are gone. A run that trains keeps few of them, so a snapshot's may be gone within seconds.
+    """
+
+    def __init__(self, store: RunStore, held: Callable[[], Place | None] = lambda: None) -> None:
         self._store = store
+        self._held = held
         self.run: Run | None = None
         self.reference: str | None = None
         self.snapshot: Snapshot | None = None
@@ -79,7 +86,15 @@ class ModelChoice:
 
     def step(self) -> int | None:
         """The step of the checkpoint that is meant now; None where there is none (yet, or any more)."""
-        return chosen_step(self.run, self.reference) if self.run else None
+        if self.run is None:
+            return None
+        step = chosen_step(self.run, self.reference)
+        return self._held_step(self.run) if step is None else step
+
+    def _held_step(self, run: Run) -> int | None:
+        held = self._held()
+        is_meant = held is not None and held.run == run.folder and str(held.step) == self.reference
+        return held.step if held and is_meant and not run.is_gone() else None
 
     def place(self) -> Place | None:
         """What to ask; None where there is no checkpoint. Beside a training it is to take one thread."""
@@ -102,7 +117,9 @@ class ModelChoice:
         kind = self.reference
         if kind is None:
             kind = "best" if pointed_step(self.run, "best") is not None else "last"
-        return f"step {step:,}" if kind.isdigit() else f"{kind}, step {step:,}"
+        if not kind.isdigit():
+            return f"{kind}, step {step:,}"
+        return f"step {step:,}" if chosen_step(self.run, kind) is not None else f"step {step:,}, in memory"
 
     def run_rows(self) -> list[Row[Run]]:
         """All runs, those without a checkpoint named as such."""

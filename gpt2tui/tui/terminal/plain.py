@@ -8,10 +8,12 @@ from collections.abc import Sequence
 from typing import TextIO
 
 from gpt2tui.runs.journal import event_reader
+from gpt2tui.runs.neighbours import crowding_of
 from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
 from gpt2tui.runs.view import RunView, State
+from gpt2tui.text import one_line
 from gpt2tui.tui.terminal.milestones import Milestones
 
 _POLL_SECONDS = 0.2
@@ -29,7 +31,10 @@ def speak_of(run: Run | None, start: Sequence[str], paths: Paths) -> int:
 
         from gpt2tui.tui.processes.training import start_training
 
-        return speak(asyncio.run(start_training(start)))
+        run = asyncio.run(start_training(start))
+        if warning := crowding_of(run, RunStore(paths.runs)):
+            _say(sys.stdout, f"{warning[:1].upper()}{one_line(warning[1:])}.")
+        return speak(run)
     if run:
         return speak(run)
     runs = RunStore(paths.runs).all()
@@ -59,9 +64,9 @@ def speak_of_nothing(out: TextIO | None = None) -> int:
     _say(
         out or sys.stdout,
         "There are no runs yet. Train a model on a text of yours with:",
-        "gpt2tui train YOUR-TEXT.txt --plain",
+        "gpt2tui --plain train YOUR-TEXT.txt",
         "A small one on the text that comes with the program, in a minute or two:",
-        "gpt2tui train --preset nano --plain",
+        "gpt2tui --plain train --preset nano",
     )
     return 0
 
@@ -89,7 +94,7 @@ def _speak(run: Run, out: TextIO) -> int:
             time.sleep(_POLL_SECONDS)
     end = state()
     if end == "crashed":
-        _say(out, f"Go on from its last checkpoint with: gpt2tui resume {_argument(run)} --plain")
+        _say(out, f"Go on from its last checkpoint with: gpt2tui --plain resume {_argument(run)}")
     if view.checkpoint and end != "gone":
         _say(out, f"Talk to it with: gpt2tui sample --run {_argument(run)}")
     return 1 if end in ("crashed", "gone") else 0
@@ -98,7 +103,7 @@ def _speak(run: Run, out: TextIO) -> int:
 def _ways(run: Run) -> list[str]:
     name = _argument(run)
     return [
-        f"Ctrl+c ends these lines, not the training. Hear it again: gpt2tui watch {name} --plain",
+        f"Ctrl+c ends these lines, not the training. Hear it again: gpt2tui --plain watch {name}",
         f"Steer it: gpt2tui runs pause {name}; likewise resume, checkpoint, stop.",
     ]
 

@@ -10,6 +10,7 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, Vertical
+from textual.events import DescendantFocus
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
@@ -68,6 +69,7 @@ _FIELDS = (
 )
 
 
+_KEYS = "enter applies, esc goes back"
 _NEEDED = ("target_loss", "learning_rate")
 """To empty one of these is a slip of the keys."""
 
@@ -109,7 +111,12 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
                     entry.tooltip = field.hint
                     yield entry
                 yield Static("", id=f"problem-{field.name}", classes="problem", markup=False)
-            yield Static("enter applies, esc goes back", classes="hint")
+            yield Static(_KEYS, classes="hint", markup=False)
+
+    @on(DescendantFocus)
+    def _explain(self, event: DescendantFocus) -> None:
+        meaning = next(field.hint for field in _FIELDS if field.name == event.widget.id)
+        self.query_one(".hint", Static).update(f"{meaning}\n{_KEYS}")
 
     @on(Input.Submitted)
     def action_apply(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from textual import on, work
 from textual.events import Show
@@ -30,8 +31,8 @@ _PAUSE_SECONDS = 0.4
 class EstimatedForm(FormFields):
     """Asks a process of its own for the estimate once the form has rested; looks for runs on the same device."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, begun: Mapping[str, str] | None = None) -> None:
+        super().__init__(begun)
         self._timer: Timer | None = None
         self._corpora: list[NamedCorpus] | None = None
         self._paces: list[Pace] = []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shlex
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from textual import on, work
@@ -41,12 +42,16 @@ _BARS = Size(0, 2)
 
 
 class FormFields(Vertical):
-    """Every option of a training as a field; those behind "More" are mounted when they are asked for."""
+    """Every option of a training as a field; those behind "More" are mounted when they are asked for.
+
+    ``begun`` has values that it begins with instead of the user's own.
+    """
 
     app: Gpt2TuiApp
 
-    def __init__(self) -> None:
+    def __init__(self, begun: Mapping[str, str] | None = None) -> None:
         super().__init__()
+        self._begun = begun or {}
         self._users: dict[str, str] = {}
         self._fields: dict[str, FormField] = {}
         self._opening = asyncio.Lock()
@@ -91,7 +96,8 @@ class FormFields(Vertical):
             beside = OrderedButton(
                 f"Choose{ellipsis}", id="browse", compact=True, tooltip="Choose a text from the disk (ctrl+o)"
             )
-        return FormField(option, self._users.get(option.name, option.default), beside=beside)
+        users = self._users.get(option.name, option.default)
+        return FormField(option, self._begun.get(option.name, users), beside=beside)
 
     # What they say
 

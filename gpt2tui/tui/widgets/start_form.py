@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from typing import ClassVar
 
 from textual import on, work
@@ -52,8 +53,8 @@ class StartForm(EstimatedForm, can_focus=True):
             super().__init__()
             self.words = words
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, begun: Mapping[str, str] | None = None) -> None:
+        super().__init__(begun)
         self.is_busy = False
 
     # What the form is told

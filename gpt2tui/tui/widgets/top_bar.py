@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, ClassVar
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.widget import Widget
 from textual.widgets import Static
 
 if TYPE_CHECKING:
@@ -34,23 +35,37 @@ class TopBar(Horizontal):
     def __init__(self, present: str) -> None:
         super().__init__()
         self._present = present
+        self._is_form = False
+        self._prefix = ""
 
     def compose(self) -> ComposeResult:
-        for (mode, _, _), link in zip(_SCREENS, _links(), strict=True):
+        for (mode, _, _), link in zip(_SCREENS, _links(self._prefix), strict=True):
             yield Static(link, classes="name -present" if mode == self._present else "name", markup=False)
         yield Static("", classes="about", markup=False)
 
-    def name_keys(self, *, in_fields: bool) -> None:
+    def on_mount(self) -> None:
+        self.watch(self.screen, "focused", self._name_keys)
+
+    def show_form(self, is_form: bool) -> None:
+        """Below it is a form now, or no longer: from one field to the next the keys are called the same."""
+        self._is_form = is_form
+        self._name_keys(self.screen.focused)
+
+    def _name_keys(self, focused: Widget | None) -> None:
         """Name the keys that lead to the screens: numbers, or where those are text the keys that also work there."""
-        for line, link in zip(self.query(".name").results(Static), _links("f" if in_fields else ""), strict=True):
-            line.update(link)
+        is_text = self._is_form or (focused is not None and focused.check_consume_key("1", "1"))
+        prefix = "f" if is_text else ""
+        if prefix != self._prefix:
+            self._prefix = prefix
+            for line, link in zip(self.query(".name").results(Static), _links(prefix), strict=True):
+                line.update(link)
 
     def tell(self, about: Content) -> None:
         """What stands on the right."""
         self.query_one(".about", Static).update(about, layout=False)
 
 
-def _links(prefix: str = "") -> list[Content]:
+def _links(prefix: str) -> list[Content]:
     return [
         Content.styled(f"{prefix}{key} {name}", f"@click=app.switch_mode('{mode}')") for mode, key, name in _SCREENS
     ]
