@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import shutil
+from contextlib import asynccontextmanager
 
 import msgspec
 import pytest
@@ -31,6 +32,17 @@ def real_run():
     if run.is_alive():
         run.send(Stop())
         wait_until(lambda: not run.is_alive(), seconds=30)
+
+
+@asynccontextmanager
+async def training(store, last=1):
+    """A run whose trainer lives and has come to a step, the app that follows it, and who presses its keys."""
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(last)])
+    app = app_for(run=run.folder, at=START + last)
+    with held(run):
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, f"step {last:,}")
+            yield run, app, pilot
 
 
 def found(run: Run, kind: type) -> list:
@@ -142,57 +154,41 @@ async def test_an_answer_goes_to_the_run_that_was_asked_about(store):
     ("key", "answer", "asked"), [("x", "s", "Stop this training?"), ("s", "enter", "A sample from")]
 )
 async def test_an_answer_to_a_run_that_has_ended_meanwhile_is_told_so(store, key, answer, asked):
-    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
-    app = app_for(run=run.folder, at=START + 1)
-    with held(run):
-        async with app.run_test(size=WIDE) as pilot:
-            await until_text(pilot, "step 1")
-            await pilot.press(key)
-            await until_text(pilot, asked)
-            run.lock_file.rename(run.folder / "free")  # as if its trainer had let go
-            await pilot.press(answer)
-            await until(pilot, lambda: any("has ended meanwhile" in one.message for one in app._notifications))
-            assert "stopping" not in text_of(app)
-            assert "sampling" not in text_of(app)
+    async with training(store) as (run, app, pilot):
+        await pilot.press(key)
+        await until_text(pilot, asked)
+        run.lock_file.rename(run.folder / "free")  # as if its trainer had let go
+        await pilot.press(answer)
+        await until(pilot, lambda: any("has ended meanwhile" in one.message for one in app._notifications))
+        assert "stopping" not in text_of(app)
+        assert "sampling" not in text_of(app)
     assert not run.commands_file.is_file()
 
 
 async def test_a_name_that_another_viewer_gives_is_shown(store):
-    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
-    app = app_for(run=run.folder, at=START + 1)
-    with held(run):
-        async with app.run_test(size=WIDE) as pilot:
-            await until_text(pilot, "step 1")
-            run.set_label(Label(name="nightingale"))
-            await until_text(pilot, "nightingale")
+    async with training(store) as (run, _, pilot):
+        run.set_label(Label(name="nightingale"))
+        await until_text(pilot, "nightingale")
 
 
 async def test_keys_typed_ahead_of_a_layer_steer_nothing(store):
-    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
-    app = app_for(run=run.folder, at=START + 1)
-    with held(run):
-        async with app.run_test(size=WIDE) as pilot:
-            await until_text(pilot, "step 1")
-            await pilot.press("x", "c", "space", "e")
-            await until_text(pilot, "Stop this training?")
-            assert len(app.screen_stack) == 2
+    async with training(store) as (run, app, pilot):
+        await pilot.press("x", "c", "space", "e")
+        await until_text(pilot, "Stop this training?")
+        assert len(app.screen_stack) == 2
     assert not run.commands_file.is_file()
 
 
 async def test_a_step_limit_that_lies_behind_is_refused_at_its_field_which_gets_the_keys(store):
-    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1_200)])
-    app = app_for(run=run.folder, at=START + 1_200)
-    with held(run):
-        async with app.run_test(size=WIDE) as pilot:
-            await until_text(pilot, "step 1,200")
-            await pilot.press("e")
-            await until_text(pilot, "steps at most")
-            app.screen.query_one("#max_steps").value = "1,199"
-            await pilot.press("enter")
-            await until_text(pilot, "steps at most: the run is at step 1,200 already")
-            assert app.focused is app.screen.query_one("#max_steps")
-            await pilot.press("ctrl+u", *"1201", "enter")
-            await until(pilot, lambda: run.commands_file.is_file())
+    async with training(store, 1_200) as (run, app, pilot):
+        await pilot.press("e")
+        await until_text(pilot, "steps at most")
+        app.screen.query_one("#max_steps").value = "1,199"
+        await pilot.press("enter")
+        await until_text(pilot, "steps at most: the run is at step 1,200 already")
+        assert app.focused is app.screen.query_one("#max_steps")
+        await pilot.press("ctrl+u", *"1201", "enter")
+        await until(pilot, lambda: run.commands_file.is_file())
 
 
 async def test_the_form_stays_while_its_run_is_read_on(store):
@@ -355,16 +351,12 @@ async def test_what_is_untrusted_is_text(store):
 
 
 async def test_events_written_by_others_appear(store):
-    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
-    app = app_for(run=run.folder, at=START + 1)
-    with held(run):
-        async with app.run_test(size=WIDE) as pilot:
-            await until_text(pilot, "step 1")
-            append(run, [step(number) for number in range(2, 78)])
-            await until_text(pilot, "step 77")
-            run.send(Set(name="target_loss", value=0.5))
-            append(run, [SettingChanged(time=START + 78, name="target_loss", value=0.5, previous=0.099999)])
-            await until_text(pilot, "0.5")
+    async with training(store) as (run, _, pilot):
+        append(run, [step(number) for number in range(2, 78)])
+        await until_text(pilot, "step 77")
+        run.send(Set(name="target_loss", value=0.5))
+        append(run, [SettingChanged(time=START + 78, name="target_loss", value=0.5, previous=0.099999)])
+        await until_text(pilot, "0.5")
 
 
 async def test_keys_of_the_chart(store):
