@@ -1,8 +1,9 @@
-"""The whole story on a real terminal: open, fill in the form, train to the target, talk, leave, come back."""
+"""Stories on real terminals: from the form to the target, to a model that answers, and back; several viewers of one run."""
 
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 
 from gpt2tui.runs.events import RunFinished
@@ -10,6 +11,7 @@ from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.store import RunStore
 from gpt2tui.runs.transcript import Transcripts
 from gpt2tui.runs.view import RunView
+from tests.runs.synthetic import wait_until
 from tests.tui.terminal import Terminal, modes_on
 
 APP = [sys.executable, "-m", "gpt2tui"]
@@ -79,3 +81,34 @@ def test_from_an_empty_home_to_a_model_that_answers():
         terminal.send(b"2")
         terminal.wait_for(answer)  # what was said is kept with the run
         leave(terminal)
+
+
+def test_a_training_without_the_app_has_several_viewers_and_outlives_their_ends():
+    words = ["train", "--headless", "--quiet", "--preset", "nano", "--no-target", "--sample-every", "never"]
+    store = RunStore(Paths.from_environment().runs)
+    with subprocess.Popen([*APP, *words]) as trainer:
+        try:
+            wait_until(lambda: any(run.is_alive() for run in store.all()), seconds=60)
+            (run,) = store.all()
+            with Terminal([*APP, "watch"], size=SIZE) as one, Terminal([*APP, "watch"], size=SIZE) as other:
+                for viewer in (one, other):
+                    viewer.wait_for("● training")
+                one.send(b" ")
+                other.wait_for("space goes on")
+                other.send(b" ")
+                one.wait_until(lambda: re.search(r"\d\d goes on", picture(one)), "the end of the pause")
+                one.process.kill()
+                other.hang_up()
+                assert other.wait_end() != 0
+            steps = run.series_file.stat().st_size
+            wait_until(lambda: run.series_file.stat().st_size > steps, seconds=60)
+            with Terminal([*APP, "watch"], size=SIZE) as viewer:
+                viewer.wait_for("● training")
+                viewer.send(b"x")
+                viewer.wait_for("save and stop")
+                viewer.send(b"s")
+                viewer.wait_for("Stopped and saved")
+                leave(viewer)
+            assert trainer.wait() == 4
+        finally:
+            trainer.kill()
