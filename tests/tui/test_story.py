@@ -1,4 +1,4 @@
-"""Stories on real terminals: from the form to the target, to a model that answers, and back; several viewers of one run."""
+"""Stories on real terminals: from the form to a model that answers, and back; several viewers of one run."""
 
 from __future__ import annotations
 
