@@ -81,7 +81,7 @@ async def test_each_format_is_a_command_that_there_is(kind, run: Run, monkeypatc
     assert threads is None
     command = get_command(export_app).commands[words[1]]  # type: ignore[attr-defined]
     parsed = command.make_context(words[1], words[2:]).params
-    assert parsed.get("folder" if kind.is_folder else "file") == destination
+    assert Path(parsed["folder" if kind.is_folder else "file"]) == destination
 
 
 async def test_beside_a_training_an_export_takes_one_thread(run: Run, monkeypatch: pytest.MonkeyPatch):
