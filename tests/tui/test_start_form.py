@@ -327,7 +327,9 @@ async def test_what_the_child_finds_wrong_stands_below_its_field_and_no_figures_
         app.form.field("target_loss").value = "low"
         await until(pilot, lambda: has_only(app, "no estimate: see target loss"))
         app.form.field("target_loss").value = ""
-        await pilot.press("ctrl+l", *"4096", "ctrl+l")
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: app.focused is app.form.field("block_size").control)
+        await pilot.press(*"4096", "ctrl+l")
         await until(pilot, lambda: line_of(app, "block_size"), "the complaint")
         assert line_of(app, "block_size") == "block-size 4096 is more than the model's 128"
         assert not app.form.query_one(Collapsible).collapsed
