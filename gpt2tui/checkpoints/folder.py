@@ -85,6 +85,10 @@ class CheckpointFolder:
         """Let ``last`` or ``best`` point to a checkpoint."""
         write_whole(self.folder / f"{name}.json", msgspec.json.encode(pointer) + b"\n")
 
+    def forget(self, name: PointerName) -> None:
+        """Let ``last`` or ``best`` point to nothing."""
+        (self.folder / f"{name}.json").unlink(missing_ok=True)
+
     def find(self, reference: str | None = None) -> Checkpoint:
         """The checkpoint that ``best``, ``last`` or a step number means; by default best, else last.
 

@@ -83,7 +83,15 @@ def is_stepping(view: RunView, state: State, now: float) -> bool:
 
 
 def outlook_words(view: RunView, state: State, now: float) -> str:
-    """When the target will be reached, or why that is not said; ``now`` in seconds since the epoch."""
+    """When the target will be reached, or why that is not said, and what may end the run before; ``now`` in seconds
+    since the epoch.
+    """
+    words, limits = _target_words(view, state, now), _limits_words(view.limits)
+    is_before_an_end = view.step and view.target_loss and state != "finished"
+    return f"{words}; at the latest it {limits}" if limits and is_before_an_end else words
+
+
+def _target_words(view: RunView, state: State, now: float) -> str:
     if state == "finished" and view.finished:
         ended = clock_time(view.finished.time, now=now)
         return f"{state_words(view, state)} at {ended}, after {duration(view.finished.seconds)}"

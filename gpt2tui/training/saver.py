@@ -141,12 +141,16 @@ class Saver:
             else:
                 size = write_checkpoint(path, model=model, optimizer=optimizer, state=state)
             self._folder.point("last", Pointer(checkpoint=path.name, step=state.step))
+            best = self._folder.pointer("best")
+            if best and best.corpus_loss is None and best.step < state.step:
+                self._folder.forget("best")  # a part of the text told of it, and the run has learnt since
             self._folder.prune(self._keep)
         return size
 
     def note(self, evaluated: Evaluated, state: TrainerState) -> None:
         """Keep in the checkpoint of that step, where there is one, that it was evaluated; if no other was better,
-        let ``best`` point to it. A loss over a part of the text never takes the place of one over all of it.
+        let ``best`` point to it. A loss over a part of the text never takes the place of one over all of it, and
+        counts until there is a newer checkpoint.
 
         Raises:
             DiskFullError: there is no room.

@@ -12,6 +12,7 @@ import torch
 import torch.nn.functional as F
 
 from gpt2tui.checkpoints.folder import CheckpointFolder
+from gpt2tui.checkpoints.state import Pointer
 from gpt2tui.checkpoints.tensors import read_model
 from gpt2tui.corpus.windows import Place, WindowOrder, batch_arrays
 from gpt2tui.model.transformer import GPT2
@@ -173,6 +174,19 @@ def test_at_a_limit_the_corpus_loss_is_looked_at_before_the_end(tmp_path: Path) 
     events = list(train(small_run(tmp_path / "far", far)))
     assert only(events, Evaluated).partial
     assert only(events, RunFinished).reason == "limit"
+
+
+@pytest.mark.parametrize(("field", "found"), [("partial_loss", 3), ("corpus_loss", 1)])
+def test_a_checkpoint_that_is_best_by_a_part_of_the_text_gives_way_to_a_newer_one(
+    tmp_path: Path, field: str, found: int
+) -> None:
+    config = small_config(limits=Limits(target_loss=None, max_steps=3), checkpoint_every=Every(steps=1))
+    run = small_run(tmp_path, config)
+    folder = CheckpointFolder(run.checkpoints)
+    for event in train(run):
+        if isinstance(event, CheckpointSaved) and event.step == 1:
+            folder.point("best", Pointer(checkpoint=folder.path(1).name, step=1, **{field: 9.0}))  # type: ignore[arg-type]
+    assert folder.find().state().step == found
 
 
 def test_a_limit_of_time_or_tokens_ends_the_run(tmp_path: Path) -> None:

@@ -343,6 +343,18 @@ async def test_what_the_child_finds_wrong_stands_below_its_field_and_no_figures_
         assert line_of(app, "text") == ""
 
 
+async def test_the_form_has_the_keys_when_the_field_that_had_them_is_hidden(here: Path):
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: app.focused is app.form.field("block_size").control)
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: app.form.query_one(Collapsible).collapsed)
+        assert app.focused is app.form
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: app.focused is app.form.field("block_size").control)
+
+
 async def test_figures_of_a_start_that_is_refused_for_its_words_are_taken_away(here: Path):
     app = FormApp(preset="nano")
     async with app.run_test(size=WIDE) as pilot:

@@ -111,6 +111,14 @@ async def test_it_says_when_the_target_will_be_reached_and_when_that_cannot_be_s
     assert "not on this course" in await words_of(view_of(*flat))
 
 
+async def test_a_limit_that_may_come_before_the_target_is_said_beside_it() -> None:
+    view = RunView(configuration(limits=Limits(target_loss=TARGET, max_steps=500, max_seconds=90)))
+    view.fold([started(), *steps(400)])
+    words = " ".join((await words_of(view, now=START + 401)).split())
+    assert "below the target at about" in words
+    assert "; at the latest it ends after 500 steps or 1 min 30 s" in words
+
+
 @pytest.mark.parametrize("state", ["training", "evaluating", "saving", "paused", "stalled"])
 @pytest.mark.parametrize("silence", [1, 9, 11, 3_600])
 async def test_what_is_left_counts_from_now_only_while_steps_come(state: State, silence: int) -> None:

@@ -142,7 +142,10 @@ class StartForm(EstimatedForm, can_focus=True):
         if self.query_one(Collapsible).collapsed:
             self._open_more(next(field for field in self._fields.values() if not field.option.is_main))
         else:
-            self.query_one(Collapsible).collapsed = True
+            more = self.query_one(Collapsible)
+            if self.screen.focused and more in self.screen.focused.ancestors:
+                self.action_leave()  # or nothing would have the keys
+            more.collapsed = True
 
     def action_copy(self) -> None:
         """Copy the command that does the same without the app."""
