@@ -2,8 +2,9 @@
 
 Losses of runs that learn a text by heart fall in two stages: far above 1 by about the same amount a pass, and
 near the end as 1/t, so that their inverse grows by the same amount a pass. ``loss - KNEE / loss`` falls evenly in
-both; on a scale of logarithms, none of the recorded runs is straight. docs/LOG.md tells what else was tried,
-docs/benchmarks.md how the forecasts fare.
+both; on a scale of logarithms, none of the recorded runs is straight. Above ``TOP``, where a model learns no more than
+how frequent each token is, they fall many times faster, and the scale is drawn together. docs/LOG.md tells what else was
+tried, docs/benchmarks.md how the forecasts fare.
 """
 
 from __future__ import annotations
@@ -14,10 +15,16 @@ from typing import NamedTuple
 
 KNEE = 0.4
 """Square of the loss between the two stages."""
+TOP = 5.5
+"""About what the frequencies of tokens give."""
+_DRAWN_TOGETHER = 8.0
+"""How many times faster losses fall above that."""
 ABOVE = 1.15
 """How far the line is above the target, as a factor, when the corpus loss crosses it: a step has not yet learnt from
 what its own loss is of."""
 FEWEST_POINTS = 8
+_FEWEST_TO_GIVE_UP = 48
+"""The first steps of a run that comes to its target can look as if it never would."""
 _SKIPPED = 0.15
 """Share of the run that is left out at its start, where the loss drops to what the frequencies of tokens give."""
 _RECENT = 0.4
@@ -26,6 +33,8 @@ _SHARE_LEFT, _SHARE_GONE = 0.15, 0.06
 """The interval spans both fits and these shares of the time left and the time gone: so it held four fifths of the
 crossings of recorded runs.
 """
+_SHARE_EARLY = 0.1
+"""And this share of the time left for each time that it is longer than the time gone."""
 _SLOWEST = 0.125
 """Where the last 40 % fell at less than an eighth of the pace of the whole, the run is no longer on course."""
 _FARTHEST = 20.0
@@ -74,17 +83,21 @@ def forecast(points: Sequence[tuple[float, float]], target: float, *, now: float
     if not points or target <= 0:
         return None
     now = points[-1][0] if now is None else now
-    usable = [(time, loss - KNEE / loss) for time, loss in points if time >= _SKIPPED * now and 0 < loss < math.inf]
+    usable = [(time, _level(loss)) for time, loss in points if time >= _SKIPPED * now and 0 < loss < math.inf]
     if len(usable) < FEWEST_POINTS or usable[0][0] == usable[-1][0]:
         return None
-    goal = ABOVE * target - KNEE / (ABOVE * target)
+    goal = _level(ABOVE * target)
     whole, recent = _fit(usable, now), _fit_of_recent(usable, now)
     left = whole.reaches(goal)
     if left > _FARTHEST * now or (left and recent and recent.slope > _SLOWEST * whole.slope):
-        return NOT_ON_COURSE
+        return NOT_ON_COURSE if len(points) >= _FEWEST_TO_GIVE_UP else None
     recently = min(recent.reaches(goal), _LONGEST * left + _SHARE_GONE * now) if recent else left
-    margin = _SHARE_LEFT * left + _SHARE_GONE * now
+    margin = (_SHARE_LEFT + _SHARE_EARLY * max(0.0, left / now - 1)) * left + _SHARE_GONE * now
     return Forecast(left, max(0.0, min(left, recently) - margin), max(left, recently) + margin)
+
+
+def _level(loss: float) -> float:
+    return min(loss, TOP) + max(0.0, loss - TOP) / _DRAWN_TOGETHER - KNEE / loss
 
 
 def _fit_of_recent(points: list[tuple[float, float]], now: float) -> _Line | None:

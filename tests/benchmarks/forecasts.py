@@ -70,13 +70,13 @@ def evened(curve: Curve) -> Curve:
     return curve._replace(steps=[msgspec.structs.replace(step, elapsed=step.step * pace) for step in curve.steps])
 
 
-def judge(curve: Curve, *, start: float = 0.5, moments: int = MOMENTS) -> list[Judged]:
-    """The forecasts at evenly spaced moments from ``start`` of the run on."""
+def judge(curve: Curve, *, start: float = 0.5, end: float = 1.0, moments: int = MOMENTS) -> list[Judged]:
+    """The forecasts at evenly spaced moments from ``start`` of the run to before ``end``."""
     view, judged = RunView(curve.config), []
     steps = iter(curve.steps)
     coming = next(steps, None)
     for moment in range(moments):
-        now = curve.seconds * (start + (1 - start) * moment / moments)
+        now = curve.seconds * (start + (end - start) * moment / moments)
         while coming is not None and coming.elapsed <= now:
             view.fold([coming])
             coming = next(steps, None)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -9,6 +10,9 @@ from gpt2tui.runs.forecast import FEWEST_POINTS, NOT_ON_COURSE, forecast
 from tests.benchmarks.forecasts import Score, evened, judge, recorded_curves
 
 TARGET = 0.1
+SHAPE = ((0, 10.8), (0.03, 10), (0.05, 8), (0.08, 6), (0.14, 5), (0.23, 4), (0.31, 3), (0.43, 2), (0.57, 1), (0.69, 0.5))
+SHAPE += ((0.77, 0.3), (0.87, 0.2), (1, 0.115))
+"""The share of a run after which its losses were so low."""
 
 
 def exponential(time: float) -> float:
@@ -20,8 +24,9 @@ def until(loss: float) -> float:
 
 
 def memorising(time: float) -> float:
-    """Slow at first, then by heart: ever faster on a log scale. It crosses 0.1 at 300."""
-    return float(10 * math.exp(-math.log(100) * (time / 300) ** 2))
+    """As the recorded runs in the median: the frequencies of tokens at once, then by heart. It crosses 0.1 at 300."""
+    (before, above), (after, below) = next(pair for pair in pairwise(SHAPE) if pair[1][0] >= time / 300)
+    return float(above * (below / above) ** ((time / 300 - before) / (after - before)))
 
 
 def noisy(level: float, *, seed: int, count: int = 300) -> list[tuple[float, float]]:
@@ -38,8 +43,8 @@ def test_the_interval_holds_the_crossing_of_a_known_exponential(share: float) ->
     assert found.earliest < until(TARGET) - now < found.latest
 
 
-@pytest.mark.parametrize("share", [0.5, 0.6, 0.7, 0.8, 0.9])
-def test_a_loss_that_falls_ever_faster_is_foretold_within_two_fifths(share: float) -> None:
+@pytest.mark.parametrize("share", [0.2, 0.3, 0.5, 0.6, 0.7, 0.8, 0.9])
+def test_a_text_that_is_learned_by_heart_is_foretold_within_two_fifths(share: float) -> None:
     now = int(share * 300)
     found = forecast([(time, memorising(time)) for time in range(1, now + 1)], TARGET)
     assert found is not None
@@ -122,6 +127,16 @@ def test_from_half_way_on_the_recorded_runs_are_foretold(group: str) -> None:
 
 
 def test_hardly_an_early_forecast_gives_up_on_a_run_that_succeeds() -> None:
-    judged = [one for curve in recorded_curves() for one in judge(evened(curve), start=0.2, moments=10)]
+    judged = [one for curve in recorded_curves() for one in judge(evened(curve), start=0.05, moments=20)]
     assert len(judged) >= 100
-    assert sum(one.is_off_course for one in judged) <= 0.02 * len(judged)
+    assert sum(one.is_off_course for one in judged) <= 0.01 * len(judged)
+
+
+def test_the_first_forecasts_are_not_of_the_fast_fall_at_the_start() -> None:
+    judged = [one for curve in recorded_curves() for one in judge(evened(curve), start=0.05, end=0.5)]
+    said = [one for one in judged if math.isfinite(one.said)]
+    assert len(said) >= 0.75 * len(judged)
+    score = Score.of(said)
+    assert score.inside >= 0.70
+    assert score.error <= 0.25
+    assert sum(one.said < one.left / 2 for one in said) <= 0.10 * len(said)
