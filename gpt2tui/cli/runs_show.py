@@ -15,7 +15,7 @@ from gpt2tui.runs.comparison import field_text, flat
 from gpt2tui.runs.files import tree_bytes
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
-from gpt2tui.runs.words import corpus_loss_words, running_loss_words, state_words
+from gpt2tui.runs.words import corpus_loss_words, left_words, running_loss_words, state_words
 from gpt2tui.text import byte_size, clock_time, duration, loss_text, one_line
 
 
@@ -132,7 +132,7 @@ def _print(run: Run, view: RunView, checkpoints: list[CheckpointRow], now: float
         rows.append(("validation loss", loss_text(view.validation_loss.loss)))
     rows.append(("target", "none" if view.target_loss is None else f"{view.target_loss:g}"))
     if state != "finished" and (found := view.forecast()):
-        left = f"about {duration(found.seconds)} more of training" if found.is_on_course else "not on this course"
+        left = f"about {left_words(found)} more of training" if found.is_on_course else "not on this course"
         rows.append(("to the target", left))
     print_table(("run", ""), rows)
     if checkpoints:

@@ -22,8 +22,7 @@ from gpt2tui.runs.events import AnyEvent, Notice, RunFinished, Step
 from gpt2tui.runs.neighbours import crowding, neighbours
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
-from gpt2tui.runs.words import REASONS
-from gpt2tui.text import duration
+from gpt2tui.runs.words import REASONS, left_words
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -161,7 +160,7 @@ class _TrainingConsole:
         found = self.view.forecast()
         if found is None:
             return ""
-        return f"  target in about {duration(found.seconds)}" if found.is_on_course else "  target not on this course"
+        return f"  target in about {left_words(found)}" if found.is_on_course else "  target not on this course"
 
     def _frame(self) -> RenderableType:
         now = time.time()

@@ -3,8 +3,8 @@
 Losses of runs that learn a text by heart fall in two stages: far above 1 by about the same amount a pass, and
 near the end as 1/t, so that their inverse grows by the same amount a pass. ``loss - KNEE / loss`` falls evenly in
 both; on a scale of logarithms, none of the recorded runs is straight. Above ``TOP``, where a model learns no more than
-how frequent each token is, they fall many times faster, and the scale is drawn together. docs/LOG.md tells what else was
-tried, docs/benchmarks.md how the forecasts fare.
+how frequent each token is, they fall many times faster, and the scale is drawn together. docs/LOG.md tells what else
+was tried, docs/benchmarks.md how the forecasts fare.
 """
 
 from __future__ import annotations

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-
 from gpt2tui.runs.config import Limits
 from gpt2tui.runs.events import Evaluated, Reason
+from gpt2tui.runs.forecast import Forecast
 from gpt2tui.runs.room import waits_for_room
 from gpt2tui.runs.view import RunView, State
 from gpt2tui.text import clock_time, duration
@@ -34,6 +33,8 @@ _STYLES: dict[State, str] = {
 AT_WORK = ("starting", "compiling", "training", "evaluating", "saving")
 _LONGEST_GAP = 10.0
 """Seconds, or if that is longer so many usual steps, without one after which steps do not come."""
+_GRAINS = ((10, 1), (60, 5), (300, 15), (900, 60), (7_200, 300), (36_000, 900))
+"""Below so many seconds, a forecast is told in multiples of so many."""
 _PASS_STEPS = 200
 """The running loss is a mean over one pass, but never over more steps than these."""
 
@@ -86,8 +87,8 @@ def outlook_words(view: RunView, state: State, now: float) -> str:
     """When the target will be reached, or why that is not said, and what may end the run before; ``now`` in seconds
     since the epoch.
     """
-    words, limits = _target_words(view, state, now), _limits_words(view.limits)
-    is_before_an_end = view.step and view.target_loss and state != "finished"
+    words, limits = _target_words(view, state, now), limits_words(view.limits)
+    is_before_an_end = view.step and view.target_loss and state not in ("finished", "gone")
     return f"{words}; at the latest it {limits}" if limits and is_before_an_end else words
 
 
@@ -95,10 +96,12 @@ def _target_words(view: RunView, state: State, now: float) -> str:
     if state == "finished" and view.finished:
         ended = clock_time(view.finished.time, now=now)
         return f"{state_words(view, state)} at {ended}, after {duration(view.finished.seconds)}"
+    if state == "gone":
+        return state_words(view, state)
     if not view.step:
         return "no step yet"
     if not view.target_loss:
-        return _limits_words(view.limits) or "no target and no limit: it trains until it is stopped"
+        return limits_words(view.limits) or "no target and no limit: it trains until it is stopped"
     found = view.forecast()
     if not found:
         return "no forecast yet: too early to say"
@@ -107,19 +110,26 @@ def _target_words(view: RunView, state: State, now: float) -> str:
     if found.seconds <= 0:
         return "about there; the corpus loss decides"
     if not is_stepping(view, state, now):
-        return f"below the target after about {duration(found.seconds)} more of training"
-    reached = view.step.time + found.seconds
-    sooner, later = (
-        clock_time(view.step.time + end, now=now) if math.isfinite(end) else None
-        for end in (found.earliest, found.latest)
-    )
-    between = f" (between {sooner} and {later})" if later else f" (not before {sooner})"
-    left = duration(max(0.0, reached - now))
-    # Clocks without seconds cannot tell such ends apart.
-    return f"below the target at about {clock_time(reached, now=now)}, in {left}{'' if sooner == later else between}"
+        return f"below the target after about {left_words(found)} more of training"
+    reached, passed = view.step.time + found.seconds, now - view.step.time
+    left = Forecast(*(max(0.0, seconds - passed) for seconds in found))
+    return f"below the target at about {clock_time(reached, now=now)}, in {left_words(left)}"
 
 
-def _limits_words(limits: Limits) -> str:
+def left_words(found: Forecast) -> str:
+    """The time that is left, and the interval: ``8 min (5 min to 12 min)``."""
+    said, earliest, latest = (duration(_rounded(seconds)) for seconds in found)
+    return f"{said} ({earliest} to {latest})"
+
+
+def _rounded(seconds: float) -> float:
+    """No finer than a forecast can be told: some tenth of it."""
+    grain = next((grain for limit, grain in _GRAINS if seconds < limit), 3_600)
+    return grain * round(seconds / grain)
+
+
+def limits_words(limits: Limits) -> str:
+    """What ends a run whatever its loss is; empty where nothing does."""
     parts = []
     if limits.max_steps is not None:
         parts.append(f"{limits.max_steps:,} steps")

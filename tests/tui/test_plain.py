@@ -64,6 +64,7 @@ def test_a_story_is_told_in_order_and_calmly(store: RunStore) -> None:
     assert ways == sorted(ways)
     assert any(50 <= way <= 55 for way in ways)
     assert any(75 <= way <= 80 for way in ways)
+    assert any(re.search(r", about \d+ min.* \(.+ to .+\) left\.$", line) for line in steps)
     assert lines[0] == "The training starts, on cpu."
     assert lines[1] == "It trains."
     assert lines[-5].startswith("Sample at step 470: Once upon^[[31m a time")
@@ -71,6 +72,13 @@ def test_a_story_is_told_in_order_and_calmly(store: RunStore) -> None:
     assert lines[-3] == "Checkpoint saved at step 470."
     assert lines[-2] == "Corpus loss at step 470: 0.0910, below the target of 0.1000."
     assert lines[-1] == "The training has ended: target reached, at step 470, after 7 min 50 s."
+
+
+def test_what_may_end_a_run_before_its_target_is_told_while_it_may(store: RunStore) -> None:
+    run = make_run(store, [started()], limits=Limits(target_loss=0.099999, max_steps=600, max_seconds=90))
+    told = Milestones(run, RunView.of(run))
+    assert "At the latest it ends after 600 steps or 1 min 30 s." in told.opening("training")
+    assert not [line for line in told.opening("finished") if "At the latest" in line]
 
 
 def test_a_quick_run_is_not_told_step_by_step(store: RunStore) -> None:

@@ -12,7 +12,9 @@ from textual.widgets import Digits, Static
 
 from gpt2tui.runs.config import Limits
 from gpt2tui.runs.events import AnyEvent, Rewound, Step
+from gpt2tui.runs.forecast import Forecast
 from gpt2tui.runs.view import RunView, State
+from gpt2tui.runs.words import left_words
 from gpt2tui.tui.glyphs import ASCII, UNICODE, Glyphs
 from gpt2tui.tui.widgets import threshold as module
 from gpt2tui.tui.widgets.threshold import Threshold
@@ -117,6 +119,18 @@ async def test_a_limit_that_may_come_before_the_target_is_said_beside_it() -> No
     words = " ".join((await words_of(view, now=START + 401)).split())
     assert "below the target at about" in words
     assert "; at the latest it ends after 500 steps or 1 min 30 s" in words
+
+
+async def test_a_run_whose_folder_is_gone_has_no_forecast() -> None:
+    words = await words_of(view_of(*steps(400)), state="gone")
+    assert "folder gone" in words
+    assert "below the target" not in words
+
+
+def test_no_time_is_told_finer_than_it_can_be_foretold() -> None:
+    assert left_words(Forecast(437.0, 391.0, 8_000.0)) == "7 min (7 min to 2 h 15 min)"
+    assert left_words(Forecast(43.4, 7.7, 78.0)) == "45 s (8 s to 1 min 15 s)"
+    assert left_words(Forecast(90_000.0, 0.2, 400_000.0)) == "1 d 1 h (0 s to 4 d 15 h)"
 
 
 @pytest.mark.parametrize("state", ["training", "evaluating", "saving", "paused", "stalled"])

@@ -21,7 +21,7 @@ from gpt2tui.runs.events import (
 from gpt2tui.runs.room import lacking_bytes
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView, State
-from gpt2tui.runs.words import AT_WORK, REASONS, state_words
+from gpt2tui.runs.words import AT_WORK, REASONS, left_words, limits_words, state_words
 from gpt2tui.text import byte_size, count, duration, loss_text, one_line
 
 _PASS_SECONDS = 30.0
@@ -62,6 +62,8 @@ class Milestones:
             f"Run {name}: a GPT-2 of {count(config.model.parameters)} parameters on {corpus}, {target}.",
             f"State: {state_words(view, state)}.",
         ]
+        if (limits := limits_words(view.limits)) and state not in ("finished", "crashed", "gone"):
+            lines.append(f"At the latest it {limits}.")
         if view.step:
             lines.append(self._step(view.step, is_over=state not in AT_WORK))
             self._told_at, self._told_pass = view.step.time, int(view.step.passes)
@@ -159,8 +161,8 @@ class Milestones:
         line = f"Step {step.step:,}, pass {step.passes:.1f}: loss {loss_text(step.running_loss)}"
         if self.view.target_loss:
             line += f", {self.view.progress():.0%} of the way"
-            if not is_over and (forecast := self.view.forecast()) and math.isfinite(forecast.seconds):
-                line += f", about {duration(forecast.seconds)} left"
+            if not is_over and (found := self.view.forecast()) and found.is_on_course:
+                line += f", about {left_words(found)} left"
         return f"{line}."
 
 
