@@ -89,6 +89,6 @@ def evaluate(
     if as_json:
         print_json(answer)
         return
-    kind = "estimated " if result.is_estimate else ""
+    kind = ("estimated " if result.is_estimate else "") + ("corpus" if split == "train" else split)
     typer.echo(f"run {chosen.id}, step {state.step:,}, {where} {format_name}", err=True)
-    put(f"{kind}{split} loss {result.loss:.6f}   perplexity {math.exp(result.loss):.4f}   {result.tokens:,} tokens")
+    put(f"{kind} loss {result.loss:.6f}   perplexity {math.exp(result.loss):.4f}   {result.tokens:,} tokens")

@@ -139,7 +139,7 @@ def _add_glob(found: Resolved, text: str) -> None:
         raise UsageError(f"{text}: {str(error)[:1].lower()}{str(error)[1:]}; put a / on both sides of **") from None
     files = sorted((match for match in matches if match.is_file()), key=lambda match: match.parts)
     if not files:
-        folders = f", only {len(matches)} folders" if matches else ""
+        folders = f", only {len(matches)} folder{'s' * (len(matches) > 1)}" if matches else ""
         raise CorpusError(f"{text}: no file matches{folders}; try the pattern with ls")
     _add_several(found, text, f"{len(files)} files" if len(files) > 1 else files[0].stem, None, files, {})
 

@@ -62,7 +62,7 @@ def field_text(value: Any) -> str:
     """A field of a configuration for people."""
     match value:
         case None:
-            return "-"
+            return "none"
         case bool():
             return "yes" if value else "no"
         case int():

@@ -118,6 +118,13 @@ class Run:
         """All events so far, oldest first, also those that a resume made void."""
         return event_reader(self.events_file).poll()
 
+    def last_written(self) -> float:
+        """When its journal last grew, in seconds since the epoch; 0 where it has none."""
+        try:
+            return self.events_file.stat().st_mtime
+        except OSError:
+            return 0.0
+
     def series(self) -> Series:
         """The columns of all steps that count."""
         return open_series(self.series_file)

@@ -37,6 +37,7 @@ State = Phase | Literal["stalled", "finished", "crashed", "gone", "new"]
 RECENT = 400
 """Steps kept for medians and sparklines; the whole history is in the series."""
 
+_WHOLE = ("max_steps", "max_tokens")
 _KEPT_NOTICES = 50
 _HIGH = 2.5
 """Above this loss, it does not matter at which phase a pass began."""
@@ -110,7 +111,9 @@ class RunView:
                 case SettingChanged(name="learning_rate"):
                     self.peak_learning_rate = event.value or self.config.recipe.learning_rate
                 case SettingChanged():
-                    self.limits = msgspec.structs.replace(self.limits, **{event.name: event.value})
+                    is_whole = event.name in _WHOLE and event.value is not None
+                    value = int(event.value) if is_whole else event.value  # type: ignore[arg-type]
+                    self.limits = msgspec.structs.replace(self.limits, **{event.name: value})
                 case Rewound():
                     self._drop_after(event.to_step)
                 case RunFinished():

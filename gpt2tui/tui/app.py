@@ -129,6 +129,8 @@ class Gpt2TuiApp(App[None]):
         self.overlaid: Follower | None = None
         self._start = options.start
         self._told_problem = ""
+        self.ignored: list[str] = []
+        """What the settings ask for and cannot have, a line each."""
         self._has_drawn = asyncio.Event()
         self.set_class(options.is_ascii, "-ascii")
         draw_scroll_bars(is_ascii=options.is_ascii)
@@ -147,7 +149,7 @@ class Gpt2TuiApp(App[None]):
         if self.options.run:
             self.follow(Run(self.options.run))
         elif not self.options.start and (runs := self.store.all()):
-            self.follow(next((run for run in runs if run.is_alive()), runs[0]))
+            self.follow(next((run for run in runs if run.is_alive()), None) or max(runs, key=Run.last_written))
         self.switch_mode(self.options.screen)
         if self.options.screen != "train":
             self._has_drawn.set()
@@ -272,6 +274,7 @@ class Gpt2TuiApp(App[None]):
         for problem in problems:
             is_elsewhere = problem in self._problems and not problem.startswith("[app]")  # it says where
             title = "ignored" if is_elsewhere else f"ignored in {self.options.settings_name}"
+            self.ignored.append(f"{title}: {problem}")
             self.notify(problem, title=title, severity="warning", markup=False, timeout=10)
 
     # On all screens
@@ -291,7 +294,7 @@ class Gpt2TuiApp(App[None]):
         from gpt2tui.tui.help import HelpScreen
 
         if not isinstance(self.screen, HelpScreen):
-            self.push_screen(HelpScreen(self.screen))
+            self.push_screen(HelpScreen(self.screen, self.ignored))
 
     def action_command_palette(self) -> None:
         """Show what can be done now, to be searched."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -13,6 +14,7 @@ from textual.containers import Vertical, VerticalScroll
 from textual.screen import ModalScreen, Screen
 from textual.widgets import Static
 
+from gpt2tui.text import one_line
 from gpt2tui.tui.live_bindings import LiveBinding, Place, live_bindings, shown_keys
 
 TITLES: dict[Place, str] = {"here": "Here", "screen": "This screen", "app": "Everywhere", "editing": "In the field"}
@@ -27,16 +29,17 @@ NOTE = (
 
 
 class HelpScreen(ModalScreen[None]):
-    """Every key with what it does, from the bindings that are live on the screen below."""
+    """Every key with what it does, from the bindings that are live on the screen below, and settings ignored."""
 
     CSS_PATH = Path(__file__).with_name("styles") / "help.tcss"
     BINDINGS: ClassVar = [
         Binding("escape,question_mark,q", "dismiss", "Close", id="help.close", tooltip="Back to the screen"),
     ]
 
-    def __init__(self, below: Screen[Any]) -> None:
+    def __init__(self, below: Screen[Any], ignored: Sequence[str] = ()) -> None:
         super().__init__()
         self._below = below
+        self._ignored = ignored
         # They are those of the moment help was asked for.
         self._bindings_below = live_bindings(below)
 
@@ -48,6 +51,9 @@ class HelpScreen(ModalScreen[None]):
                     if bound := [live for live in self._bindings_below if live.place == place]:
                         yield Static(title, classes="help-group", markup=False)
                         yield Static(self._table(bound), classes="help-table")
+                if self._ignored:
+                    yield Static("Settings", classes="help-group", markup=False)
+                    yield Static("\n".join(map(one_line, self._ignored)), markup=False)
                 yield Static(NOTE, id="help-note", markup=False)
 
     def on_mount(self) -> None:

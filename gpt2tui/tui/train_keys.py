@@ -24,6 +24,7 @@ TRAIN_KEYS = [
         tooltip="Open the form; this one goes on",
     ),
     Binding("escape", "back", "Back", id="train.back", tooltip="Close the form"),
+    Binding("escape", "close_reading", "Close", id="train.close_reading", show=False, tooltip="Read no more values"),
     Binding("y", "chart('toggle_log')", "Log", id="train.log", show=False, tooltip="Logarithmic or linear losses"),
     Binding("u", "chart('cycle_x')", "X axis", id="train.x_axis", show=False, tooltip="Unit of the x axis"),
     Binding(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 
 import pytest
@@ -63,6 +64,15 @@ async def test_a_run_that_cannot_be_opened_is_said_and_the_one_before_stays(stor
         assert app.follower is not None
         assert app.follower.run.id == run.id
         assert app.overlaid is None
+
+
+async def test_where_nothing_trains_the_run_that_was_last_at_work_is_shown(store):
+    older, newer = (make_run(store, whole_story(), name=name) for name in ("older", "newer"))
+    os.utime(newer.events_file, (1, 1))
+    app = app_for(at=START + 500)
+    async with app.run_test() as pilot:
+        await until(pilot, lambda: app.follower)
+        assert app.follower.run.folder == older.folder
 
 
 @pytest.mark.parametrize("screen", ["train", "runs"])

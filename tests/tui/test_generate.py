@@ -146,6 +146,21 @@ async def test_who_writes_is_told_how_to_leave_the_prompt_and_which_keys_switch_
         assert "1 Train  2 Generate  3 Runs" in text_of(talk.app)
 
 
+async def test_who_comes_back_from_another_screen_writes_and_who_closes_a_layer_does_not(run):
+    async with talking() as talk:
+        screen = talk.screen
+        assert talk.prompt.has_focus
+        await talk.press("escape", "f1")
+        await until(talk.pilot, lambda: talk.app.screen is not screen)
+        await talk.press("2")
+        await until(talk.pilot, lambda: talk.app.screen is screen and talk.prompt.has_focus)
+        await talk.press("escape", "question_mark")
+        await until(talk.pilot, lambda: talk.app.screen is not screen)
+        await talk.press("escape")
+        await until(talk.pilot, lambda: talk.app.screen is screen)
+        assert talk.transcript.has_focus
+
+
 async def test_esc_gives_up_an_edit(run):
     async with talking() as talk:
         turn = await talk.tell("Say", max_new_tokens=4)
@@ -471,6 +486,9 @@ async def test_the_settings_are_gone_to_through_and_left_with_keys_that_are_name
         await talk.press("tab", "tab")
         assert talk.app.focused.id == "temperature"
         assert "↓ Next  esc Leave" in text_of(talk.app).splitlines()[-1]
+        told = " ".join(str(talk.screen.query_one("#meaning").render()).split())
+        assert told.startswith("0 or more. Below 1 the likely tokens become likelier")
+        assert talk.screen.query_one("#meaning").display
         await talk.press("enter")
         assert talk.app.focused.id == "top_k"
         await talk.press("up", "up", "up")
@@ -481,6 +499,7 @@ async def test_the_settings_are_gone_to_through_and_left_with_keys_that_are_name
         await talk.press("escape")
         assert talk.transcript.has_focus
         assert talk.screen.query_one(SamplingPanel).display
+        assert not talk.screen.query_one("#meaning").display
         await talk.press("p", "p")
         assert not talk.screen.query_one(SamplingPanel).display
         assert talk.transcript.has_focus

@@ -342,13 +342,16 @@ async def test_the_filter_fits_name_preset_corpus_and_state(
     async with opened(SMALL) as (pilot, screen):
         await pilot.press("slash", *words)
         assert listed(screen) == names
-        if names:
-            await until_text(pilot, f"{len(names)} of 3 runs")
-        else:
+        if not names:
             await until_text(pilot, f'No run fits "{words}".')
+            await pilot.press("escape")
+            assert listed(screen) == ["lear", "hamlet", "othello"]
+            assert screen.query_one(RunTable).has_focus
+            return
+        await until_text(pilot, f"{len(names)} of 3 runs")
         await pilot.press("enter")
         assert listed(screen) == names
-        assert screen.query_one(RunTable).has_focus or not names
+        assert screen.query_one(RunTable).has_focus
         await pilot.press("escape")
         assert listed(screen) == ["lear", "hamlet", "othello"]
 
@@ -359,9 +362,9 @@ async def test_in_the_filter_keys_are_text_and_esc_leaves_it_before_it_lifts_it(
         assert screen.query_one(Input).value == "dq1"
         assert screen.app.screen is screen
         assert "/ Filter" not in text_of(screen.app)
-        await pilot.press("escape")
+        await pilot.press("ctrl+u", *"ham", "escape")
         assert not screen.query_one(Input).has_focus
-        assert screen.query_one(Input).value == "dq1"
+        assert screen.query_one(Input).value == "ham"
         await pilot.press("escape")
         assert screen.query_one(Input).value == ""
         assert listed(screen) == ["lear", "hamlet", "othello"]
@@ -547,11 +550,13 @@ async def test_c_lays_configurations_side_by_side_differences_first(three: dict[
 async def test_what_was_changed_later_is_compared_as_it_is_now(store: RunStore, three: dict[str, Run]) -> None:
     append(three["lear"], [SettingChanged(time=NOW, name="target_loss", value=0.05, previous=0.099999)])
     append(three["hamlet"], [SettingChanged(time=NOW, name="learning_rate", value=0.0004, previous=0.0002)])
+    append(three["hamlet"], [SettingChanged(time=NOW, name="max_steps", value=400.0)])  # as it is read from JSON
     async with opened() as (pilot, screen):
         await pilot.press("space", "down", "space", "c")
         await until_text(pilot, "Side by side")
         rows = [" ".join(line.split()) for line in str(screen.app.screen.query_one("#fields").render()).splitlines()]
         assert "≠ limits.target_loss 0.05 (was 0.099999) 0.099999" in rows
+        assert "≠ limits.max_steps none 400 (was none)" in rows
         rate = three["lear"].config().recipe.learning_rate
         assert f"≠ recipe.learning_rate {rate} 0.0004 (was {rate})" in rows
 

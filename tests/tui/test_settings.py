@@ -8,9 +8,10 @@ from pathlib import Path
 import pytest
 from textual.app import App
 from textual.binding import Binding
-from textual.widgets import Input, TextArea
+from textual.widgets import Input, Static, TextArea
 
 from gpt2tui.runs.paths import Paths
+from gpt2tui.tui.help import HelpScreen
 from gpt2tui.tui.keymap import all_bindings, check_keymap
 from gpt2tui.tui.options import AppOptions, has_unicode
 from gpt2tui.tui.settings import AppSettings, choose_theme, keep_theme, read_settings
@@ -215,4 +216,9 @@ async def test_a_complaint_names_the_file_that_it_is_about() -> None:
     async with app.run_test() as pilot:
         await until(pilot, lambda: len(app._notifications) == 3)
         titles = {notification.message[:7]: notification.title for notification in app._notifications}
+        await pilot.press("f3", "question_mark")  # the toasts go away; help still tells
+        layer = await until(pilot, lambda: isinstance(app.screen, HelpScreen) and app.screen)
+        await until(pilot, lambda: layer.query("#help-note"))
+        told = "\n".join(str(line.render()) for line in layer.query(Static))
+        assert "ignored in mine.toml: [app] has no setting x" in told
     assert titles == {"[app] h": "ignored in mine.toml", "[app] t": "ignored in mine.toml", "--theme": "ignored"}

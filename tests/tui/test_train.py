@@ -309,6 +309,17 @@ async def test_a_crash_shows_the_end_of_the_log(store):
         assert "line 2\n" not in text_of(app)
 
 
+async def test_the_very_end_of_the_log_is_seen_where_there_is_room_for_little(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    run.log_file.write_text("".join(f"line {number} {'of words ' * 20}\n" for number in range(20)) + "the very end\n")
+    app = app_for(run=run.folder, at=START + 5)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_text(pilot, "the very end")
+        assert "R goes on from the last checkpoint" in text_of(app)
+        assert "line 19" in text_of(app)
+        assert "line 15" not in text_of(app)
+
+
 async def test_a_training_that_cannot_start_is_told_at_the_form():
     words = ("--preset", "nano", "--keep", "3", "/no/such/text")
     app = app_for(start=("train", *words), typed={"preset": "nano", "keep": 3, "text": ["/no/such/text"]})
@@ -372,7 +383,12 @@ async def test_keys_of_the_chart(store):
             now = text_of(app)
             assert now != before or key in ("right", "minus", "0"), key
             before = now
-        assert chart.is_attached
+        assert chart.is_reading
+        await pilot.press("escape")
+        assert not chart.is_reading
+        await pilot.press("escape")
+        assert app.is_running
+        assert app.screen.query_one(LossChart) is chart
 
 
 async def test_a_target_is_not_emptied_by_a_slip(store):
@@ -398,6 +414,8 @@ async def test_what_a_setting_means_is_told_while_its_field_has_the_keys(store):
             await pilot.press("tab", "tab", "tab")
             await until_text(pilot, "such as 30m or 2h, since the session began")
             assert "the run ends when" not in text_of(pilot.app)
+            await pilot.press("shift+tab", "shift+tab")
+            await until_text(pilot, "the peak of the schedule; at step 1 the rate was 2.00e-04")
 
 
 async def test_who_comes_back_to_the_form_is_in_the_field_that_was_left(store):

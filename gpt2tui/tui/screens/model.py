@@ -28,6 +28,7 @@ class ModelScreen(TalkScreen):
     def __init__(self) -> None:
         super().__init__()
         self._snapshot_watch: Timer
+        self._was_left = False
         self._wanted: tuple[Run, str | None] | None = None
         """A run that was chosen by hand, before this screen was first shown or after."""
 
@@ -40,11 +41,21 @@ class ModelScreen(TalkScreen):
         elif run := self._choice.default_run(self._followed):
             self._choice.choose(run)
         self._open(self._choice.run)
+        self._greet()
+
+    def _greet(self) -> None:
+        """Where there is a model, what is typed first is meant for it."""
         if self._choice.step() is not None:
             self.query_one(PromptArea).focus()
 
+    def on_screen_suspend(self) -> None:
+        self._was_left = self.app.current_mode != "generate"  # not for a layer above it
+
     def on_screen_resume(self) -> None:
         self._look()
+        if self._was_left and not (self._is_in_panel or self.query_one(Transcript).has_cursor):
+            self._greet()
+        self._was_left = False
         self.set_timer(_LOAD_AFTER, self._prepare)
 
     # The run and its checkpoint

@@ -190,7 +190,9 @@ class RunsScreen(Screen[None]):
     def action_back(self) -> None:
         """Leave the field; then lift the filter; then the marks."""
         filtering = self.query_one(RunFilter)
-        if filtering.has_field_focus:
+        if filtering.has_field_focus and self.ledger.entries and not self.query_one(RunTable).entries:
+            filtering.clear()  # nothing fits: there is nothing to go back to
+        elif filtering.has_field_focus:
             filtering.leave()
         elif not self.query_one(RunTable).has_focus:
             self.query_one(RunTable).focus()

@@ -63,6 +63,8 @@ class TrainScreen(DashboardScreen):
         """Which keys mean something in the state the run is in."""
         if action == "back":
             return self.has_class("-form") and self._follower is not None
+        if action == "close_reading":
+            return self._is_there and self.query_one(LossChart).is_reading and not self.has_class("-form")
         if action not in _STEERING:
             return True
         if self.has_class("-form") or not self._follower:
@@ -143,6 +145,9 @@ class TrainScreen(DashboardScreen):
     def action_chart(self, action: str) -> None:
         """Hand a key on to the chart."""
         getattr(self.query_one(LossChart), f"action_{action}")()
+
+    def action_close_reading(self) -> None:
+        self.action_chart("toggle_cursor")
 
     def action_overlay(self) -> None:
         self.app.overlay(None)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from textual.content import Content
 from textual.widgets import Static
 
@@ -30,13 +31,24 @@ class Banner(Static):
         if (follower.run.id, state) != self._about:
             self._about = follower.run.id, state
             self._log_tail = follower.log_tail() if state in ("crashed", "finished") else []
-        content, kind = _words(follower, state, now, self._log_tail)
+        content, kind = _words(follower, state, now, self._fitting_tail())
         if waiting and not content:
             content, kind = Content(f"{waiting}, after the step under way"), "info"
         if (content, kind) != self._shown:
             self._shown = content, kind
             self.set_classes(kind or "empty")
             self.update(content)
+
+    def _fitting_tail(self) -> list[str]:
+        """The last lines of the log that there is room for: the very last one tells most."""
+        width, rows = max(1, self.app.size.width - 6), max(1, min(_LOG_LINES, int(self.app.size.height * 0.4) - 4))
+        tail: list[str] = []
+        for line in reversed([one_line(line) for line in self._log_tail if line.strip()]):
+            rows -= -(-cell_len(line) // width)
+            if rows < 0 and tail:
+                break
+            tail.insert(0, line)
+        return tail
 
 
 def _words(follower: Follower, state: State, now: float, log_tail: Sequence[str]) -> tuple[Content, str]:
@@ -84,12 +96,11 @@ def _silence(follower: Follower, silence: str) -> Content:
 
 def _crash(log_tail: Sequence[str]) -> Content:
     words = "Its process ended without a word: killed, out of memory, or the machine went down."
-    tail = [line for line in log_tail if line.strip()][-_LOG_LINES:]
-    shown = "\n".join(f"  {one_line(line)}" for line in tail)
+    shown = "\n".join(f"  {line}" for line in log_tail)
     return Content.assemble(
         (words, "bold"),
         "\nR goes on from the last checkpoint.",
-        (f"\nworker.log ends with:\n{shown}" if tail else "\nworker.log is empty.", "$text-muted"),
+        (f"\nworker.log ends with:\n{shown}" if log_tail else "\nworker.log is empty.", "$text-muted"),
     )
 
 
@@ -112,7 +123,7 @@ def _end(view: RunView, log_tail: Sequence[str]) -> tuple[Content, str]:
                 "2 talks to it. g goes on past the target, n starts another run.",
             ), "success"
         case "limit":
-            return _two(f"Ended at its limit, loss {loss} after {took}.", "R goes on without it."), "info"
+            return _two(f"Ended at its limit, loss {loss} after {took}.", "R goes on from there."), "info"
         case "stopped" | "interrupted":
             return _two(f"{REASONS[finished.reason].capitalize()} and saved, loss {loss}.", "R goes on."), "info"
         case "diverged":
@@ -125,8 +136,7 @@ def _end(view: RunView, log_tail: Sequence[str]) -> tuple[Content, str]:
                 f"Out of memory: {why or 'not even one sequence at a time fits'}",
                 "Try a smaller preset or block size (n), or free memory and go on (R).",
             ), "error"
-    tail = [one_line(line) for line in log_tail if line.strip()][-_LOG_LINES:]
-    return _two(f"Failed: {why}", "\n".join(tail)), "error"
+    return _two(f"Failed: {why}", "\n".join(log_tail)), "error"
 
 
 def _last_error(view: RunView) -> str:

@@ -60,7 +60,7 @@ _FIELDS = (
     _Field(
         "target_loss", "target loss", f"the run ends when the corpus loss is below it; {NO_TARGET}: at a limit", _target
     ),
-    _Field("learning_rate", "learning rate", "the peak that the schedule is scaled to", _rate),
+    _Field("learning_rate", "learning rate", "the peak of the schedule", _rate),
     _Field("max_steps", "steps at most", "in all; empty is no limit", _number, is_whole=True),
     _Field(
         "max_seconds", "time at most", "such as 30m or 2h, since the session began; empty is no limit", parse_seconds
@@ -116,6 +116,8 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
     @on(DescendantFocus)
     def _explain(self, event: DescendantFocus) -> None:
         meaning = next(field.hint for field in _FIELDS if field.name == event.widget.id)
+        if event.widget.id == "learning_rate" and (step := self._view.step):
+            meaning += f"; at step {step.step:,} the rate was {step.learning_rate:.2e}"
         self.query_one(".hint", Static).update(f"{meaning}\n{_KEYS}")
 
     @on(Input.Submitted)

@@ -195,6 +195,11 @@ class LossChart(Widget, can_focus=True):
         self.border_title, self.border_subtitle = title, read
         return True
 
+    @property
+    def is_reading(self) -> bool:
+        """Whether the reading cursor is there."""
+        return self._plot is not None and self._plot.cursor is not None
+
     # Keys
 
     def action_toggle_log(self) -> None:
@@ -257,7 +262,7 @@ class LossChart(Widget, can_focus=True):
             self._draw()
 
     def _move(self, columns: int, share: float) -> None:
-        if self._plot and self._plot.cursor is not None:
+        if self._plot and self.is_reading:
             self._plot.move_cursor(columns)
             self._draw()
         else:

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
+from textual.events import DescendantBlur, DescendantFocus
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label, Static
@@ -87,8 +88,16 @@ class SamplingPanel(VerticalScroll, can_focus=False):
                     tooltip=field.tooltip,
                 )
             yield Static("", id=f"{field.name}-problem", classes="problem", markup=False)
+        yield Static("", id="meaning", markup=False)
         yield Static("", id="device", markup=False)
         yield Static("", id="speed", markup=False)
+
+    @on(DescendantFocus)
+    @on(DescendantBlur)
+    def _explain(self) -> None:
+        focused = self.screen.focused
+        is_here = focused is not None and self in focused.ancestors
+        self._say("meaning", str(focused.tooltip) if focused and is_here else "")
 
     @on(Input.Changed)
     def _on_changed(self, event: Input.Changed) -> None:
@@ -137,6 +146,7 @@ class SamplingPanel(VerticalScroll, can_focus=False):
         line = self.query_one(f"#{id}", Static)
         if line.content != words:
             line.update(words)
+            line.display = bool(words)
 
     def show_place(self, run: Content, checkpoint: Content) -> None:
         """The run and the checkpoint that are asked."""
