@@ -18,6 +18,7 @@ import csv
 import math
 import statistics
 from collections.abc import Iterable
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -35,6 +36,8 @@ from gpt2tui.runs.view import RunView
 CURVES = Path(__file__).parent / "curves"
 MOMENTS = 24
 ORIGINAL = "the original's log"
+EARLY = (0.05, 0.1, 0.2, 0.3, 0.4, 0.5)
+"""Between these shares of a run its first forecasts are scored, by steps."""
 LOG_TARGETS = (2.0, 1.0, 0.5, 0.2, 0.15)
 _LOG_TOKENS = 338_026
 _MODEL = ModelConfig(layers=3, heads=4, width=128, block_size=128)
@@ -210,6 +213,16 @@ def _row(name: str, truth: str, by_clock: Iterable[Judged], by_step: Iterable[Ju
     return f"| {name} | {truth} | {' | '.join(f'{100 * share:.0f} %' for share in shares)} |"
 
 
+def _early_row(start: float, end: float, curves: list[Curve]) -> str:
+    judged = [one for curve in curves for one in judge(curve, start=start, end=end, moments=6)]
+    said = [one for one in judged if math.isfinite(one.said)]
+    held = sum(one.is_inside for one in said) / len(said)
+    ratio = statistics.median(one.said / one.left for one in said)
+    low = sum(one.said < one.left / 2 for one in said) / len(said)
+    none = 1 - len(said) / len(judged)
+    return f"| {start:.0%} to {end:.0%} | {none:.0%} | {held:.0%} | {ratio:.2f} | {low:.0%} |"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("runs", type=Path, nargs="*", help="folders of runs that came to their targets")
@@ -231,6 +244,11 @@ def main() -> None:
             by_step.setdefault(group, []).extend(pair[1])
     for group in sorted(by_clock, key="all".__eq__):
         print(_row(f"**{group}**", "", by_clock[group], by_step[group]))
+    print(
+        "\n| share of the run | none yet | held | said over left, median | said less than half |\n|---|---|---|---|---|"
+    )
+    for start, end in pairwise(EARLY):
+        print(_early_row(start, end, [evened(curve) for curve in curves if curve.group != ORIGINAL]))
 
 
 if __name__ == "__main__":
