@@ -1,27 +1,23 @@
-"""The app: three screens, the run that is followed, and what holds on all of them."""
+"""The app: three screens, and what holds on all of them."""
 
 from __future__ import annotations
 
-import asyncio
 import gc
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from textual import work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding
 from textual.screen import Screen
 from textual.theme import Theme
 
-from gpt2tui.errors import Gpt2TuiError
-from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
+from gpt2tui.tui.following_app import FollowingApp
 from gpt2tui.tui.glyphs import ASCII, UNICODE
 from gpt2tui.tui.options import AppOptions
-from gpt2tui.tui.processes.training import reap
 from gpt2tui.tui.settings import choose_theme, keep_theme
 from gpt2tui.tui.stylesheet import KeptStylesheet
 from gpt2tui.tui.terminal.ascii import draw_scroll_bars
@@ -31,11 +27,6 @@ if TYPE_CHECKING:
     from textual.command import Provider
     from textual.driver import Driver
     from textual.filter import LineFilter
-
-POLL_SECONDS = 0.03
-"""How often the journal of the followed run is looked at: events are on the screen within 100 ms."""
-
-_LOOK_SECONDS = 0.5
 
 KEPT_THEME_FILE = "app.json"
 """In the data folder: the theme that was chosen in the app."""
@@ -77,13 +68,8 @@ def _collect_again() -> None:
     gc.enable()
 
 
-class Gpt2TuiApp(App[None]):
-    """Shows and steers what other processes do.
-
-    ``follower`` is the run on the Train screen; screens that show it have a method ``take_events``, called with
-    the new events (none where only the run's being alive changed), and ``change_run``, called when another run
-    is followed.
-    """
+class Gpt2TuiApp(FollowingApp):
+    """Shows and steers what other processes do."""
 
     TITLE = "gpt2tui"
     CSS_PATH = Path(__file__).with_name("styles") / "app.tcss"
@@ -125,13 +111,9 @@ class Gpt2TuiApp(App[None]):
         self.options = options
         self.store = RunStore(options.paths.runs)
         self.glyphs = ASCII if options.is_ascii else UNICODE
-        self.follower: Follower | None = None
-        self.overlaid: Follower | None = None
         self._start = options.start
-        self._told_problem = ""
         self.ignored: list[str] = []
         """What the settings ask for and cannot have, a line each."""
-        self._has_drawn = asyncio.Event()
         self.set_class(options.is_ascii, "-ascii")
         draw_scroll_bars(is_ascii=options.is_ascii)
         if not options.has_animation:
@@ -144,15 +126,14 @@ class Gpt2TuiApp(App[None]):
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         self.call_after_refresh(self._apply_settings)
         self.call_after_refresh(_collect_again)
-        self.set_interval(POLL_SECONDS, self._poll)
-        self.set_interval(_LOOK_SECONDS, self._look)
+        self.begin_to_follow()
         if self.options.run:
             self.follow(Run(self.options.run))
         elif not self.options.start and (runs := self.store.all()):
             self.follow(next((run for run in runs if run.is_alive()), None) or max(runs, key=Run.last_written))
         self.switch_mode(self.options.screen)
         if self.options.screen != "train":
-            self._has_drawn.set()
+            self.on_loss_chart_ready()
 
     # The end
 
@@ -169,90 +150,10 @@ class Gpt2TuiApp(App[None]):
         """The error that has ended the app."""
         return self._exception
 
-    # The followed run
-
-    def follow(self, run: Run | None) -> None:
-        """Show another run on the Train screen, or none."""
-        if run is None:
-            self.follower = None
-            self._tell("change_run")
-            return
-        if follower := self._opened(run):
-            self.follower = follower
-            self._told_problem = ""
-            self._tell("change_run")
-            if not follower.is_caught_up:
-                self._catch_up(follower)
-
-    def _opened(self, run: Run) -> Follower | None:
-        """A follower that has read what can be read at once; where it cannot be, that is said."""
-        try:
-            follower = Follower(run)
-            follower.open()
-        except (Gpt2TuiError, OSError) as error:
-            self.notify(str(error), severity="error", markup=False)
-            return None
-        return follower
-
-    @work
-    async def _catch_up(self, follower: Follower) -> None:
-        """Read all of a long journal, once the chart is there, which it would hold up."""
-        await self._has_drawn.wait()
-        try:
-            await asyncio.to_thread(follower.catch_up)
-        except OSError as error:
-            self._tell_problem(str(error))
-        self._tell("change_run")
-
-    def on_loss_chart_ready(self) -> None:
-        self._has_drawn.set()
-
-    def overlay(self, run: Run | None) -> None:
-        """Lay another run's curve over the followed one's, or take it away."""
-        self.overlaid = None
-        if run is not None:
-            try:
-                self.overlaid = Follower(run)
-            except Gpt2TuiError as error:
-                self.notify(str(error), severity="error", markup=False)
-        self._tell("change_run")
-
     def take_start(self) -> tuple[str, ...]:
         """The words of the training to start, given once."""
         words, self._start = self._start, ()
         return words
-
-    def _poll(self) -> None:
-        if not self.follower:
-            return
-        try:
-            events = self.follower.poll()
-        except OSError as error:
-            self._tell_problem(str(error))
-            return
-        if events:
-            self._tell("take_events", events)
-
-    def _look(self) -> None:
-        reap()
-        if not self.follower:
-            return
-        if self.follower.look():
-            self._tell("take_events", [])
-        self._tell_problem(self.follower.problem())
-
-    def _tell_problem(self, problem: str) -> None:
-        """Say once that the followed run cannot be read now; what is known of it stays on the screen."""
-        if problem and problem != self._told_problem:
-            text = f"{problem}; what is shown is older, and it is tried again"
-            self.notify(text, title="the run cannot be read", severity="error", markup=False)
-        self._told_problem = problem
-
-    def _tell(self, method: str, *arguments: object) -> None:
-        for stack in self._screen_stacks.values():
-            for screen in stack:
-                if told := getattr(screen, method, None):
-                    told(*arguments)
 
     # Settings
 
