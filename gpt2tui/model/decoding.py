@@ -10,9 +10,10 @@ import warnings
 from concurrent.futures import ThreadPoolExecutor
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
-from gpt2tui.model.products import one_dnn
+from gpt2tui.model.products import is_mkl_slow, one_dnn
 from gpt2tui.model.transformer import GPT2
 
 _SMALLEST_SCALE = 1e-12
@@ -21,15 +22,16 @@ _SMALLEST_STEP = 6.1e-5
 """Between two levels of an input; the kernel for one row takes no smaller one either."""
 
 
-class OneDnnLinear(nn.Module):
-    """A float32 layer on just the weights it is given, which oneDNN reads faster for one row than torch's BLAS."""
+class Float32Linear(nn.Module):
+    """A float32 layer on just the weights it is given, by the library that reads them faster here."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
         self.weight, self.bias = weight, bias
+        self._multiply = one_dnn if is_mkl_slow() else F.linear
 
     def forward(self, x: Tensor) -> Tensor:
-        return one_dnn(x, self.weight, self.bias)
+        return self._multiply(x, self.weight, self.bias)
 
 
 class Bfloat16Linear(nn.Module):
@@ -79,8 +81,8 @@ class Int8Linear(nn.Module):
         return product.sub_(self._bias).addcmul_(zero, self._sums, value=-1).mul_(step).add_(self._bias)
 
 
-LAYERS: dict[torch.dtype, type[OneDnnLinear | Bfloat16Linear | Int8Linear]] = {
-    torch.float32: OneDnnLinear,
+LAYERS: dict[torch.dtype, type[Float32Linear | Bfloat16Linear | Int8Linear]] = {
+    torch.float32: Float32Linear,
     torch.bfloat16: Bfloat16Linear,
     torch.int8: Int8Linear,
 }

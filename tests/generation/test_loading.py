@@ -16,7 +16,7 @@ from gpt2tui.checkpoints.folder import Checkpoint, CheckpointFolder
 from gpt2tui.checkpoints.state import MODEL_FILE
 from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.generation.loading import WEIGHTS, choose_place, load_for_decoding, load_model
-from gpt2tui.model.decoding import OneDnnLinear
+from gpt2tui.model.decoding import Float32Linear
 from gpt2tui.model.transformer import GPT2
 from tests.tiny import tiny_model_config, tiny_run, tiny_run_config
 
@@ -61,7 +61,7 @@ def test_weights_stay_mapped_from_the_file(tmp_path: Path, load: Callable[..., G
     found = model.state_dict()
     assert found.keys() >= weights_of().keys()
     if model.head is not None:
-        assert isinstance(model.head, OneDnnLinear)
+        assert isinstance(model.head, Float32Linear)
         found["head"] = model.head.weight
     for name, tensor in found.items():
         assert any(start <= tensor.data_ptr() < end for start, end in mapped), name

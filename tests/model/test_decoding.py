@@ -7,6 +7,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gpt2tui.model import decoding
 from gpt2tui.model.decoding import LAYERS, Bfloat16Linear, Int8Linear, can_decode, prepare
 from gpt2tui.model.kv_cache import KVCache
 from gpt2tui.model.transformer import GPT2
@@ -43,7 +44,9 @@ def layer_and_inputs(rows: int) -> tuple[nn.Linear, Tensor]:
     return layer, x
 
 
-def test_a_prepared_model_in_float32_is_transformers() -> None:
+@pytest.mark.parametrize("is_mkl_slow", [False, True])
+def test_a_prepared_model_in_float32_is_transformers(monkeypatch: pytest.MonkeyPatch, is_mkl_slow: bool) -> None:
+    monkeypatch.setattr(decoding, "is_mkl_slow", lambda: is_mkl_slow)
     model = model_of()
     referee = referee_of(model)
     prepare(model, torch.float32)
