@@ -3,27 +3,18 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from gpt2tui.model.dropout import Dropout, drop
 from gpt2tui.model.kv_cache import KVCache
 from gpt2tui.model.products import Linear
 from gpt2tui.runs.model_config import ModelConfig
 
 LAYER_NORM_EPSILON = 1e-5
 INITIAL_DEVIATION = 0.02
-
-
-class Dropout(NamedTuple):
-    """Dropout rates by place; all zero outside training."""
-
-    embedding: float = 0.0
-    attention: float = 0.0
-    projection: float = 0.0
-    mlp: float = 0.0
 
 
 PLAIN_ATTENTION_UP_TO = 1024
@@ -43,7 +34,7 @@ def plain_attention(q: Tensor, k: Tensor, v: Tensor, dropout: float) -> Tensor:
         for start in range(0, time, _QUERIES):
             end = min(start + _QUERIES, time)
             scores = torch.baddbmm(future[start:end, :end], scaled[:, start:end], keys[:, :end].transpose(1, 2))
-            weights = F.dropout(scores.softmax(dim=-1), dropout, dropout > 0)  # (batch * heads, queries, end)
+            weights = drop(scores.softmax(dim=-1), dropout)  # (batch * heads, queries, end)
             attended.append(torch.bmm(weights, values[:, :end]))
     whole = attended[0] if len(attended) == 1 else torch.cat(attended, dim=1)
     return whole.view(batch, heads, time, head_width)
@@ -73,7 +64,7 @@ class Attention(nn.Module):
         else:
             y = self._fused(q, k, v, dropout, cache, layer)
         y = y.transpose(1, 2).reshape(batch, time, width)
-        return F.dropout(self.c_proj(y), self.dropout.projection, self.training)
+        return drop(self.c_proj(y), self.dropout.projection, self.training)
 
     @staticmethod
     def _fused(q: Tensor, k: Tensor, v: Tensor, dropout: float, cache: KVCache | None, layer: int) -> Tensor:
@@ -100,7 +91,7 @@ class MLP(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = F.gelu(self.c_fc(x), approximate=self.approximate)  # (batch, time, 4 * width)
-        return F.dropout(self.c_proj(x), self.dropout.mlp, self.training)
+        return drop(self.c_proj(x), self.dropout.mlp, self.training)
 
 
 class Block(nn.Module):
@@ -183,7 +174,7 @@ class GPT2(nn.Module):
         past = cache.length if cache is not None else 0
         time = tokens.shape[1]
         x = self.wte(tokens) + self.wpe.weight.narrow(0, past, time)  # (batch, time, width)
-        x = F.dropout(x, self.embedding_dropout, self.training)
+        x = drop(x, self.embedding_dropout, self.training)
         for layer, block in enumerate(self.h):
             x = block(x, cache, layer)
         if cache is not None:

@@ -14,7 +14,8 @@ from gpt2tui.checkpoints.tensors import read_model, read_optimizer
 from gpt2tui.corpus.windows import Place, WindowOrder, batch_arrays
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.model.device import DTYPES
-from gpt2tui.model.transformer import GPT2, Dropout
+from gpt2tui.model.dropout import Dropout
+from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.training.optimizers import Optimizers
 from gpt2tui.training.update import Outcome, Updater

@@ -8,7 +8,8 @@ import torch
 from gpt2tui.corpus.bpe import END_OF_TEXT, Tokenizer
 from gpt2tui.generation.decoder import TextDecoder
 from gpt2tui.generation.text import Piece, generate_text, sample_text
-from gpt2tui.model.transformer import GPT2, Dropout
+from gpt2tui.model.dropout import Dropout
+from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.sampling import SamplingSettings
 from tests.generation.test_stream import Scripted, scripted
 from tests.tiny import tiny_model_config

@@ -7,7 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch.profiler import ProfilerActivity, profile
 
-from gpt2tui.model.transformer import GPT2, PLAIN_ATTENTION_UP_TO, Dropout, plain_attention
+from gpt2tui.model.dropout import Dropout
+from gpt2tui.model.transformer import GPT2, PLAIN_ATTENTION_UP_TO, plain_attention
 from gpt2tui.runs.model_config import PRESETS
 from tests.tiny import tiny_model_config
 
