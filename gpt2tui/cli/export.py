@@ -46,8 +46,7 @@ def transformers(
     from gpt2tui.exchange.transformers_folder import export_folder
 
     source = _source(run, checkpoint)
-    narrate("drawing samples for the model card, to see how much of the text they copy")
-    export_folder(source, folder, force=force)
+    export_folder(source, folder, force=force, notice=narrate)
     narrate(f"wrote {folder}")
 
 

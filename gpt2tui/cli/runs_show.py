@@ -11,7 +11,7 @@ import typer
 from gpt2tui.cli.output import print_json, print_table, put
 from gpt2tui.cli.run_argument import AsJson, RunReference, find_run
 from gpt2tui.errors import Gpt2TuiError
-from gpt2tui.runs.comparison import field_text, flat
+from gpt2tui.runs.comparison import compared, present_config
 from gpt2tui.runs.files import tree_bytes
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
@@ -106,12 +106,13 @@ def _facts(run: Run, view: RunView, checkpoints: list[CheckpointRow], now: float
 
 
 def _print(run: Run, view: RunView, checkpoints: list[CheckpointRow], now: float) -> None:
-    state = view.state(is_alive=run.is_alive(), now=now)
+    is_alive = run.is_alive()
+    state = view.state(is_alive=is_alive, now=now)
     rows = [
         ("run", run.id),
         ("name", one_line(run.name())),
         ("path", one_line(str(run.folder))),
-        ("state", state_words(view, state)),
+        ("state", state_words(view, state) + (f", process {view.started.pid}" if is_alive and view.started else "")),
         ("size", byte_size(run.bytes())),
     ]
     if view.config.created:
@@ -152,5 +153,6 @@ def _print(run: Run, view: RunView, checkpoints: list[CheckpointRow], now: float
             right=("step", "size"),
         )
     put()
-    fields = flat(msgspec.to_builtins(view.config))
-    print_table(("configuration", ""), [(name, field_text(value)) for name, value in fields.items()])
+    fields = compared([present_config(view)], [view.config])
+    settings = [(field.name, *field.texts) for field in fields if field.name != "created"]  # said above, as a time
+    print_table(("configuration", ""), settings)

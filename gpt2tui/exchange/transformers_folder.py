@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from safetensors.torch import save_file
@@ -25,8 +26,10 @@ _EXTRAS = 8_000_000
 """Bytes of all the rest: the tokenizer, the card, its picture."""
 
 
-def export_folder(source: Source, folder: Path, *, force: bool) -> None:
-    """Write model, generation settings, tokenizer and model card.
+def export_folder(
+    source: Source, folder: Path, *, force: bool, notice: Callable[[str], None] = lambda text: None
+) -> None:
+    """Write model, generation settings, tokenizer and model card; ``notice`` is told of what takes a while.
 
     Raises:
         UsageError, Gpt2TuiError: as of :func:`writing` and :attr:`Source.model`.
@@ -45,6 +48,7 @@ def export_folder(source: Source, folder: Path, *, force: bool) -> None:
             (building / name).write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
         save_file(tensors, building / WEIGHTS, metadata={"format": "pt"})
         tokenizer_files.write_tokenizer(building, context=source.config.block_size)
+        notice("drawing samples for the model card, to see how much of the text they copy")
         write_card(source, building)
 
 

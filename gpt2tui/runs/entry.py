@@ -90,6 +90,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
         """The state, or of a run that is finished the reason, in three words at most."""
         if self.waits_for_room:
             return "disk full"
+        if self.reason == "limit":
+            return "at its limit"
         return self.reason.replace("_", " ") if self.reason else self.state
 
     @property

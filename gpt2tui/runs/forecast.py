@@ -74,11 +74,14 @@ class _Line(NamedTuple):
         return (goal - self.level) / self.slope if self.slope < 0 else math.inf
 
 
-def forecast(points: Sequence[tuple[float, float]], target: float, *, now: float | None = None) -> Forecast | None:
+def forecast(
+    points: Sequence[tuple[float, float]], target: float, *, now: float | None = None, is_blurred: bool = False
+) -> Forecast | None:
     """What is left, in the unit of the points' times, until the corpus loss is at ``target``.
 
     ``points`` are (time since the run's start, loss), oldest first; ``now`` is the last one's time unless given.
-    None means that it is too early to say.
+    With ``is_blurred`` each is also of windows that the corpus loss does not cut so. None means that it is too early
+    to say.
     """
     if not points or target <= 0:
         return None
@@ -89,11 +92,23 @@ def forecast(points: Sequence[tuple[float, float]], target: float, *, now: float
     goal = _level(ABOVE * target)
     whole, recent = _fit(usable, now), _fit_of_recent(usable, now)
     left = whole.reaches(goal)
+    if is_blurred:
+        return _between(left, recent.reaches(goal), now) if recent else None
     if left > _FARTHEST * now or (left and recent and recent.slope > _SLOWEST * whole.slope):
         return NOT_ON_COURSE if len(points) >= _FEWEST_TO_GIVE_UP else None
     recently = min(recent.reaches(goal), _LONGEST * left + _SHARE_GONE * now) if recent else left
     margin = (_SHARE_LEFT + _SHARE_EARLY * max(0.0, left / now - 1)) * left + _SHARE_GONE * now
     return Forecast(left, max(0.0, min(left, recently) - margin), max(left, recently) + margin)
+
+
+def _between(one: float, other: float, now: float) -> Forecast | None:
+    """What lies between two fits that differ by far, as those of losses that fall fast and then slowly, where both
+    see an end.
+    """
+    margin = _SHARE_GONE * now
+    if max(one, other) > _FARTHEST * now:
+        return None
+    return Forecast(math.sqrt(one * other), max(0.0, min(one, other) - margin), max(one, other) + margin)
 
 
 def _level(loss: float) -> float:

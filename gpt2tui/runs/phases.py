@@ -31,7 +31,10 @@ class Phases:
         recipe = config.recipe
         every, share = recipe.aligned_every, recipe.aligned_share
         self._share = 1 / every if every else share
-        self._is_mixed = recipe.order == "shuffled" and 0 < self._share < 1 and config.steps_per_pass >= 1
+        is_partly_aligned = recipe.order == "shuffled" and 0 < self._share < 1
+        self._is_mixed = is_partly_aligned and config.steps_per_pass >= 1
+        self.is_blurred = is_partly_aligned and config.steps_per_pass < 1
+        """Whether each step is of aligned windows and of others."""
         self._flags, self._sums = _known(config.seed, every, share) if self._is_mixed else ((), ())
 
     def aligned_share(self, start: float, end: float) -> float:

@@ -57,6 +57,11 @@ class RunStore:
         dated = [(made, run) for run in found if (made := _made(run))]
         return [run for _, run in sorted(dated, key=lambda pair: pair[0], reverse=True)]
 
+    def at_work(self) -> Run | None:
+        """A run that trains, or else the one that was last at work; None where there are none."""
+        runs = self.all()
+        return next((run for run in runs if run.is_alive()), None) or max(runs, key=Run.last_written, default=None)
+
     def find(self, reference: str = "latest", *, notice: Callable[[str], None] = lambda text: None) -> Run:
         """The run that an id, a name, a unique prefix of either, ``latest``, ``best`` or a path means.
 

@@ -58,6 +58,8 @@ class RunView:
         self.first_loss: float | None = None
         self.step: Step | None = None
         self.steps: deque[Step] = deque(maxlen=RECENT)
+        self._lowest = math.inf
+        """Of the running losses."""
         self.history: list[Step] = []
         """Steps from all of the run, thinned: what forecasts are made from."""
         self.corpus_loss: Evaluated | None = None
@@ -92,6 +94,7 @@ class RunView:
                     remember(self.history, event)
                     if self.first_loss is None:
                         self.first_loss = event.loss
+                    self._lowest = min(self._lowest, event.running_loss)
                 case RunStarted():
                     self.started, self.finished, self.phase = event, None, "starting"
                     self._drop_after(event.from_step)
@@ -150,15 +153,16 @@ class RunView:
     def progress(self) -> float:
         """How far from the first loss to the target, on a log scale, in [0, 1].
 
-        The loss is the corpus loss where the last evaluation was later than the last step, else the running
-        loss. Only a corpus loss below the target makes it 1.
+        The loss is the lowest of the corpus losses and of the running losses, which rise again with each pass that
+        is cut elsewhere. Only a corpus loss below the target makes it 1.
         """
         if self.is_target_reached:
             return 1.0
         if not (self.first_loss and self.step and self.target_loss):
             return 0.0
         whole = math.log(self.first_loss / self.target_loss)
-        gone = math.log(self.first_loss / max(self.judged_loss(), 1e-12))
+        lowest = min(self._lowest, self.best_corpus_loss or math.inf)
+        gone = math.log(self.first_loss / max(lowest, 1e-12))
         return min(0.99, max(0.0, gone / whole)) if whole > 0 else 0.99
 
     def judged_loss(self) -> float:
@@ -182,21 +186,26 @@ class RunView:
             before = past.passes * (1 - 1 / past.step)
             if past.loss > _HIGH or phases.aligned_share(before, past.passes) > 0.6:
                 points.append((phases.worth(past.passes), past.loss))
-        found = forecast(points, self.target_loss, now=phases.worth(step.passes))
+        found = forecast(points, self.target_loss, now=phases.worth(step.passes), is_blurred=phases.is_blurred)
         if found is None or not found.is_on_course:
             return found
-        pace, now = self._seconds_per_pass(step), phases.worth(step.passes)
-        crossing, earliest, latest = (phases.passes(now + left) for left in found)
+        now = phases.worth(step.passes)
+        crossing, earliest, latest = (phases.passes(now + left) - step.passes for left in found)
         # Only in an aligned pass the loss comes so low that the corpus loss is looked at.
-        wait = phases.next_aligned(crossing) - crossing
-        return Forecast(*(pace * (at - step.passes) for at in (crossing + wait, earliest, latest + wait)))
+        wait = phases.next_aligned(step.passes + crossing) - step.passes - crossing
+        fast, slow = self._seconds_per_pass(step)
+        return Forecast((fast + slow) / 2 * (crossing + wait), fast * earliest, slow * (latest + wait))
 
-    def _seconds_per_pass(self, step: Step) -> float:
-        """The rate of the last fifth of the run, samples and checkpoints included."""
+    def _seconds_per_pass(self, step: Step) -> list[float]:
+        """The pace of all of the run and of its last fifth, the faster one first; samples and checkpoints included.
+
+        What else a machine does comes and goes.
+        """
+        whole = recent = step.elapsed / step.passes
         since = next((past for past in self.history if past.step >= 0.8 * step.step), step)
-        if since.passes >= step.passes:
-            return step.elapsed / step.passes
-        return (step.elapsed - since.elapsed) / (step.passes - since.passes)
+        if since.passes < step.passes:
+            recent = (step.elapsed - since.elapsed) / (step.passes - since.passes)
+        return sorted((whole, recent))
 
     def _drop_after(self, step: int) -> None:
         while self.steps and self.steps[-1].step > step:
@@ -206,6 +215,7 @@ class RunView:
         # Where more steps are void than are kept, the last that counts is known from the thinned history only.
         left = self.steps or self.history
         self.step = left[-1] if left else None
+        self._lowest = min((past.running_loss for past in (*self.history, *self.steps)), default=math.inf)
         self._take_evaluations([event for event in self.evaluations if event.step <= step])
         if self.sample and self.sample.step > step:
             self.sample = None

@@ -129,8 +129,8 @@ class Gpt2TuiApp(FollowingApp):
         self.begin_to_follow()
         if self.options.run:
             self.follow(Run(self.options.run))
-        elif not self.options.start and (runs := self.store.all()):
-            self.follow(next((run for run in runs if run.is_alive()), None) or max(runs, key=Run.last_written))
+        elif not self.options.start and (run := self.store.at_work()):
+            self.follow(run)
         self.switch_mode(self.options.screen)
         if self.options.screen != "train":
             self.on_loss_chart_ready()

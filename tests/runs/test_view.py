@@ -118,14 +118,16 @@ def test_the_forecast_says_when_the_loss_crosses_the_target() -> None:
     assert found.earliest < 461 - 300 < found.latest
 
 
-def test_the_forecast_goes_by_the_rate_of_late() -> None:
+def test_the_forecast_goes_by_the_pace_of_late_and_that_of_all_and_its_interval_by_the_farther_one() -> None:
     even = view_of(started(), *(step(number) for number in range(1, 401)))
     slower = view_of(
         started(), *(step(number, elapsed=float(number + 2 * max(0, number - 300))) for number in range(1, 401))
     )
     assert (first := even.forecast()) is not None
     assert (second := slower.forecast()) is not None
-    assert second.seconds == pytest.approx(3 * first.seconds)
+    assert second.seconds == pytest.approx((3 + 1.5) / 2 * first.seconds)
+    assert second.earliest == pytest.approx(1.5 * first.earliest)
+    assert second.latest == pytest.approx(3 * first.latest)
 
 
 def test_passes_from_another_phase_do_not_mislead_the_forecast() -> None:
@@ -160,3 +162,14 @@ def test_what_came_of_steps_that_are_void_is_void_too() -> None:
     view.fold([started(4)])
     assert view.corpus_loss == evaluated(3, 0.9)
     assert view.best_corpus_loss == 0.9
+
+
+def test_the_bar_does_not_go_back_but_with_the_run() -> None:
+    view = view_of(started(), step(1, loss=10.0, running_loss=10.0), step(2, loss=1.0, running_loss=1.0))
+    at_best = view.progress()
+    view.fold([step(3, loss=2.0, running_loss=2.0)])
+    assert view.progress() == at_best
+    view.fold([evaluated(3, 0.5)])
+    assert view.progress() > at_best
+    view.fold([Rewound(time=START, to_step=1, why="its losses were not finite")])
+    assert view.progress() == 0

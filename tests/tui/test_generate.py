@@ -15,6 +15,7 @@ from gpt2tui.runs.checkpoint_names import checkpoint_steps
 from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.runs.transcript import standing
 from gpt2tui.tui.screens.train import TrainScreen
+from gpt2tui.tui.talk.live_turn import LiveTurn
 from gpt2tui.tui.widgets.alternatives import Alternatives
 from gpt2tui.tui.widgets.picker import Picker
 from gpt2tui.tui.widgets.sampling_panel import SamplingPanel
@@ -106,18 +107,30 @@ async def test_a_prompt_that_is_sent_while_a_text_streams_takes_its_place(run):
         assert second.prompt_ids != first.prompt_ids
 
 
-async def test_regenerate_writes_anew_with_another_seed_and_keeps_the_old_one_on_the_disk(run):
+async def test_again_goes_on_from_the_same_prompt_with_another_seed_and_what_was_written_stays(run):
     async with talking() as talk:
         old = await talk.tell("Say", max_new_tokens=8, seed=3)
         await talk.press("escape", "r")
-        new = await until(talk.pilot, lambda: talk.turns[0] is not old and talk.turns[0])
+        new = await until(talk.pilot, lambda: talk.turns[-1] is not old and talk.turns[-1])
         await talk.over(new)
-        assert talk.turns == [new]
+        assert talk.turns == [old, new]
         assert new.seed != 3
         assert new.prompt == "Say"
         records = kept(run)
-        assert [record.replaces for record in records] == [None, old.record_id]
-        assert [record.id for record in standing(records)] == [new.record_id]
+        assert [record.replaces for record in records] == [None, None]
+        assert [record.id for record in standing(records)] == [old.record_id, new.record_id]
+
+
+async def test_again_takes_the_place_of_a_turn_that_came_to_nothing(run):
+    async with talking() as talk:
+        await talk.set(max_new_tokens=4)
+        old = LiveTurn("Say", SamplingSettings())
+        old.fail("out of memory")
+        talk.transcript.add(old)
+        await talk.press("escape", "r")
+        new = await until(talk.pilot, lambda: talk.turns[-1] is not old and talk.turns[-1])
+        await talk.over(new)
+        assert talk.turns == [new]
 
 
 async def test_edit_sends_another_prompt_in_its_place(run):
@@ -167,8 +180,11 @@ async def test_esc_gives_up_an_edit(run):
         await talk.press(*"half", "escape", "e")
         assert talk.prompt.text == "Say"
         assert "esc keeps it" in str(talk.prompt.border_title)
+        assert "esc Leave field" in text_of(talk.app).splitlines()[-1]
         await talk.press("escape")
         assert (talk.prompt.text, talk.prompt.border_title) == ("half", "Prompt")
+        assert talk.transcript.has_focus
+        assert talk.transcript.chosen.turn is turn
         await talk.tell("New", max_new_tokens=4)
         assert talk.turns[0] is turn
         assert len(talk.turns) == 2
@@ -486,9 +502,9 @@ async def test_the_settings_are_gone_to_through_and_left_with_keys_that_are_name
         await talk.press("tab", "tab")
         assert talk.app.focused.id == "temperature"
         assert "↓ Next  esc Leave" in text_of(talk.app).splitlines()[-1]
-        told = " ".join(str(talk.screen.query_one("#meaning").render()).split())
-        assert told.startswith("0 or more. Below 1 the likely tokens become likelier")
-        assert talk.screen.query_one("#meaning").display
+        meaning = talk.screen.query_one("#meaning")
+        await until(talk.pilot, lambda: "Below 1 the likely tokens become likelier" in str(meaning.render()))
+        assert meaning.display
         await talk.press("enter")
         assert talk.app.focused.id == "top_k"
         await talk.press("up", "up", "up")
@@ -499,7 +515,7 @@ async def test_the_settings_are_gone_to_through_and_left_with_keys_that_are_name
         await talk.press("escape")
         assert talk.transcript.has_focus
         assert talk.screen.query_one(SamplingPanel).display
-        assert not talk.screen.query_one("#meaning").display
+        await until(talk.pilot, lambda: not meaning.display)
         await talk.press("p", "p")
         assert not talk.screen.query_one(SamplingPanel).display
         assert talk.transcript.has_focus

@@ -152,6 +152,18 @@ async def test_resizing_keeps_the_half_typed_prompt_and_the_place_that_is_read(r
             assert talk.prompt.text == "half"
 
 
+async def test_the_settings_do_not_take_the_prompt_away_from_who_writes_in_it(run):
+    async with talking() as talk:
+        await talk.press("escape", "p", "escape", "i", *"half")
+        for size in ((80, 24), (40, 10), (140, 40)):
+            await talk.pilot.resize_terminal(*size)
+            await talk.pilot.pause()
+            assert talk.prompt.has_focus, size
+            assert talk.prompt.display
+        await talk.press("x")
+        assert talk.prompt.text == "halfx"
+
+
 @pytest.mark.parametrize(("size", "keys"), [((140, 40), ()), ((80, 24), ("escape", "p"))])
 async def test_a_terminal_that_shrinks_with_the_panel_in_it_does_not_crash(run, size, keys):
     async with talking(size=size) as talk:

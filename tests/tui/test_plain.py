@@ -55,7 +55,7 @@ def test_a_story_is_told_in_order_and_calmly(store: RunStore) -> None:
     run = make_run(store, limits=Limits(target_loss=0.099999), name="my [play]")
     told = Milestones(run, RunView(run.config()))
     lines = told.opening("new")
-    assert lines[0] == "Run my [play]: a GPT-2 of 11.9k parameters on a-play, down to a loss of 0.1000."
+    assert lines[0] == "Run my [play]: a GPT-2 of 11.9k parameters on a-play, down to a loss of 0.099999."
     lines = told.take(whole_story())
     steps = [line for line in lines if line.startswith("Step")]
     assert steps[0].startswith("Step 1, pass 0.1: loss 10.3955")
@@ -70,7 +70,7 @@ def test_a_story_is_told_in_order_and_calmly(store: RunStore) -> None:
     assert lines[-5].startswith("Sample at step 470: Once upon^[[31m a time")
     assert lines[-4] == "Warning: the cat walked [over] the keyboard."
     assert lines[-3] == "Checkpoint saved at step 470."
-    assert lines[-2] == "Corpus loss at step 470: 0.0910, below the target of 0.1000."
+    assert lines[-2] == "Corpus loss at step 470: 0.0910, below the target of 0.099999."
     assert lines[-1] == "The training has ended: target reached, at step 470, after 7 min 50 s."
 
 
@@ -124,7 +124,9 @@ def test_a_finished_run_is_told_and_left(store: RunStore) -> None:
     run = make_run(store, whole_story())
     lines = said(run)
     assert lines[1] == "State: target reached."
-    assert lines[-1] == f"Talk to it with: gpt2tui sample --run {run.id}"
+    assert lines[-3] == f"Talk to it with: gpt2tui sample --run {run.id}"
+    assert not [line for line in lines if "resume" in line]
+    assert_can_be_typed("\n".join(lines[-3:]))
 
 
 def test_a_crash_is_told_with_the_tail_of_the_log(store: RunStore) -> None:
@@ -145,7 +147,7 @@ def test_a_crash_is_told_with_the_tail_of_the_log(store: RunStore) -> None:
 
 def test_a_run_that_lies_elsewhere_is_named_by_its_folder(tmp_path: Path) -> None:
     run = make_run(RunStore(tmp_path / "other runs"), whole_story())
-    assert said(run)[-1] == f"Talk to it with: gpt2tui sample --run '{run.folder}'"
+    assert said(run)[-3] == f"Talk to it with: gpt2tui sample --run '{run.folder}'"
 
 
 def test_a_run_whose_folder_is_taken_away_is_gone_and_not_crashed(store: RunStore) -> None:

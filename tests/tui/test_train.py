@@ -343,11 +343,14 @@ async def test_a_start_beside_another_training_is_warned_about(store):
     app = app_for(start=("train", "--preset", "nano", "--max-steps", "1"), run=other.folder)
     with held(other):
         async with app.run_test(size=WIDE, notifications=True) as pilot:
+            told, notify = [], app.notify
+            app.notify = lambda message, **options: (told.append(message), notify(message, **options))
             await until_text(pilot, "run [hamlet] trains on cpu already")
             await until_text(pilot, "Ended at its limit")
             await pilot.press("R")
-            await until(pilot, lambda: len(app._notifications) == 2)
-            assert len({one.message for one in app._notifications}) == 1
+            await until(pilot, lambda: sum("trains on cpu already" in message for message in told) == 2)
+            await pilot.press("x", "s")  # its limit no longer holds
+            await until_text(pilot, "Stopped and saved")
 
 
 async def test_what_is_untrusted_is_text(store):
@@ -416,6 +419,20 @@ async def test_what_a_setting_means_is_told_while_its_field_has_the_keys(store):
             assert "the run ends when" not in text_of(pilot.app)
             await pilot.press("shift+tab", "shift+tab")
             await until_text(pilot, "the peak of the schedule; at step 1 the rate was 2.00e-04")
+
+
+async def test_up_and_down_go_through_the_settings_and_a_target_that_is_met_already_is_refused(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    with held(run):
+        async with app_for(run=run.folder, at=START + 2).run_test(size=WIDE) as pilot:
+            await until_text(pilot, "● training")
+            await pilot.press("e", "ctrl+u", *"50", "down", "ctrl+u", *"0.3", "down", "ctrl+u", *"9.5", "up", "enter")
+            await until_text(pilot, "target loss: it is at 10.3955 already; x ends it")
+            await until_text(pilot, "steps at most: a whole number")
+            layer = pilot.app.screen
+            assert layer.query_one("#learning_rate").value == "0.3"
+            assert layer.query_one("#target_loss").has_focus
+            assert not run.commands_file.is_file()
 
 
 async def test_who_comes_back_to_the_form_is_in_the_field_that_was_left(store):

@@ -70,7 +70,7 @@ class GenerateScreen(ModelScreen):
     def _has_more_to_leave(self) -> bool:
         """Whether there is what esc gives up before it leaves the prompt."""
         is_panel_above = self._is_panel_wanted and self.size.width < WIDE
-        return bool(self._choice.snapshot or self.selections or self._edited or is_panel_above)
+        return bool(self._choice.snapshot or self.selections or is_panel_above)
 
     def action_back(self) -> None:
         transcript, focused = self.query_one(Transcript), self.focused
@@ -82,6 +82,7 @@ class GenerateScreen(ModelScreen):
         elif self._edited and isinstance(focused, PromptArea):
             self._edited = None
             self._restore_draft()
+            transcript.focus()
         elif self._is_panel_wanted and self.size.width < WIDE:
             self._show_panel(False)
             transcript.focus()
@@ -93,8 +94,10 @@ class GenerateScreen(ModelScreen):
         self.query_one(PromptArea).focus()
 
     def action_regenerate(self) -> None:
-        if (old := self._chosen) and (turn := self._new_turn(old.prompt, replaces=old, has_new_seed=True)):
-            self._speak(turn, instead=old)
+        if old := self._chosen:
+            instead = None if old.drawn else old  # what was written stays
+            if turn := self._new_turn(old.prompt, replaces=instead, again=old):
+                self._speak(turn, instead=instead)
 
     def action_edit(self) -> None:
         if turn := self._chosen:

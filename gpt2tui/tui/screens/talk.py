@@ -141,14 +141,15 @@ class TalkScreen(Screen[None]):
         self._draft, prompt.border_title = "", "Prompt"
 
     def _new_turn(
-        self, prompt: str, *, replaces: LiveTurn | None = None, has_new_seed: bool = False
+        self, prompt: str, *, replaces: LiveTurn | None = None, again: LiveTurn | None = None
     ) -> LiveTurn | None:
+        """A turn that takes the place of another one, or goes on with another seed from what another one began with."""
         settings = self._settings()
         if settings is None:
             return None
-        if has_new_seed:
+        if again:
             settings = msgspec.structs.replace(settings, seed=None)
-        kept = replaces.kept_tokens() if replaces and has_new_seed else None
+        kept = again.kept_tokens() if again else None
         recorded = (replaces.record_id if replaces.drawn else replaces.replaces) if replaces else None
         return LiveTurn(prompt, settings, kept=kept, replaces=recorded, is_ascii=self.app.glyphs.is_ascii)
 
@@ -227,6 +228,8 @@ class TalkScreen(Screen[None]):
     # What stands around the turns
 
     def on_resize(self, event: Resize) -> None:
+        if event.size.width < NARROW and not self._is_in_panel:
+            self._is_panel_wanted = None  # it would cover the prompt that is being written
         self._arrange(event.size.width)
 
     def _show_panel(self, is_wanted: bool) -> None:

@@ -207,7 +207,7 @@ class TrainScreen(DashboardScreen):
         return self._form
 
     def on_start_form_submitted(self, event: StartForm.Submitted) -> None:
-        self._start(("train", *event.words), is_warned=True)  # by the form
+        self._start(("train", *event.words), is_warned=self._form is not None and self._form.has_warned)
 
     def action_resume(self) -> None:
         if self._follower:
@@ -257,11 +257,11 @@ class TrainScreen(DashboardScreen):
             self._set_starting(False)
 
     def _show_what_there_is(self) -> None:
-        """After a start that was refused: the run from before, else the newest, else the form."""
+        """After a start that was refused: the run from before, else the one last at work, else the form."""
         if self._follower:
             self._draw_numbers()
-        elif runs := self.app.store.all():
-            self.app.follow(runs[0])
+        elif run := self.app.store.at_work():
+            self.app.follow(run)
         else:
             self.show_form(True)
 

@@ -52,7 +52,7 @@ GENERATE_KEYS: list[Binding] = [
         "regenerate",
         "Again",
         id="generate.regenerate",
-        tooltip="Write the chosen turn anew, with another seed",
+        tooltip="Go on from the chosen prompt once more, with another seed",
     ),
     Binding("e", "edit", "Edit", id="generate.edit", tooltip="Change the chosen turn's prompt and send it again"),
     Binding(

@@ -57,7 +57,7 @@ class Milestones:
         """What the run is, and how it stands."""
         view, config = self.view, self.view.config
         name, corpus = one_line(self._run.name()), one_line(config.corpus.name)
-        target = f"down to a loss of {loss_text(view.target_loss)}" if view.target_loss else "without a target"
+        target = f"down to a loss of {view.target_loss:g}" if view.target_loss else "without a target"
         lines = [
             f"Run {name}: a GPT-2 of {count(config.model.parameters)} parameters on {corpus}, {target}.",
             f"State: {state_words(view, state)}.",
@@ -173,5 +173,5 @@ def _corpus_loss(event: Evaluated, target: float | None) -> str:
         return f"{at}: still above the target."
     line = f"{at}: {loss_text(event.loss)}"
     if event.split == "train" and target:
-        line += f", {'below' if event.loss < target else 'above'} the target of {loss_text(target)}"
+        line += f", {'below' if event.loss < target else 'above'} the target of {target:g}"
     return f"{line}, an estimate." if event.estimate else f"{line}."

@@ -37,8 +37,8 @@ def speak_of(run: Run | None, start: Sequence[str], paths: Paths) -> int:
         return speak(run)
     if run:
         return speak(run)
-    runs = RunStore(paths.runs).all()
-    return speak(next((one for one in runs if one.is_alive()), runs[0])) if runs else speak_of_nothing()
+    run = RunStore(paths.runs).at_work()
+    return speak(run) if run else speak_of_nothing()
 
 
 def speak(run: Run, out: TextIO | None = None) -> int:
@@ -97,6 +97,9 @@ def _speak(run: Run, out: TextIO) -> int:
         _say(out, f"Go on from its last checkpoint with: gpt2tui --plain resume {_argument(run)}")
     if view.checkpoint and end != "gone":
         _say(out, f"Talk to it with: gpt2tui sample --run {_argument(run)}")
+    if end == "finished" and not view.is_target_reached:
+        _say(out, f"Go on with it: gpt2tui --plain resume {_argument(run)}")
+    _say(out, "Train another one with: gpt2tui --plain train YOUR-TEXT.txt", "All runs are listed by: gpt2tui runs")
     return 1 if end in ("crashed", "gone") else 0
 
 

@@ -19,6 +19,7 @@ from gpt2tui.runs.commands import Set, Setting
 from gpt2tui.runs.recipe import HIGHEST_RATE
 from gpt2tui.runs.spans import parse_seconds
 from gpt2tui.runs.view import RunView
+from gpt2tui.text import loss_text
 from gpt2tui.tui.form.start_option import NO_TARGET
 from gpt2tui.tui.widgets.ordered_keys import TextField
 
@@ -69,7 +70,7 @@ _FIELDS = (
 )
 
 
-_KEYS = "enter applies, esc goes back"
+_KEYS = "up and down go to another field, enter applies, esc goes back"
 _NEEDED = ("target_loss", "learning_rate")
 """To empty one of these is a slip of the keys."""
 
@@ -80,6 +81,8 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
     BINDINGS: ClassVar = [
         Binding("escape", "dismiss(None)", "Close", id="settings.close"),
         Binding("ctrl+s", "apply", "Apply", id="settings.apply"),
+        Binding("down", "app.focus_next", show=False, priority=True, id="settings.next"),
+        Binding("up", "app.focus_previous", show=False, priority=True, id="settings.previous"),
     ]
 
     def __init__(self, view: RunView) -> None:
@@ -147,7 +150,11 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
         if not text and field.name not in _NEEDED:
             return None
         value = field.read(text)
+        if field.is_whole and value is not None and value != int(value):
+            raise UsageError("a whole number")
         step = self._view.step
         if field.name == "max_steps" and value is not None and step and value < step.step:
             raise UsageError(f"the run is at step {step.step:,} already")
+        if field.name == "target_loss" and value is not None and step and value >= self._view.judged_loss():
+            raise UsageError(f"it is at {loss_text(self._view.judged_loss())} already; x ends it")
         return int(value) if value is not None and field.is_whole else value

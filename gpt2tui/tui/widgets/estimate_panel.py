@@ -13,7 +13,8 @@ from gpt2tui.tui.form.estimate_facts import Fact
 
 
 class EstimatePanel(Vertical):
-    """Lines of facts. Those of an older form are hidden until the new ones are here."""
+    """Lines of facts. Those of an older form are dimmed until the new ones are here, and the
+    status says whose they are."""
 
     def __init__(self) -> None:
         super().__init__()

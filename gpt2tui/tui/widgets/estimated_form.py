@@ -68,7 +68,8 @@ class EstimatedForm(FormFields):
         """Ask for an estimate when the form has rested for a moment; the one before is of no use any more."""
         self._stop_estimating()
         if self.is_mounted and self.app.is_running:
-            self._estimate.say(f"estimating{self.app.glyphs.ellipsis}")
+            older = "; what stands here is of before" if self._estimate.facts else ""
+            self._estimate.say(f"estimating{self.app.glyphs.ellipsis}{older}")
             self._timer = self.set_timer(_PAUSE_SECONDS, self._ask)
 
     def _stop_estimating(self) -> bool:
@@ -125,6 +126,11 @@ class EstimatedForm(FormFields):
             except RefusedError:
                 return []
         return self._corpora
+
+    @property
+    def has_warned(self) -> bool:
+        """Whether a training on the same device was warned about."""
+        return self._busy.display
 
     def _show_command(self) -> None:
         self._command.update(visible(self.command))

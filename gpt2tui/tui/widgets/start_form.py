@@ -9,7 +9,7 @@ from typing import ClassVar
 from textual import on, work
 from textual.binding import Binding
 from textual.message import Message
-from textual.widgets import Button, Collapsible, Input, OptionList, Select
+from textual.widgets import Button, Collapsible, Input, OptionList
 
 from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.tui.widgets.estimated_form import EstimatedForm
@@ -133,8 +133,8 @@ class StartForm(EstimatedForm, can_focus=True):
         focused = self.screen.focused
         if action == "enter":
             return focused is self or (isinstance(focused, TextField) and not self._is_last(focused))
-        if action in ("next", "previous"):
-            return not isinstance(focused, Select | OptionList)
+        if action in ("next", "previous", "start"):
+            return not isinstance(focused, OptionList)  # an open list
         return not (action == "leave" and (focused is self or isinstance(focused, OptionList)))
 
     def action_more(self) -> None:
