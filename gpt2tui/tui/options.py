@@ -56,12 +56,14 @@ def is_in_browser() -> bool:
 def has_unicode(environment: Mapping[str, str], encoding: str) -> bool:
     """Whether a terminal takes more than ASCII, by its encoding and by the locale that a person set.
 
+    The console of Linux does not: its fonts have 512 signs at most, and no braille to draw a curve with.
     Python speaks UTF-8 where the locale is C, and then sets LC_CTYPE itself, which hides what LANG says.
     """
     named = environment.get("LC_ALL") or environment.get("LC_CTYPE") or environment.get("LANG")
     if named == "C.UTF-8" and not environment.get("LC_ALL") and environment.get("LANG") in _PLAIN:
         named = environment["LANG"]
-    return named not in _PLAIN and encoding.lower().replace("-", "").startswith("utf")
+    is_console = environment.get("TERM") == "linux"
+    return not is_console and named not in _PLAIN and encoding.lower().replace("-", "").startswith("utf")
 
 
 _PLAIN = ("C", "POSIX")

@@ -173,9 +173,11 @@ async def test_textual_takes_the_checked_keymap() -> None:
         ({"LANG": "C", "LC_ALL": "C.UTF-8"}, "utf-8", True),
         ({"LANG": "en_US.UTF-8", "LC_ALL": "C"}, "utf-8", False),
         ({"LANG": "de_DE.ISO-8859-1"}, "iso8859-1", False),
+        ({"LANG": "de_DE.UTF-8", "TERM": "linux"}, "utf-8", False),
+        ({"LANG": "de_DE.UTF-8", "TERM": "xterm-256color"}, "utf-8", True),
     ],
 )
-def test_a_terminal_without_unicode_is_known_by_its_locale(
+def test_a_terminal_without_unicode_is_known_by_its_locale_and_name(
     environment: dict[str, str], encoding: str, expected: bool
 ) -> None:
     assert has_unicode(environment, encoding) == expected
