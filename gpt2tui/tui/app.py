@@ -21,7 +21,7 @@ from gpt2tui.tui.options import AppOptions
 from gpt2tui.tui.settings import choose_theme, keep_theme
 from gpt2tui.tui.stylesheet import KeptStylesheet
 from gpt2tui.tui.terminal.ascii import draw_scroll_bars
-from gpt2tui.tui.themes import register_themes
+from gpt2tui.tui.themes import own_variables, register_themes
 
 if TYPE_CHECKING:
     from textual.command import Provider
@@ -204,13 +204,18 @@ class Gpt2TuiApp(FollowingApp):
         if not isinstance(self.screen, CommandPalette):
             self.push_screen(CommandPalette(placeholder="What to do"))
 
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Our colours for themes that are not ours."""
+        return own_variables(self.current_theme)
+
     def get_line_filters(self) -> Sequence[LineFilter]:
         """Where NO_COLOR is set, no colours at all."""
         if not self.no_color:
             return super().get_line_filters()
         from gpt2tui.tui.terminal.colourless import colourless
 
-        return [colourless(self.current_theme.background)]
+        chosen = self.current_theme.variables.get("chosen")  # a quiet ground, which tells something
+        return [colourless(self.current_theme.background, frozenset({chosen} if chosen else ()))]
 
     def get_key_display(self, binding: Binding) -> str:
         """A key as people know it; in ASCII mode by its name where its sign is not ASCII."""

@@ -8,7 +8,7 @@ from functools import partial
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from gpt2tui.tui.live_bindings import LiveBinding, live_bindings, shown_keys
-from gpt2tui.tui.themes import PALETTES
+from gpt2tui.tui.palettes import PALETTES
 
 
 class LiveCommands(Provider):

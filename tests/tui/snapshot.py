@@ -13,7 +13,7 @@ from rich.style import Style
 from textual.app import App
 from textual.color import Color
 
-from gpt2tui.tui.themes import PALETTES
+from gpt2tui.tui.palettes import PALETTES
 
 FOLDER = Path(__file__).with_name("snapshots")
 ACCEPT = "GPT2TUI_ACCEPT"

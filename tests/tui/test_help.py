@@ -16,7 +16,8 @@ from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.help import HelpScreen
 from gpt2tui.tui.live_bindings import live_bindings
 from gpt2tui.tui.palette import LiveCommands
-from gpt2tui.tui.themes import PALETTES, register_themes
+from gpt2tui.tui.palettes import PALETTES
+from gpt2tui.tui.themes import register_themes
 from gpt2tui.tui.widgets.prompt import PromptArea
 from tests.runs.synthetic import make_run, whole_story
 from tests.tui.apps import app_for, text_of, until_text

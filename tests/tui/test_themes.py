@@ -10,12 +10,14 @@ import pytest
 from textual.app import App
 from textual.color import Color
 
-from gpt2tui.tui.themes import PALETTES, PALETTES_16, Palette, register_themes, theme
+from gpt2tui.tui.palettes import PALETTES, PALETTES_16, Palette
+from gpt2tui.tui.themes import own_variables, register_themes, theme
 from tests.tui.terminal import Terminal
 
 STATES = ("success", "warning", "error")
 WRITTEN = ("muted", "primary", "secondary", *STATES)
-GROUNDS = ("ground", "surface", "panel")
+GROUNDS = ("ground", "surface", "panel", "chosen")
+TINTS = ("tint_1", "tint_2", "tint_3", "tint_4")
 
 VISIONS = {
     "usual": ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
@@ -60,10 +62,11 @@ def test_text_can_be_read_on_every_ground(name: str, palette: Palette) -> None:
         on = getattr(palette, ground)
         assert contrast(palette.text, on) >= 7, ground
         for colour in WRITTEN:
-            least = 7 if name == "high-contrast" else 4.5
+            least = 7 if name == "high-contrast" and ground != "chosen" else 4.5
             assert contrast(getattr(palette, colour), on) >= least, (colour, ground)
     assert contrast(palette.ground, palette.primary) >= 4.5, "the cursor"
     assert contrast(palette.text, palette.marked) >= 4.5, "the selection"
+    assert all(contrast(palette.text, getattr(palette, tint)) >= 4.5 for tint in TINTS)
 
 
 @pytest.mark.parametrize("palette", PALETTES_16.values(), ids=PALETTES_16)
@@ -78,6 +81,10 @@ def test_text_can_be_read_in_16_colours(palette: Palette) -> None:
     assert all(contrast(getattr(palette, colour), palette.ground) >= 4.5 for colour in WRITTEN)
     assert contrast(palette.ground, palette.primary) >= 4.5
     assert contrast(palette.text, palette.marked) >= 4.5
+    assert all(contrast(getattr(palette, colour), palette.chosen) >= 4.2 for colour in WRITTEN)
+    tints = [getattr(palette, tint) for tint in TINTS]
+    assert len({palette.ground, *tints}) == 5
+    assert all(contrast(palette.text, tint) >= 4.5 for tint in tints)
 
 
 @pytest.mark.parametrize("name", ["colour-blind", "colour-blind-light"])
@@ -88,6 +95,22 @@ def test_states_are_told_apart_by_everybody(name: str, vision: str) -> None:
         assert difference(getattr(palette, one), getattr(palette, other), vision) >= 20, (one, other)
     for state in STATES:
         assert difference(palette.primary, getattr(palette, state), vision) >= 10, state
+
+
+@pytest.mark.parametrize(("name", "palette"), PALETTES.items())
+def test_tints_are_told_apart(name: str, palette: Palette) -> None:
+    is_for_all = name.startswith("colour-blind")
+    seen = [palette.ground, *(getattr(palette, tint) for tint in TINTS)]
+    for one, other in combinations(seen, 2):
+        for vision in VISIONS if is_for_all else ("usual",):
+            assert difference(one, other, vision) >= 12, (one, other, vision)
+
+
+def test_textuals_themes_have_our_colours_too() -> None:
+    ours = set(theme("dark", PALETTES["dark"]).variables)
+    for name, foreign in App[None]().available_themes.items():
+        assert set(own_variables(foreign)) == {"chosen", *(f"tint-{level}" for level in range(1, 5))} <= ours, name
+    assert own_variables(theme("dark", PALETTES["dark"])) == {}
 
 
 @pytest.mark.parametrize(("name", "palette"), PALETTES.items())
@@ -108,6 +131,7 @@ def test_what_textual_derives_can_be_read_too(name: str, palette: Palette) -> No
         ("footer-key-foreground", "footer-background"),
         ("footer-description-foreground", "footer-background"),
         ("text-muted", "panel"),
+        ("text-disabled", "panel"),
         ("text-success", "panel"),
         ("text-warning", "panel"),
         ("text-error", "panel"),

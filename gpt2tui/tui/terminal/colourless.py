@@ -21,29 +21,35 @@ class Colourless(LineFilter):
     Textual's own filter for ``NO_COLOR`` sends shades of grey, which are colours to a terminal.
     """
 
-    def __init__(self, ground: str) -> None:
+    def __init__(self, ground: str, telling: frozenset[str] = frozenset()) -> None:
         super().__init__()
         self._ground = Color.parse(ground)
+        self._telling = frozenset(Color.parse(colour).rgb for colour in telling)
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         """The segments without colours."""
         return [
-            Segment(text, style and _without_colours(style, self._ground), control) for text, style, control in segments
+            Segment(text, style and _without_colours(style, self._ground, self._telling), control)
+            for text, style, control in segments
         ]
 
 
 @lru_cache(64)
-def colourless(ground: str | None) -> Colourless:
-    """The filter for a theme's ground, the same one each time: what it made of a line is kept by it."""
-    return Colourless(ground or "#000000")
+def colourless(ground: str | None, telling: frozenset[str] = frozenset()) -> Colourless:
+    """The filter for a theme's ground, the same one each time: what it made of a line is kept by it.
+
+    ``telling`` are grounds that tell something however little they differ.
+    """
+    return Colourless(ground or "#000000", telling)
 
 
 @lru_cache(1024)
-def _without_colours(style: Style, ground: Color) -> Style:
+def _without_colours(style: Style, ground: Color, telling: frozenset[tuple[int, int, int]]) -> Style:
     is_telling = style.bgcolor is not None and not style.bgcolor.is_default
     if is_telling:
         assert style.bgcolor is not None
-        is_telling = contrast(Color.from_rich_color(style.bgcolor), ground) > _TELLING
+        behind = Color.from_rich_color(style.bgcolor)
+        is_telling = behind.rgb in telling or contrast(behind, ground) > _TELLING
     plain = style.without_color
     return plain + _REVERSED if is_telling and not style.reverse else plain
 

@@ -83,7 +83,7 @@ class LossChart(Widget, can_focus=True):
         & > .chart--axis { color: $text-muted; }
         & > .chart--target { color: $success; }
         & > .chart--cursor { color: $foreground; }
-        & > .chart--raw { color: $primary 55%; }
+        & > .chart--raw { color: $primary 65%; }
         & > .chart--overlay { color: $warning; }
         & > .chart--mean { color: $primary; text-style: bold; }
         & > .chart--validation { color: $foreground; }

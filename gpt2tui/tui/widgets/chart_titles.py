@@ -15,7 +15,7 @@ NAME = 24
 def legend(kinds: Sequence[str], signs: Signs, *, is_log: bool, overlay: str, width: int) -> Content:
     """The scale, and sign and name of each kind of curve or mark, in its colour; as many as fit."""
     known = {
-        "raw": (signs.raw, "raw", "$primary 70%"),
+        "raw": (signs.raw, "raw", "$primary 65%"),
         "mean": (signs.mean, "mean", "$primary"),
         "corpus": (signs.corpus, "corpus loss", "$success"),
         "validation": (signs.validation, "validation", "$foreground"),
@@ -24,7 +24,9 @@ def legend(kinds: Sequence[str], signs: Signs, *, is_log: bool, overlay: str, wi
     found = Content.styled(f"loss, {'log' if is_log else 'linear'}", "$foreground")
     for kind in kinds:
         sign, name, colour = known[kind]
-        part = Content.styled(f"  {sign} {name}", colour)
+        # What is fainter than the accent can be seen as a curve, and not be read.
+        words = "$text-muted" if kind == "raw" else colour
+        part = Content.styled(f"  {sign}", colour) + Content.styled(f" {name}", words)
         if found.cell_length + part.cell_length <= width:
             found += part
     return found
