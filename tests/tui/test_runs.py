@@ -157,7 +157,7 @@ async def test_a_process_that_dies_shows_as_a_crash(store: RunStore) -> None:
     ("reason", "words"),
     [
         ("target_reached", "✓ target reached"),
-        ("limit", "○ limit"),
+        ("limit", "○ at its limit"),
         ("stopped", "○ stopped"),
         ("interrupted", "○ interrupted"),
         ("diverged", "✗ diverged"),

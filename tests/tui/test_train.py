@@ -341,10 +341,10 @@ async def test_the_words_of_the_command_line_start_a_training():
 async def test_a_start_beside_another_training_is_warned_about(store):
     other = make_run(store, [started(), step(1)], name="[hamlet]")
     app = app_for(start=("train", "--preset", "nano", "--max-steps", "1"), run=other.folder)
+    told, notify = [], app.notify  # what is on the screen goes away by itself
+    app.notify = lambda message, **options: (told.append(message), notify(message, **options))
     with held(other):
         async with app.run_test(size=WIDE, notifications=True) as pilot:
-            told, notify = [], app.notify
-            app.notify = lambda message, **options: (told.append(message), notify(message, **options))
             await until_text(pilot, "run [hamlet] trains on cpu already")
             await until_text(pilot, "Ended at its limit")
             await pilot.press("R")
