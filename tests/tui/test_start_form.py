@@ -321,7 +321,7 @@ async def test_the_time_is_told_from_runs_before_and_a_change_makes_all_of_it_st
         assert app.facts == {}
         assert app.form.query_one(".facts").has_class("-stale")
         assert "estimating" in text_of(app)
-        assert "what stands here is of before" in text_of(app)
+        assert "what is above was before the change" in text_of(app)
         after = await estimated(pilot)
         assert (facts["model"], after["model"]) == ("7,044,352 parameters", "30,044,544 parameters")
         assert not app.form.query_one(".facts").has_class("-stale")

@@ -68,7 +68,7 @@ class EstimatedForm(FormFields):
         """Ask for an estimate when the form has rested for a moment; the one before is of no use any more."""
         self._stop_estimating()
         if self.is_mounted and self.app.is_running:
-            older = "; what stands here is of before" if self._estimate.facts else ""
+            older = "; what is above was before the change" if self._estimate.facts else ""
             self._estimate.say(f"estimating{self.app.glyphs.ellipsis}{older}")
             self._timer = self.set_timer(_PAUSE_SECONDS, self._ask)
 
