@@ -1,6 +1,6 @@
 """The chart on long runs: from the series on the disk to the first picture, and the price of each further one.
 
-    python -m tests.benchmarks.chart [--steps 1000000] [--rounds 20] [--size 140x40]
+    python -m tests.benchmarks.chart [--steps 1000000] [--rounds 20] [--size 140x40] [--json FILE]
 
 The chart is alone in an app of this process; how long it takes from a key to a frame on a real terminal is measured
 by ``tests.benchmarks.app``. A frame counts here until the strips of the whole screen are made.
@@ -8,7 +8,6 @@ by ``tests.benchmarks.app``. A frame counts here until the strips of the whole s
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import tempfile
 import time
@@ -23,6 +22,7 @@ from gpt2tui.tui.chart.picture import Look, Subject, draw_picture
 from gpt2tui.tui.chart.window import Window
 from gpt2tui.tui.widgets.chart import LossChart
 from tests.benchmarks.app import percentile
+from tests.benchmarks.table import Table, keep, parser
 from tests.tui.series_files import Run, extend_series, falling, write_series
 from tests.tui.test_chart import Host, shown
 
@@ -46,9 +46,9 @@ def milliseconds(call: Callable[[], object]) -> float:
     return (time.perf_counter() - began) * 1000
 
 
-def row(name: str, times: list[float]) -> str:
-    """A row of the table."""
-    return f"| {name} | {percentile(times, 50):.1f} | {percentile(times, 95):.1f} | {max(times):.1f} | {len(times)} |"
+def spread(times: list[float]) -> tuple[float, float, float, int]:
+    """Median, 95th percentile and worst of some times, and how many they are."""
+    return percentile(times, 50), percentile(times, 95), max(times), len(times)
 
 
 def open_and_draw(run: Run, columns: int, rows: int) -> History:
@@ -92,11 +92,11 @@ def strips(app: App[None]) -> object:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--steps", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=20)
-    parser.add_argument("--size", default="140x40")
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--steps", type=int, default=1_000_000)
+    arguments.add_argument("--rounds", type=int, default=20)
+    arguments.add_argument("--size", default="140x40")
+    options = arguments.parse_args()
     columns, rows = (int(number) for number in options.size.split("x"))
     with tempfile.TemporaryDirectory(prefix="gpt2tui-chart-") as folder:
         run = Run(write_series(Path(folder) / "series.bin", falling(options.steps)))
@@ -105,12 +105,13 @@ def main() -> None:
         history = open_and_draw(run, columns, rows)
         kept, most = (size / 1e6 for size in tracemalloc.get_traced_memory())
         tracemalloc.stop()
-        print(f"{len(history):,} steps, {options.size}; besides the mapped file {kept:.1f} MB, {most:.1f} at most\n")
-        print("| milliseconds | median | 95 % | worst | times |\n|---|---|---|---|---|")
+        about = f"{len(history):,} steps, {options.size}; besides the mapped file {kept:.1f} MB, {most:.1f} at most"
+        table = Table({"median": ".1f", "95 %": ".1f", "worst": ".1f", "times": ""}, title=f"{about}; milliseconds")
         opened = [milliseconds(lambda: open_and_draw(run, columns, rows)) for _ in range(10)]
-        print(row("series opened, summed up, first picture", opened))
+        table.row("series opened, summed up, first picture", *spread(opened))
         for name, times in asyncio.run(frames(run, (columns, rows), options.rounds)).items():
-            print(row(name, times))
+            table.row(name, *spread(times))
+        keep(options.json, about, table)
 
 
 if __name__ == "__main__":

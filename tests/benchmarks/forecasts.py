@@ -1,6 +1,6 @@
 """How well the forecasts of the crossing fare on recorded runs: from half-way on, at 24 moments of each.
 
-python -m tests.benchmarks.forecasts [RUN …] [--log LOG]
+python -m tests.benchmarks.forecasts [RUN …] [--log LOG] [--json FILE]
 
 It scores the runs in tests/benchmarks/curves, the run folders that are named, and the original's published log for
 several targets. What is foretold is the end of the run, where a corpus loss was below its target; of the log, which
@@ -13,7 +13,6 @@ machine changes the pace of a run in ways that no fit foresees.
 
 from __future__ import annotations
 
-import argparse
 import csv
 import math
 import statistics
@@ -32,6 +31,7 @@ from gpt2tui.runs.model_config import ModelConfig
 from gpt2tui.runs.recipe import Recipe, load_recipe
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
+from tests.benchmarks.table import Table, keep, parser
 
 CURVES = Path(__file__).parent / "curves"
 MOMENTS = 24
@@ -207,48 +207,49 @@ class Score(NamedTuple):
         )
 
 
-def _row(name: str, truth: str, by_clock: Iterable[Judged], by_step: Iterable[Judged]) -> str:
+def _shares(by_clock: Iterable[Judged], by_step: Iterable[Judged]) -> tuple[float, ...]:
     clock, step = Score.of(by_clock), Score.of(by_step)
-    shares = (clock.inside, clock.error, step.inside, step.error, clock.missing)
-    return f"| {name} | {truth} | {' | '.join(f'{100 * share:.0f} %' for share in shares)} |"
+    return clock.inside, clock.error, step.inside, step.error, clock.missing
 
 
-def _early_row(start: float, end: float, curves: list[Curve]) -> str:
+def _early(start: float, end: float, curves: list[Curve]) -> tuple[float, ...]:
     judged = [one for curve in curves for one in judge(curve, start=start, end=end, moments=6)]
     said = [one for one in judged if math.isfinite(one.said)]
     held = sum(one.is_inside for one in said) / len(said)
     ratio = statistics.median(one.said / one.left for one in said)
     low = sum(one.said < one.left / 2 for one in said) / len(said)
-    none = 1 - len(said) / len(judged)
-    return f"| {start:.0%} to {end:.0%} | {none:.0%} | {held:.0%} | {ratio:.2f} | {low:.0%} |"
+    return 1 - len(said) / len(judged), held, ratio, low
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("runs", type=Path, nargs="*", help="folders of runs that came to their targets")
-    parser.add_argument("--log", type=Path, help="the original's log")
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("runs", type=Path, nargs="*", help="folders of runs that came to their targets")
+    arguments.add_argument("--log", type=Path, help="the original's log")
+    options = arguments.parse_args()
     curves = recorded_curves() + [curve_of(folder) for folder in options.runs]
     if options.log:
         curves += log_curves(options.log)
-    print("| run | seconds | held, by the clock | median error | held, by steps | median error | no forecast |")
-    print("|---|---|---|---|---|---|---|")
+    scored = dict.fromkeys(
+        ("held, by the clock", "error by it", "held, by steps", "error by them", "no forecast"), ".0%"
+    )
+    late = Table({"seconds": ",.0f", **scored}, title="from half-way on; the median error")
     by_clock: dict[str, list[Judged]] = {}
     by_step: dict[str, list[Judged]] = {}
     for curve in curves:
         # The log has a line every hundred steps and ends past its targets: only its own clock tells when it crossed.
         pair = judge(curve), judge(curve if curve.group == ORIGINAL else evened(curve))
-        print(_row(curve.name, f"{curve.seconds:,.0f}", *pair))
+        late.row(curve.name, curve.seconds, *_shares(*pair))
         for group in (curve.group, "all"):
             by_clock.setdefault(group, []).extend(pair[0])
             by_step.setdefault(group, []).extend(pair[1])
     for group in sorted(by_clock, key="all".__eq__):
-        print(_row(f"**{group}**", "", by_clock[group], by_step[group]))
-    print(
-        "\n| share of the run | none yet | held | said over left, median | said less than half |\n|---|---|---|---|---|"
-    )
+        late.row(f"**{group}**", None, *_shares(by_clock[group], by_step[group]))
+    columns = {"none yet": ".0%", "held": ".0%", "said over left, median": ".2f", "said less than half": ".0%"}
+    early = Table(columns, title="before, by steps: from which to which share of the run")
     for start, end in pairwise(EARLY):
-        print(_early_row(start, end, [evened(curve) for curve in curves if curve.group != ORIGINAL]))
+        ours = [evened(curve) for curve in curves if curve.group != ORIGINAL]
+        early.row(f"{start:.0%} to {end:.0%}", *_early(start, end, ours))
+    keep(options.json, "no machine: recorded runs", late, early)
 
 
 if __name__ == "__main__":
