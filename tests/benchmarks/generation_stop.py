@@ -1,6 +1,6 @@
 """The generation child with the shape of the 124M and random weights: how soon it stops and begins, how fast it writes.
 
-    python -m tests.benchmarks.generation_stop [--stops 60] [--tokens 100] [--rounds 5] [--threads 2]
+    python -m tests.benchmarks.generation_stop [--stops 60] [--tokens 100] [--rounds 5] [--threads 2] [--json FILE]
 
 Stops are sent at random moments of a text, and of the reading of a prompt that fills the context; the time is
 from the request's being written to the last reply's being read. Rates are of one text a row and a round, the
@@ -9,7 +9,6 @@ rows taking turns: the plain loop in this process with and without what the chil
 
 from __future__ import annotations
 
-import argparse
 import random
 import select
 import statistics
@@ -31,6 +30,7 @@ from gpt2tui.runs.dialogue import Finished, Generate, Stop, Token
 from gpt2tui.runs.model_config import ModelConfig
 from gpt2tui.runs.sampling import SamplingSettings
 from tests.benchmarks.machine import describe
+from tests.benchmarks.table import Table, keep, parser
 from tests.generation.child import Child, started
 from tests.tiny import tiny_run, tiny_run_config
 
@@ -40,14 +40,15 @@ LONG_PROMPT = list(range(1000, 1000 + CONTEXT))
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--stops", type=int, default=60)
-    parser.add_argument("--tokens", type=int, default=100)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=2)
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("--stops", type=int, default=60)
+    arguments.add_argument("--tokens", type=int, default=100)
+    arguments.add_argument("--rounds", type=int, default=5)
+    arguments.add_argument("--threads", type=int, default=2)
+    options = arguments.parse_args()
     torch.set_num_threads(options.threads)
-    print(describe())
+    machine = describe()
+    print(machine)
     chance = random.Random(1)
     with tempfile.TemporaryDirectory() as folder:
         config = tiny_run_config(model=ModelConfig(), block_size=CONTEXT)
@@ -55,25 +56,26 @@ def main() -> None:
         with started(Path(folder) / "log", patience=3600.0) as child:
             began = time.perf_counter()
             loaded = child.load(run, threads=options.threads)
-            print(f"\nfrom the start of the child to the loaded model: {time.perf_counter() - began:.2f} s")
-            print(f"first token after a prompt of {len(PROMPT)}: {first_token(child, PROMPT) * 1e3:,.0f} ms")
-            print(f"first token after a prompt of {CONTEXT}: {first_token(child, LONG_PROMPT) * 1e3:,.0f} ms")
+            begins = Table({"ms": ",.0f"}, title=f"the beginning, {loaded.threads} threads")
+            begins.row("from the start of the child to the loaded model", 1e3 * (time.perf_counter() - began))
+            begins.row(f"first token after a prompt of {len(PROMPT)}", 1e3 * first_token(child, PROMPT))
+            begins.row(f"first token after a prompt of {CONTEXT}", 1e3 * first_token(child, LONG_PROMPT))
             text, reading = [], []
             for _ in range(options.stops):
                 text.append(stop_seconds(child, PROMPT, chance.uniform(0.2, 0.5)))
                 reading.append(stop_seconds(child, LONG_PROMPT, chance.uniform(0.05, 0.5)))
-            print("\n| from stop to its end, ms | median | p95 | max |\n|---|---|---|---|")
-            print(row("in a text", text))
-            print(row(f"while a prompt of {CONTEXT} tokens is read", reading))
+            stops = Table({"median": ".1f", "95 %": ".1f", "most": ".1f"}, title="from stop to its end, ms")
+            stops.row("in a text", *spread(text))
+            stops.row(f"while a prompt of {CONTEXT} tokens is read", *spread(reading))
             checkpoint = CheckpointFolder(run.checkpoints).find()
             model = load_model(config, checkpoint, device="cpu", dtype=torch.float32)
-            print(f"\n{rates(child, model, options.tokens, options.rounds)}\n\n{loaded.threads} threads")
+            keep(options.json, machine, begins, stops, rates(child, model, options.tokens, options.rounds))
 
 
-def row(name: str, seconds: list[float]) -> str:
+def spread(seconds: list[float]) -> tuple[float, float, float]:
+    """Median, 95th percentile and most, in milliseconds."""
     ordered = sorted(1e3 * one for one in seconds)
-    p95 = ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
-    return f"| {name} | {statistics.median(ordered):.1f} | {p95:.1f} | {ordered[-1]:.1f} |"
+    return statistics.median(ordered), ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))], ordered[-1]
 
 
 _ids = iter(range(10, 10**9))
@@ -106,8 +108,8 @@ def stop_seconds(child: Child, tokens: list[int], after: float) -> float:
     return time.perf_counter() - sent
 
 
-def rates(child: Child, model: GPT2, tokens: int, rounds: int) -> str:
-    """Milliseconds a token after the first, medians of the rounds."""
+def rates(child: Child, model: GPT2, tokens: int, rounds: int) -> Table:
+    """Tokens a second after the first, in turns."""
     tokenizer = Tokenizer()
     looks: list[float] = []
 
@@ -142,13 +144,12 @@ def rates(child: Child, model: GPT2, tokens: int, rounds: int) -> str:
         for name, measure in kinds.items():
             taken[name].append(measure())
     first = max(taken["the loop alone"])
-    lines = ["| tokens/s | best | median | worst | best, of the first row's |", "|---|---|---|---|---|"]
+    table = Table({"best": ".1f", "median": ".1f", "worst": ".1f", "best, of the first": ".0%"}, title="tokens/s")
     for name, values in taken.items():
-        best, middle, worst = max(values), statistics.median(values), min(values)
-        lines.append(f"| {name} | {best:.1f} | {middle:.1f} | {worst:.1f} | {100 * best / first:.0f} % |")
-    share = statistics.median(looks) * first
-    lines.append(f"\nalternatives: {1e3 * statistics.median(looks):.2f} ms a token, {100 * share:.1f} % of its time")
-    return "\n".join(lines)
+        table.row(name, max(values), statistics.median(values), min(values), max(values) / first)
+    look_seconds = statistics.median(looks)
+    print(f"\nalternatives: {1e3 * look_seconds:.2f} ms a token, {look_seconds * first:.1%} of its time")
+    return table
 
 
 if __name__ == "__main__":

@@ -1,13 +1,12 @@
 """Logits of an exported model in transformers beside those here: the largest difference, in float32.
 
-    python -m tests.benchmarks.logits RUN [--lengths 128,1024]
+    python -m tests.benchmarks.logits RUN [--lengths 128,1024] [--json FILE]
 
 Over the first tokens of the run's own text, in one window of each length that the model has positions for.
 """
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,6 +20,7 @@ from gpt2tui.exchange.source import Source
 from gpt2tui.exchange.transformers_folder import export_folder
 from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.store import RunStore
+from tests.benchmarks.table import Table, keep, parser
 
 
 @torch.inference_mode()
@@ -38,14 +38,16 @@ def differences(source: Source, lengths: Sequence[int]) -> Iterator[tuple[int, f
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("run", help="A run in GPT2TUI_HOME.")
-    parser.add_argument("--lengths", default="128,1024")
-    options = parser.parse_args()
+    arguments = parser(__doc__)
+    arguments.add_argument("run", help="A run in GPT2TUI_HOME.")
+    arguments.add_argument("--lengths", default="128,1024")
+    options = arguments.parse_args()
     source = Source.of(RunStore(Paths.from_environment().runs).find(options.run))
-    print(f"transformers {__version__} beside ours, float32, {torch.get_num_threads()} threads")
+    title = f"transformers {__version__} beside ours, float32, {torch.get_num_threads()} threads"
+    table = Table({"at most apart": ".1e", "largest logit": ".1f"}, title=title)
     for tokens, difference, largest in differences(source, [int(one) for one in options.lengths.split(",")]):
-        print(f"{tokens:,} tokens: at most {difference:.1e} apart, where the largest is {largest:.1f}")
+        table.row(f"{tokens:,} tokens", difference, largest)
+    keep(options.json, title, table)
 
 
 if __name__ == "__main__":
