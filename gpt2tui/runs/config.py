@@ -53,6 +53,11 @@ class Limits(Frozen, frozen=True, kw_only=True):
     max_seconds: float | None = None
     max_tokens: int | None = None
 
+    def changed(self, name: str, value: float | None) -> Limits:
+        """The same but for one of them. Steps and tokens are whole, also where JSON or a command says ``400.0``."""
+        is_whole = value is not None and name in ("max_steps", "max_tokens")
+        return msgspec.structs.replace(self, **{name: int(value) if is_whole else value})  # type: ignore[arg-type]
+
     def problems(self) -> list[str]:
         """What is wrong, a line a field; empty when nothing is."""
         values = ((field, getattr(self, field)) for field in self.__struct_fields__)

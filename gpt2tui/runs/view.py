@@ -8,8 +8,6 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Literal
 
-import msgspec
-
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.events import (
     AnyEvent,
@@ -37,7 +35,6 @@ State = Phase | Literal["stalled", "finished", "crashed", "gone", "new"]
 RECENT = 400
 """Steps kept for medians and sparklines; the whole history is in the series."""
 
-_WHOLE = ("max_steps", "max_tokens")
 _KEPT_NOTICES = 50
 _HIGH = 2.5
 """Above this loss, it does not matter at which phase a pass began."""
@@ -114,9 +111,7 @@ class RunView:
                 case SettingChanged(name="learning_rate"):
                     self.peak_learning_rate = event.value or self.config.recipe.learning_rate
                 case SettingChanged():
-                    is_whole = event.name in _WHOLE and event.value is not None
-                    value = int(event.value) if is_whole else event.value  # type: ignore[arg-type]
-                    self.limits = msgspec.structs.replace(self.limits, **{event.name: value})
+                    self.limits = self.limits.changed(event.name, event.value)
                 case Rewound():
                     self._drop_after(event.to_step)
                 case RunFinished():
@@ -186,10 +181,10 @@ class RunView:
             before = past.passes * (1 - 1 / past.step)
             if past.loss > _HIGH or phases.aligned_share(before, past.passes) > 0.6:
                 points.append((phases.worth(past.passes), past.loss))
-        found = forecast(points, self.target_loss, now=phases.worth(step.passes), is_blurred=phases.is_blurred)
+        now = phases.worth(step.passes)
+        found = forecast(points, self.target_loss, now=now, is_blurred=phases.is_blurred)
         if found is None or not found.is_on_course:
             return found
-        now = phases.worth(step.passes)
         crossing, earliest, latest = (phases.passes(now + left) - step.passes for left in found)
         # Only in an aligned pass the loss comes so low that the corpus loss is looked at.
         wait = phases.next_aligned(step.passes + crossing) - step.passes - crossing

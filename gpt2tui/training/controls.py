@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import msgspec
-
 from gpt2tui.runs.commands import Set
 from gpt2tui.runs.config import Every, Limits
 from gpt2tui.runs.events import AnyEvent, Notice, SettingChanged
@@ -41,8 +39,7 @@ class Controls:
             value = self.learning_rate
         else:
             previous = getattr(self.limits, command.name)
-            changed = int(value) if value is not None and command.name in ("max_steps", "max_tokens") else value
-            self.limits = msgspec.structs.replace(self.limits, **{command.name: changed})
+            self.limits = self.limits.changed(command.name, value)
         yield SettingChanged(name=command.name, value=value, previous=previous, command=command.id)
 
     def drop_met_limits(self, progress: Progress) -> Iterator[AnyEvent]:
