@@ -156,9 +156,13 @@ class RunView:
         if not (self.first_loss and self.step and self.target_loss):
             return 0.0
         whole = math.log(self.first_loss / self.target_loss)
-        lowest = min(self._lowest, self.best_corpus_loss or math.inf)
-        gone = math.log(self.first_loss / max(lowest, 1e-12))
+        gone = math.log(self.first_loss / max(self.lowest_loss, 1e-12))
         return min(0.99, max(0.0, gone / whole)) if whole > 0 else 0.99
+
+    @property
+    def lowest_loss(self) -> float:
+        """Of the corpus losses and the running losses so far; infinite before there is one."""
+        return min(self._lowest, math.inf if self.best_corpus_loss is None else self.best_corpus_loss)
 
     def judged_loss(self) -> float:
         """The corpus loss of the weights as they are, where known, else the running loss."""

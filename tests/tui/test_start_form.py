@@ -341,6 +341,8 @@ async def test_what_the_child_finds_wrong_stands_below_its_field_and_no_figures_
         app.form.field("target_loss").value = "low"
         await until(pilot, lambda: has_only(app, "no estimate: see target loss"))
         app.form.field("target_loss").value = ""
+        await until(pilot, lambda: has_only(app, "estimating"))
+        assert "what is above" not in text_of(app)
         await pilot.press("ctrl+l")
         await until(pilot, lambda: app.focused is app.form.field("block_size").control)
         await pilot.press(*"4096", "ctrl+l")

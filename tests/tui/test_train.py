@@ -17,7 +17,7 @@ from gpt2tui.tui.processes.training import start_training
 from gpt2tui.tui.screens.train import TrainScreen
 from gpt2tui.tui.widgets.chart import LossChart
 from gpt2tui.tui.widgets.start_form import StartForm
-from tests.runs.synthetic import START, append, held, make_run, started, step, wait_until, whole_story
+from tests.runs.synthetic import START, append, evaluated, held, make_run, started, step, wait_until, whole_story
 from tests.tui.apps import app_for, text_of, until, until_text
 
 WIDE = (140, 40)
@@ -433,6 +433,17 @@ async def test_up_and_down_go_through_the_settings_and_a_target_that_is_met_alre
             assert layer.query_one("#learning_rate").value == "0.3"
             assert layer.query_one("#target_loss").has_focus
             assert not run.commands_file.is_file()
+
+
+async def test_a_target_is_refused_by_the_corpus_loss_where_that_is_the_lowest(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1), evaluated(1, 0.5), step(2)])
+    with held(run):
+        async with app_for(run=run.folder, at=START + 3).run_test(size=WIDE) as pilot:
+            await until_text(pilot, "● training")
+            await pilot.press("e", "ctrl+u", *"0.6", "enter")
+            await until_text(pilot, "target loss: it is at 0.5000 already; x ends it")
+            await pilot.press("ctrl+u", *"0.4", "enter")
+            await until(pilot, lambda: run.commands_file.is_file())
 
 
 async def test_who_comes_back_to_the_form_is_in_the_field_that_was_left(store):

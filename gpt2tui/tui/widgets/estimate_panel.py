@@ -34,6 +34,11 @@ class EstimatePanel(Vertical):
         self._status.add_class("-wrong")
         self._lines.display = False
 
+    def wait(self, status: str) -> None:
+        """Say that an estimate is awaited, and of the one that still stands that it is an older form's."""
+        has_older = self.facts and self._lines.display
+        self.say(f"{status}; what is above was before the change" if has_older else status)
+
     def say(self, status: str) -> None:
         """A line about the estimate itself; what stood there before is no longer true."""
         if str(self._status.content) != (shown := one_line(status)):
