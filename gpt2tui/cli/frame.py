@@ -116,7 +116,8 @@ class _Picture:
         losses.add_column()
         losses.add_column(justify="left", style="bold")
         losses.add_column(style="dim")
-        losses.add_row(running_loss_words(view), loss_text(view.step.running_loss if view.step else None), "")
+        running = loss_text(view.step.running_loss if view.step else None)
+        losses.add_row("running loss", running, running_loss_words(view) if view.step else "")
         if view.corpus_loss:
             losses.add_row("corpus loss", loss_text(view.corpus_loss.loss), corpus_loss_words(view.corpus_loss))
         else:
@@ -210,7 +211,7 @@ class _Picture:
         table = Table.grid(padding=(0, 1, 0, 0))
         columns = max(4, width // side_by_side - 23)
         all_of_them = (
-            ("loss", [one.loss for one in steps], loss_text(last.loss)),
+            ("batch loss", [one.loss for one in steps], loss_text(last.loss)),
             ("gradient", [one.gradient_norm for one in steps], f"{last.gradient_norm:.2f}"),
             ("rate", [one.learning_rate for one in steps], f"{last.learning_rate:.2e}"),
             ("tokens/s", [one.tokens_per_second for one in steps], f"{last.tokens_per_second:,.0f}"),

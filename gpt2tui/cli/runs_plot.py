@@ -32,7 +32,7 @@ def plot(
     x: Annotated[str, typer.Option("--x", help="steps, tokens, passes or time (seconds in training).")] = "steps",
     linear: Annotated[bool, typer.Option("--linear", help="A linear scale of losses, not a log one.")] = False,
 ) -> None:
-    """Plot raw and running loss, corpus losses and target."""
+    """Plot batch and running loss, corpus losses and target."""
     axis = next((name for name in COLUMNS if name == x), None)
     if axis is None:
         raise UsageError(f"--x {x!r} is none of: {', '.join(COLUMNS)}")
@@ -67,14 +67,14 @@ def _draw(curves: Sequence[Curves], axis: XAxis, *, is_log: bool) -> None:
         colour, name = _COLOURS[index % len(_COLOURS)], one_line(one.name)
         marks = ("braille", "hd", "o") if is_fancy else (".", "*", "o")
         if len(curves) == 1 and one.raw[0]:
-            plotext.scatter(one.raw[0], scaled(one.raw[1]), marker=marks[0], color="gray", label="loss of a step")
+            plotext.scatter(one.raw[0], scaled(one.raw[1]), marker=marks[0], color="gray", label="batch loss")
         if one.running[0]:
             plotext.plot(
                 one.running[0],
                 scaled(one.running[1]),
                 marker=marks[1],
                 color=colour,
-                label=f"{name}, running",
+                label=f"{name}, running loss",
             )
         if one.corpus[0]:
             plotext.scatter(

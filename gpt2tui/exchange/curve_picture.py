@@ -28,7 +28,7 @@ def save_picture(path: Path, curves: Sequence[Curves], axis: XAxis, *, is_log: b
         colour = f"C{index}"
         # A name may hold what matplotlib takes for mathematics, or begin with what hides it from the legend.
         name = " " + one_line(one.name).replace("$", r"\$") + " "
-        axes.plot(*one.raw, color=colour, alpha=0.3, linewidth=0.8, label=f"{name}loss of a step")
+        axes.plot(*one.raw, color=colour, alpha=0.3, linewidth=0.8, label=f"{name}batch loss")
         axes.plot(*one.running, color=colour, linewidth=1.8, label=f"{name}running loss")
         if one.corpus[0]:
             axes.plot(*one.corpus, "o", color=colour, markeredgecolor="black", label=f"{name}corpus loss")

@@ -38,8 +38,8 @@ def event_words(event: AnyEvent) -> str | None:
     match event:
         case Step():
             return (
-                f"step {event.step:,}, pass {event.passes:.2f}: loss {loss_text(event.loss)}, "
-                f"mean {loss_text(event.running_loss)}, {event.tokens_per_second:,.0f} tokens/s"
+                f"step {event.step:,}, pass {event.passes:.2f}: batch loss {loss_text(event.loss)}, "
+                f"running loss {loss_text(event.running_loss)}, {event.tokens_per_second:,.0f} tokens/s"
             )
         case RunStarted():
             begun = f"resumed after step {event.from_step:,}" if event.from_step else "started"
@@ -64,8 +64,7 @@ def event_words(event: AnyEvent) -> str | None:
         case Rewound():
             return f"went back to step {event.to_step:,}: {one_line(event.why)}"
         case RunFinished():
-            loss = "" if event.loss is None else f", loss {loss_text(event.loss)}"
-            return f"{REASONS[event.reason]} at step {event.step:,}{loss}, after {duration(event.seconds)}"
+            return f"{REASONS[event.reason]} at step {event.step:,}, after {duration(event.seconds)}"
         case DeviceReading():
             return None
 

@@ -129,7 +129,7 @@ class Rewound(Event, tag="rewound", frozen=True):
 
 
 class RunFinished(Event, tag="run_finished", frozen=True):
-    """The end. ``loss`` is the last corpus loss if there is one, else the running loss."""
+    """The end. ``loss`` is the corpus loss of that step where it was measured, else the running loss."""
 
     reason: Reason
     step: int

@@ -39,6 +39,7 @@ _KEPT_NOTICES = 50
 _HIGH = 2.5
 """Above this loss, it does not matter at which phase a pass began."""
 _KEPT_NEWS = 300
+_LEADING_PASSES = 2
 
 
 class RunView:
@@ -164,12 +165,18 @@ class RunView:
         """Of the corpus losses and the running losses so far; infinite before there is one."""
         return min(self._lowest, math.inf if self.best_corpus_loss is None else self.best_corpus_loss)
 
-    def judged_loss(self) -> float:
-        """The corpus loss of the weights as they are, where known, else the running loss."""
-        assert self.step is not None
-        if self.corpus_loss and self.corpus_loss.step == self.step.step and not self.corpus_loss.partial:
-            return self.corpus_loss.loss
-        return self.step.running_loss
+    @property
+    def leading_corpus_loss(self) -> Evaluated | None:
+        """The last corpus loss, where it tells more of the run as it is than the running loss does; else None.
+
+        It is of these weights, or a lower one that is not old: near the target, it is looked at every two passes.
+        """
+        corpus, step = self.corpus_loss, self.step
+        if not corpus or not step or corpus.partial:
+            return None
+        age = step.step - corpus.step
+        is_young = age <= _LEADING_PASSES * self.config.steps_per_pass + 1
+        return corpus if age == 0 or (is_young and corpus.loss < step.running_loss) else None
 
     def forecast(self) -> Forecast | None:
         """The time left until the target, in seconds of training; None while it is too early to say.

@@ -7,7 +7,7 @@ from gpt2tui.runs.events import Evaluated, Reason
 from gpt2tui.runs.forecast import Forecast
 from gpt2tui.runs.room import waits_for_room
 from gpt2tui.runs.view import RunView, State
-from gpt2tui.text import clock_time, duration
+from gpt2tui.text import clock_time, duration, loss_text
 
 REASONS: dict[Reason, str] = {
     "target_reached": "target reached",
@@ -62,8 +62,15 @@ def running_loss_words(view: RunView) -> str:
     """What the running loss is a mean of."""
     span = min(_PASS_STEPS, round(view.config.steps_per_pass) or 1)
     if view.step and view.step.step < span:
-        return "mean loss so far"
-    return "loss of the last pass" if view.config.steps_per_pass <= _PASS_STEPS else f"loss of {span} steps"
+        return "so far"
+    return "over the last pass" if view.config.steps_per_pass <= _PASS_STEPS else f"over {span} steps"
+
+
+def loss_words(view: RunView) -> str:
+    """The loss that tells most of a run as it is, by its name; empty before the first step."""
+    if corpus := view.leading_corpus_loss:
+        return f"corpus loss {loss_text(corpus.loss)}"
+    return f"running loss {loss_text(view.step.running_loss)}" if view.step else ""
 
 
 def corpus_loss_words(evaluated: Evaluated) -> str:

@@ -51,7 +51,7 @@ def _line(follower: Follower) -> str:
     words = "goes on training" if state in AT_WORK else state_words(view, state)
     words = f"run {one_line(follower.run.name())}: {words}"
     if view.step:
-        words += f"; step {view.step.step:,}, loss {loss_text(view.step.running_loss)}"
+        words += f"; step {view.step.step:,}, running loss {loss_text(view.step.running_loss)}"
     if view.best_corpus_loss is not None:
         words += f", corpus loss {loss_text(view.best_corpus_loss)}"
     return words

@@ -53,7 +53,7 @@ def test_the_list_names_states_losses_and_sizes_and_cuts_nothing(store: RunStore
     bad.config_file.write_text("{")
     found = call(store, "runs", COLUMNS="60")
     lines = found.out.splitlines()
-    assert " ".join(lines[0].split()) == "state name preset corpus step loss corpus loss target age size id"
+    assert " ".join(lines[0].split()) == "state name preset corpus step running loss corpus loss target age size id"
     assert "crashed" in lines[1]
     assert long_name in lines[1]
     assert lines[1].split()[4] == "7"
@@ -167,7 +167,7 @@ def test_follow_prints_what_was_and_ends_with_a_finished_run(store: RunStore) ->
     assert "cat walked [over] the keyboard" in found.out
     assert "\x1b" not in found.out
     assert "^[[31m" in found.out
-    assert lines[-1].endswith("target reached at step 30, loss 7.4082, after 30 s")
+    assert lines[-1].endswith("target reached at step 30, after 30 s")
     raw = call(store, "runs", "follow", "--from-start", "--jsonl")
     assert raw.out.encode() == run.events_file.read_bytes()
     assert len(call(store, "runs", "follow").out.splitlines()) == 10
@@ -305,7 +305,7 @@ def test_stop_waits_for_the_end(store: RunStore) -> None:
     assert found.code == 0
     assert [line[9:] for line in found.err.splitlines()] == [
         "stopping, as asked",
-        "stopped at step 3, loss 1.0000, after 3 s",
+        "stopped at step 3, after 3 s",
     ]
 
 

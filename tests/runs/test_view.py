@@ -90,7 +90,7 @@ def test_progress_is_on_a_log_scale_and_full_only_below_the_target() -> None:
 def test_an_evaluation_that_stopped_early_is_no_corpus_loss() -> None:
     view = view_of(started(), step(1), step(2, running_loss=0.2), evaluated(2, 0.05, partial=True))
     assert view.best_corpus_loss is None
-    assert view.judged_loss() == 0.2
+    assert view.leading_corpus_loss is None
 
 
 def test_the_best_corpus_loss_is_the_lowest_and_not_the_last() -> None:

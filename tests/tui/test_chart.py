@@ -273,8 +273,8 @@ def test_the_cursor_reads_what_its_column_stands_for(tmp_path: Path) -> None:
     assert words[0] == "steps 990 to 1,000"
     last = losses[989:]
     assert words[1:4] == [
-        f"loss {last.mean():.4f}",
-        f"mean {losses[-1]:.4f}",
+        f"batch loss {last.mean():.4f}",
+        f"running loss {losses[-1]:.4f}",
         f"from {last.min():.4f} to {last.max():.4f}",
     ]
     assert words[4:] == ["pass 100.00", "8:20", "200,000 tokens"]
@@ -408,7 +408,7 @@ async def test_every_key_shows_and_undoes_what_it_says(tmp_path: Path) -> None:
         await pilot.press("plus", "plus", "0")
         assert text_of(pilot.app) == whole
         await pilot.press("v")
-        assert "to 1,000 · loss 0." in text_of(pilot.app)
+        assert "to 1,000 · batch loss 0." in text_of(pilot.app)
         await pilot.press("left", "left")
         assert "to 1,000" not in text_of(pilot.app)
         await pilot.press("v")
@@ -431,7 +431,7 @@ async def test_it_is_drawn_anew_only_when_there_is_something_new(tmp_path: Path)
         run.evaluations = [evaluated(50, 6.0)]
         assert chart.refresh_data()
         await pilot.pause()
-        assert "◆ corpus loss" in text_of(pilot.app)
+        assert "◆ corpus" in text_of(pilot.app)
         run.target_loss = 1.0
         assert chart.refresh_data()
         await pilot.pause()
@@ -450,7 +450,7 @@ async def test_in_ascii_nothing_else_is_drawn_and_a_name_is_only_text(tmp_path: 
         text = text_of(pilot.app)
         assert text.isascii()
         assert "+ [/red] [bold]x" in text
-        assert "o corpus loss" in text
+        assert "o corpus" in text
         assert "x validation" in text
 
 

@@ -37,4 +37,4 @@ def test_a_paused_run_does_not_go_on_training_and_a_deleted_one_is_not_talked_to
         assert ": paused; step 1" in farewell(store, shown(run))[0]
     follower = shown(run)
     run.folder.rename(run.folder.with_name("moved"))
-    assert farewell(store, follower) == [f"run {run.id}: folder gone; step 1, loss {10.3955:.4f}"]
+    assert farewell(store, follower) == [f"run {run.id}: folder gone; step 1, running loss {10.3955:.4f}"]

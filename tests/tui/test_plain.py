@@ -58,7 +58,7 @@ def test_a_story_is_told_in_order_and_calmly(store: RunStore) -> None:
     assert lines[0] == "Run my [play]: a GPT-2 of 11.9k parameters on a-play, down to a loss of 0.099999."
     lines = told.take(whole_story())
     steps = [line for line in lines if line.startswith("Step")]
-    assert steps[0].startswith("Step 1, pass 0.1: loss 10.3955")
+    assert steps[0].startswith("Step 1, pass 0.1: running loss 10.3955")
     assert 8 <= len(steps) <= 25, "470 steps in 470 seconds"
     ways = [int(match[1]) for line in steps if (match := re.search(r"(\d+)% of the way", line))]
     assert ways == sorted(ways)

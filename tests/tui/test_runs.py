@@ -292,7 +292,7 @@ async def test_sorting_goes_through_the_columns_and_keeps_the_cursor_on_its_run(
             assert pointed(screen) == "hamlet"
         assert orders["name"] == ["hamlet", "lear", "othello"]
         assert orders["step"] == ["hamlet", "othello", "lear"]
-        assert orders["loss"] == ["hamlet", "othello", "lear"]
+        assert orders["running loss"] == ["hamlet", "othello", "lear"]
         assert orders["corpus loss"] == ["hamlet", "lear", "othello"]
         assert orders["age"] == ["lear", "hamlet", "othello"]
         assert list(orders)[-1] == "age"
@@ -661,9 +661,9 @@ async def test_i_shows_details_where_they_do_not_show_themselves(three: dict[str
     async with opened(SMALL) as (pilot, screen):
         assert not screen.query_one(RunPane).display
         await pilot.press("i")
-        await until_text(pilot, "mean,")
+        await until_text(pilot, "of the last batch")
         await pilot.press("i")
-        await until(pilot, lambda: "mean," not in text_of(screen.app))
+        await until(pilot, lambda: "of the last batch" not in text_of(screen.app))
 
 
 async def test_the_details_tell_of_the_run_under_the_cursor(three: dict[str, Run]) -> None:

@@ -40,11 +40,11 @@ async def test_all_that_is_reported_has_a_row_with_its_last_value() -> None:
         await pilot.pause()
         traces.show(view_of(100))
         rows = rows_of(traces)
-        assert [row.split()[0] for row in rows] == ["loss", "rate", "gradient", "tokens/s", "memory", "load"]
-        values = [row.split(maxsplit=2)[2] for row in rows]
+        assert [row[:11].strip() for row in rows] == ["batch loss", "rate", "gradient", "tokens/s", "memory", "load"]
+        values = [row[11:].split(maxsplit=1)[1] for row in rows]
         assert values == ["3.6788", "2.00e-04", "1.01", "200", "2.4 GB", "50 %"]
         assert {len(row) for row in rows} == {39}
-        assert set(rows[0].split()[1]) <= set("▁▂▃▄▅▆▇")
+        assert set(rows[0][11:].split()[0]) <= set("▁▂▃▄▅▆▇")
 
 
 async def test_what_is_not_known_has_no_row() -> None:
@@ -55,7 +55,7 @@ async def test_what_is_not_known_has_no_row() -> None:
         traces.show(view_of(0))
         assert rows_of(traces) == []
         traces.show(view_of(3))
-        assert [row.split()[0] for row in rows_of(traces)] == ["loss", "rate", "gradient", "tokens/s"]
+        assert [row[:11].strip() for row in rows_of(traces)] == ["batch loss", "rate", "gradient", "tokens/s"]
         traces.show(view_of(40, load=None))
         assert "load" not in str(traces.render())
 

@@ -63,21 +63,23 @@ async def test_before_the_first_step_it_says_so() -> None:
     assert "0.099999" in words
 
 
-async def test_it_names_the_mean_until_the_corpus_loss_is_of_these_very_weights() -> None:
+async def test_the_corpus_loss_leads_until_it_is_old_or_passed() -> None:
     before = await words_of(view_of(*steps(100)))
-    assert "loss of the last pass ▼" in before
+    assert "running loss over the last pass ▼" in before
     assert "corpus loss at" not in before
-    later = await words_of(view_of(*steps(100), evaluated(100, 3.7), *steps(120, 101)))
-    assert "loss of the last pass" in later
-    assert "corpus loss 3.7000 at step 100" in later
-    now = await words_of(view_of(*steps(100), evaluated(100, 3.7)))
-    assert "corpus loss at step 100" in now
-    assert "last pass" not in now
+    now = view_of(*steps(100), evaluated(100, 3.9))
+    assert "corpus loss at step 100\nrunning loss 3.8627 over the last pass ▼" in await words_of(now)
+    later = view_of(*steps(120), evaluated(100, 0.2))
+    assert "corpus loss at step 100\nrunning loss" in await words_of(later)
+    higher = view_of(*steps(120), evaluated(100, 3.9))
+    assert "running loss over the last pass ▼\ncorpus loss 3.9000 at step 100" in await words_of(higher)
+    old = view_of(*steps(400), evaluated(100, 0.2))
+    assert "running loss over the last pass ▼\ncorpus loss 0.2000 at step 100" in await words_of(old)
 
 
 async def test_an_evaluation_that_ended_early_is_not_the_loss() -> None:
     words = await words_of(view_of(*steps(100), evaluated(100, 0.01, partial=True)))
-    assert "loss of the last pass" in words
+    assert "running loss over the last pass" in words
     assert "so far: 2,000 tokens were enough" in words
 
 

@@ -11,9 +11,9 @@ from gpt2tui.tui.chart.frame import Frame
 
 
 def reading_words(history: History, unit: Unit, frame: Frame, cursor: float) -> list[str]:
-    """Step, loss, mean, pass, time and tokens at a place, the most important first.
+    """Step, batch and running loss, pass, time and tokens at a place, the most important first.
 
-    Of a column of several steps the loss is their mean, with the lowest and highest; the rest is that of the last.
+    Of a column of several steps the batch loss is the mean, with the lowest and highest; the rest is of the last one.
     """
     first, last = _records(history, unit, frame, cursor)
     steps = history.values("step")[[first, last]]
@@ -21,8 +21,8 @@ def reading_words(history: History, unit: Unit, frame: Frame, cursor: float) -> 
     is_range = last > first and np.isfinite(found.lowest[0])
     return [
         f"step {steps[1]:,.0f}" if first == last else f"steps {steps[0]:,.0f} to {steps[1]:,.0f}",
-        f"loss {_loss(found.mean[0])}",
-        f"mean {_loss(history.values('running_loss')[last])}",
+        f"batch loss {_loss(found.mean[0])}",
+        f"running loss {_loss(history.values('running_loss')[last])}",
         *([f"from {_loss(found.lowest[0])} to {_loss(found.highest[0])}"] if is_range else []),
         f"pass {history.values('passes')[last]:,.2f}",
         time_label(float(history.values("elapsed")[last]), 1),

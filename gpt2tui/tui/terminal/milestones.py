@@ -158,7 +158,7 @@ class Milestones:
         return int(-math.log2(left)) if left > 1e-3 else self._halvings
 
     def _step(self, step: Step, *, is_over: bool = False) -> str:
-        line = f"Step {step.step:,}, pass {step.passes:.1f}: loss {loss_text(step.running_loss)}"
+        line = f"Step {step.step:,}, pass {step.passes:.1f}: running loss {loss_text(step.running_loss)}"
         if self.view.target_loss:
             line += f", {self.view.progress():.0%} of the way"
             if not is_over and (found := self.view.forecast()) and found.is_on_course:

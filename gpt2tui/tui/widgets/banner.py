@@ -11,8 +11,8 @@ from textual.widgets import Static
 from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.room import lacking_bytes, waits_for_room
 from gpt2tui.runs.view import RunView, State
-from gpt2tui.runs.words import REASONS
-from gpt2tui.text import byte_size, duration, loss_text, one_line
+from gpt2tui.runs.words import REASONS, loss_words
+from gpt2tui.text import byte_size, duration, one_line
 
 _LOG_LINES = 6
 
@@ -114,18 +114,18 @@ def _end(view: RunView, log_tail: Sequence[str]) -> tuple[Content, str]:
     finished = view.finished
     assert finished is not None
     took = duration(finished.seconds)
-    loss = loss_text(finished.loss)
+    loss = loss_words(view) or "no step yet"
     why = _last_error(view)
     match finished.reason:
         case "target_reached":
             return _two(
-                f"Below the target: corpus loss {loss} after {took}.",
+                f"Below the target: {loss} after {took}.",
                 "2 talks to it. g goes on past the target, n starts another run.",
             ), "success"
         case "limit":
-            return _two(f"Ended at its limit, loss {loss} after {took}.", "R goes on from there."), "info"
+            return _two(f"Ended at its limit, {loss} after {took}.", "R goes on from there."), "info"
         case "stopped" | "interrupted":
-            return _two(f"{REASONS[finished.reason].capitalize()} and saved, loss {loss}.", "R goes on."), "info"
+            return _two(f"{REASONS[finished.reason].capitalize()} and saved, {loss}.", "R goes on."), "info"
         case "diverged":
             return _two(
                 f"Diverged: {why or 'its losses were not finite, and going back did not help'}",

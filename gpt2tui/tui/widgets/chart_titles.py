@@ -15,9 +15,9 @@ NAME = 24
 def legend(kinds: Sequence[str], signs: Signs, *, is_log: bool, overlay: str, width: int) -> Content:
     """The scale, and sign and name of each kind of curve or mark, in its colour; as many as fit."""
     known = {
-        "raw": (signs.raw, "raw", "$primary 65%"),
-        "mean": (signs.mean, "mean", "$primary"),
-        "corpus": (signs.corpus, "corpus loss", "$success"),
+        "raw": (signs.raw, "batch", "$primary 65%"),
+        "mean": (signs.mean, "running", "$primary"),
+        "corpus": (signs.corpus, "corpus", "$success"),
         "validation": (signs.validation, "validation", "$foreground"),
         "overlay": (signs.overlay, overlay[:NAME], "$warning"),
     }

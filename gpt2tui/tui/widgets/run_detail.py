@@ -98,7 +98,7 @@ class RunDetail(VerticalScroll):
         if measured := entry.corpus_loss:
             fields.append(("corpus loss", f"{loss_text(measured.loss)} {corpus_loss_words(measured)}"))
         if step := entry.step:
-            fields.append(("loss", f"{loss_text(step.running_loss)} mean, {loss_text(step.loss)} last"))
+            fields.append(("running", f"{loss_text(step.running_loss)}, of the last batch {loss_text(step.loss)}"))
         fields.append(("target", "none" if entry.target_loss is None else f"{entry.target_loss:g}"))
         if entry.validation_loss:
             fields.append(("validation", loss_text(entry.validation_loss.loss)))

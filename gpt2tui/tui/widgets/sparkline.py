@@ -14,7 +14,7 @@ from gpt2tui.text import byte_size, loss_text, sparkline
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
 
-_LABEL = 9
+_LABEL = 11
 _VALUE = 9
 
 
@@ -25,7 +25,7 @@ class _Trace(NamedTuple):
 
 
 class Traces(Static):
-    """Loss, learning rate, gradient norm, tokens a second, memory and load of the device."""
+    """Loss of a batch, learning rate, gradient norm, tokens a second, memory and load of the device."""
 
     app: Gpt2TuiApp
 
@@ -63,7 +63,7 @@ def _traces(view: RunView) -> list[_Trace]:
     norm, rate = last.gradient_norm, last.tokens_per_second
     loads = [one.load for one in readings if one.load is not None]
     return [
-        _Trace("loss", [step.loss for step in steps], _fitting(loss_text(last.loss), last.loss)),
+        _Trace("batch loss", [step.loss for step in steps], _fitting(loss_text(last.loss), last.loss)),
         _Trace("rate", [step.learning_rate for step in steps], f"{last.learning_rate:.2e}"),
         _Trace("gradient", [step.gradient_norm for step in steps], _fitting(f"{norm:.2f}", norm)),
         _Trace("tokens/s", [step.tokens_per_second for step in steps], _fitting(f"{rate:,.0f}", rate)),

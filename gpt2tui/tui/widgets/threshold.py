@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _OUTLOOK_SECONDS = 1.0
 _TREND_STEPS = 40
 _STILL = 0.01
-"""A mean that changed by less than this share is flat."""
+"""A running loss that changed by less than this share is flat."""
 
 
 class Threshold(Vertical):
@@ -53,7 +53,8 @@ class Threshold(Vertical):
 
     def show(self, view: RunView, state: State, now: float) -> None:
         """The losses of a view, and where they lead; ``now`` in seconds since the epoch."""
-        loss = loss_text(view.judged_loss(), none="-") if view.step else "-"
+        corpus, step = view.leading_corpus_loss, view.step
+        loss = loss_text(corpus.loss if corpus else step.running_loss if step else None, none="-")
         colour = "$success" if view.is_target_reached else "$primary"
         digits = self.query_one("#loss-digits", Digits)
         digits.display = (
@@ -80,15 +81,16 @@ class Threshold(Vertical):
 
     def _kind(self, view: RunView, *, with_trend: bool) -> Content:
         """Which loss it is, and the other one where there is one."""
-        corpus = view.corpus_loss
         if not view.step:
             return Content.styled("no step yet", "$text-muted")
-        if corpus and corpus.step == view.step.step and not corpus.partial:
-            return Content.styled(f"corpus loss {corpus_loss_words(corpus)}", "$text-muted")
-        words = running_loss_words(view) + (f" {self._trend(view)}" if with_trend else "")
-        if corpus:
-            seen = f"corpus loss {loss_text(corpus.loss)} {corpus_loss_words(corpus)}"
-            return Content.styled(f"{words}\n{seen}", "$text-muted")
+        corpus, trend = view.corpus_loss, f" {self._trend(view)}" if with_trend else ""
+        running, span = loss_text(view.step.running_loss), f"{running_loss_words(view)}{trend}"
+        if view.leading_corpus_loss and corpus:
+            words = f"corpus loss {corpus_loss_words(corpus)}\nrunning loss {running} {span}"
+        elif corpus:
+            words = f"running loss {span}\ncorpus loss {loss_text(corpus.loss)} {corpus_loss_words(corpus)}"
+        else:
+            words = f"running loss {span}"
         return Content.styled(words, "$text-muted")
 
     def _target(self, view: RunView, colour: str) -> Content:
@@ -115,7 +117,7 @@ class Threshold(Vertical):
         return self._outlook
 
     def _trend(self, view: RunView) -> str:
-        """Whether the mean falls."""
+        """Whether the running loss falls."""
         if len(view.steps) < 2:
             return ""
         before = view.steps[max(0, len(view.steps) - _TREND_STEPS)].running_loss
