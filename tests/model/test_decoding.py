@@ -19,6 +19,7 @@ DTYPES = [
     for dtype in LAYERS
 ]
 ROWS = [1, 2, 7, 16, 300]
+HAS_VNNI = torch.cpu._is_vnni_supported()
 
 
 def model_of(**changes: int) -> GPT2:
@@ -66,7 +67,8 @@ def test_every_product_is_replaced_and_the_answers_are_near(dtype: torch.dtype) 
         wanted, found = plain(tokens).log_softmax(-1), model(tokens).log_softmax(-1)
     assert found.dtype == torch.float32
     error = (found - wanted).abs().mean()
-    assert error < 0.02 * wanted.std()
+    # Inputs have 7 bits where the processor cannot add up products of 8.
+    assert error < (0.04 if dtype == torch.int8 and not HAS_VNNI else 0.02) * wanted.std()
     assert (error < 1e-5) == (dtype == torch.float32)
 
 
@@ -94,7 +96,10 @@ def test_bfloat16_is_what_torch_says_it_is(rows: int) -> None:
 
 
 @pytest.mark.skipif(not can_decode(torch.int8), reason="torch has no such kernel here")
-@pytest.mark.parametrize("is_narrow", [False, True])
+@pytest.mark.parametrize(
+    "is_narrow",
+    [pytest.param(False, marks=pytest.mark.skipif(not HAS_VNNI, reason="no VNNI: sums of 8 bits overflow here")), True],
+)
 @pytest.mark.parametrize("rows", ROWS)
 def test_int8_rounds_weights_and_inputs_and_nothing_else(rows: int, is_narrow: bool) -> None:
     layer, x = layer_and_inputs(rows)
