@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from gpt2tui.runs.events import AnyEvent, DeviceReading, Notice, Step
 from gpt2tui.runs.follower import Follower
@@ -18,6 +18,7 @@ from gpt2tui.text import duration
 from gpt2tui.tui.processes.steering import Steering
 from gpt2tui.tui.widgets.banner import Banner
 from gpt2tui.tui.widgets.chart import ChartSource, LossChart
+from gpt2tui.tui.widgets.key_bar import KeyBar
 from gpt2tui.tui.widgets.last_sample import LastSample
 from gpt2tui.tui.widgets.news import News
 from gpt2tui.tui.widgets.run_title import RunTitle
@@ -64,7 +65,7 @@ class DashboardScreen(Screen[None]):
                     yield LastSample()
                     yield News()
         yield Banner()
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self._is_composed = True

@@ -9,11 +9,11 @@ from textual.app import ComposeResult
 from textual.content import Content
 from textual.events import Key, Resize
 from textual.screen import Screen
-from textual.widgets import Footer
 
 from gpt2tui.runs.entry import Entry
 from gpt2tui.runs.ledger import Ledger
 from gpt2tui.tui.ledger_watch import LedgerWatch
+from gpt2tui.tui.widgets.key_bar import KeyBar
 from gpt2tui.tui.widgets.message_line import MessageLine
 from gpt2tui.tui.widgets.run_columns import COLUMNS, Sorting, is_fitting
 from gpt2tui.tui.widgets.run_filter import RunFilter
@@ -57,7 +57,7 @@ class ListingScreen(Screen[None]):
         yield RunGuide()
         yield RunPane()
         yield MessageLine(self.lasting_words)
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self.set_interval(_LOOK_SECONDS, self._look)

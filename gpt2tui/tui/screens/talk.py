@@ -13,7 +13,7 @@ from textual.content import Content
 from textual.events import Resize
 from textual.screen import Screen
 from textual.timer import Timer
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.text import one_line
@@ -23,6 +23,7 @@ from gpt2tui.tui.talk.history import History
 from gpt2tui.tui.talk.live_turn import LiveTurn
 from gpt2tui.tui.talk.model_choice import ModelChoice
 from gpt2tui.tui.widgets.alternatives import Alternatives
+from gpt2tui.tui.widgets.key_bar import KeyBar
 from gpt2tui.tui.widgets.legend import Legend
 from gpt2tui.tui.widgets.prompt import PromptArea
 from gpt2tui.tui.widgets.sampling_panel import SamplingPanel
@@ -71,7 +72,7 @@ class TalkScreen(Screen[None]):
                 yield Summary()
                 yield PromptArea(placeholder="A text for the model to go on from", id="prompt")
             yield SamplingPanel(SamplingSettings())
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def _set_up(self) -> None:
         """Begin to talk; to be called when all is mounted."""
