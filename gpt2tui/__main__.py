@@ -1,5 +1,49 @@
-"""``python -m gpt2tui``."""
+"""The program: ``gpt2tui``, and ``python -m gpt2tui``."""
 
-from gpt2tui.cli import app
+from __future__ import annotations
 
-app()
+import gc
+import os
+import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gpt2tui.tui.options import AppOptions
+
+
+def main() -> None:
+    """Run what was typed. Where that is only the program's name, nothing is loaded that reads words."""
+    gc.disable()  # what is imported stays: it need not be walked meanwhile
+    try:
+        if options := _bare_options():
+            from gpt2tui.tui.launch import open_app
+
+            sys.exit(open_app(options))
+    except (Exception, KeyboardInterrupt) as error:
+        from gpt2tui.cli import tell
+
+        raise SystemExit(tell(error)) from error
+    from gpt2tui.cli import app
+
+    gc.enable()
+    app()
+
+
+def _bare_options() -> AppOptions | None:
+    """The app's options where nobody gave any: no words, no settings file, and a terminal that can draw."""
+    if len(sys.argv) > 1 or os.environ.keys() & {"GPT2TUI_CONFIG", "_GPT2TUI_COMPLETE"}:
+        return None
+    has_terminal = all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout))
+    if not has_terminal or not sys.stderr or os.environ.get("TERM") in (None, "", "dumb"):
+        return None
+    from gpt2tui.runs.paths import Paths
+    from gpt2tui.tui.options import AppOptions, has_unicode
+
+    paths = Paths.from_environment()
+    if paths.config_file.is_file():
+        return None
+    return AppOptions(paths=paths, is_ascii=not has_unicode(os.environ, sys.stdout.encoding))
+
+
+if __name__ == "__main__":
+    main()

@@ -48,22 +48,30 @@ class _Root(Group):
                 setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: SIM115
         try:
             return super().invoke(ctx)
-        except Gpt2TuiError as error:
-            _tell(ctx, error, str(error))
-            raise typer.Exit(error.exit_code) from error
-        except BrokenPipeError:
-            abandon(sys.stdout)
-            raise typer.Exit(0) from None
-        except (KeyboardInterrupt, typer.Abort):
-            raise typer.Exit(130) from None
-        except OSError as error:
-            _tell(ctx, error, _of_the_system(error))
-            raise typer.Exit(1) from error
-        except Exception as error:
-            if type(error).__module__.startswith(("typer", "click")):
+        except (Exception, KeyboardInterrupt) as error:
+            if type(error).__module__.startswith(("typer", "click")) and not isinstance(error, typer.Abort):
                 raise
-            _tell(ctx, error, f"unexpected {type(error).__name__}: {error} (--debug shows where)")
-            raise typer.Exit(1) from error
+            raise typer.Exit(tell(error, is_debug=ctx.meta.get("debug", False))) from error
+
+
+def tell(error: BaseException, *, is_debug: bool = False) -> int:
+    """Say in one line what went wrong, if anything did; the exit code."""
+    match error:
+        case BrokenPipeError():
+            abandon(sys.stdout)
+            return 0
+        case KeyboardInterrupt() | typer.Abort():
+            return 130
+        case Gpt2TuiError():
+            code, message = error.exit_code, str(error)
+        case OSError():
+            code, message = 1, _of_the_system(error)
+        case _:
+            code, message = 1, f"unexpected {type(error).__name__}: {error} (--debug shows where)"
+    if is_debug:
+        traceback.print_exception(error)
+    narrate(message)
+    return code
 
 
 _WAYS_OUT = {
@@ -79,12 +87,6 @@ def _of_the_system(error: OSError) -> str:
         return str(error)
     way_out = _WAYS_OUT.get(error.errno or 0)
     return f"{os.fsdecode(error.filename)}: {error.strerror}" + (f"; {way_out}" if way_out else "")
-
-
-def _tell(ctx: Any, error: BaseException, message: str) -> None:
-    if ctx.meta.get("debug"):
-        traceback.print_exception(error)
-    narrate(message)
 
 
 app = typer.Typer(

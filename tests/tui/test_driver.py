@@ -84,14 +84,14 @@ def test_a_crash_gives_the_terminal_back(app: Listening) -> None:
 
 
 _CRASH = """
-from gpt2tui.cli import app
+from gpt2tui.__main__ import main
 from gpt2tui.tui.app import Gpt2TuiApp
 
 def crash(self):
     raise ValueError("a crash\\non purpose")
 
 Gpt2TuiApp._look = crash
-app()
+main()
 """
 
 
