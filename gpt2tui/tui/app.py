@@ -106,6 +106,8 @@ class Gpt2TuiApp(FollowingApp):
     ]
 
     def __init__(self, options: AppOptions, driver_class: type[Driver] | None = None) -> None:
+        # Else Textual would first make, style and lay out a screen with nothing on it.
+        self.DEFAULT_MODE = options.screen  # type: ignore[misc]
         super().__init__(driver_class=driver_class)
         self.stylesheet = KeptStylesheet(variables=self.get_css_variables())
         self.options = options
@@ -122,16 +124,18 @@ class Gpt2TuiApp(FollowingApp):
         kept = options.paths.data / KEPT_THEME_FILE
         self.theme, self._problems = choose_theme(options.theme, options.settings, kept, self.available_themes)
 
+    def on_load(self) -> None:
+        """Before the first screen is made, which then shows what is followed."""
+        if self.options.run:
+            self.follow(Run(self.options.run))
+        elif not self.options.start and (run := self.store.at_work()):
+            self.follow(run)
+
     def on_mount(self) -> None:
         self.theme_changed_signal.subscribe(self, self._keep_theme)
         self.call_after_refresh(self._apply_settings)
         self.call_after_refresh(_collect_again)
         self.begin_to_follow()
-        if self.options.run:
-            self.follow(Run(self.options.run))
-        elif not self.options.start and (run := self.store.at_work()):
-            self.follow(run)
-        self.switch_mode(self.options.screen)
         if self.options.screen != "train":
             self.on_loss_chart_ready()
 

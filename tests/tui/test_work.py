@@ -187,32 +187,46 @@ _FIRST_FRAME = """
 import json, sys
 from pathlib import Path
 from textual.app import App
-display = App._display
+from textual.css.stylesheet import Stylesheet
+told, sys.argv = Path(sys.argv[1]), ["gpt2tui"]
+display, apply = App._display, Stylesheet.apply
+styled = []
 
 def first_display(self, screen, renderable):
     if renderable is not None and not self._batch_count:
-        Path(sys.argv[1]).write_text(json.dumps(sorted(sys.modules)))
-        App._display = display
+        widgets = [screen, *screen.walk_children()]
+        sheets = [Path(path).name for path, _ in self.stylesheet.source if path.endswith(".tcss")]
+        screens = [type(screen).__name__ for stack in self._screen_stacks.values() for screen in stack]
+        counts = {"styled": sum(node in widgets for node in styled), "widgets": len(widgets)}
+        told.write_text(json.dumps({"modules": sorted(sys.modules), "sheets": sheets, "screens": screens} | counts))
+        App._display, Stylesheet.apply = display, apply
     display(self, screen, renderable)
 
-App._display = first_display
-from gpt2tui.runs.paths import Paths
-from gpt2tui.tui.launch import open_app
-from gpt2tui.tui.options import AppOptions
-open_app(AppOptions(paths=Paths.from_environment()))
+def counted_apply(self, node, **options):
+    styled.append(node)
+    apply(self, node, **options)
+
+App._display, Stylesheet.apply = first_display, counted_apply
+from gpt2tui.__main__ import main
+main()
 """
 
 
 @pytest.mark.parametrize("has_run", [False, True], ids=["the form", "a run"])
-def test_the_first_frame_waits_for_nothing_heavy(store, tmp_path: Path, has_run: bool):
+def test_the_first_frame_waits_for_nothing_that_it_does_not_show(store, tmp_path: Path, has_run: bool):
     if has_run:
         make_run(store, whole_story())
-    told = tmp_path / "modules.json"
+    told = tmp_path / "told.json"
     with Terminal([sys.executable, "-c", _FIRST_FRAME, told], size=WIDE) as terminal:
         terminal.wait_for("Below the target" if has_run else "A new run")
-    loaded = set(json.loads(told.read_text()))
+    frame = json.loads(told.read_text())
+    assert frame["screens"] == ["TrainScreen"]
+    assert frame["sheets"] == ["app.tcss", "train.tcss"]
+    assert frame["styled"] < 1.3 * frame["widgets"], "a widget's look is worked out once, when it is made"
+    loaded = set(frame["modules"])
     assert "gpt2tui.tui.screens.train" in loaded
     heavy = {"numpy", "torch", "tiktoken", "psutil", "pygments", "markdown_it", "matplotlib", "plotext", "filelock"}
+    words = {"typer", "tomllib", "secrets"}
     screens = {
         "gpt2tui.tui.screens.generate",
         "gpt2tui.tui.screens.runs",
@@ -220,4 +234,4 @@ def test_the_first_frame_waits_for_nothing_heavy(store, tmp_path: Path, has_run:
         "gpt2tui.tui.processes.speaker",
     }
     widgets = {"textual.widgets._data_table", "textual.widgets._text_area", "textual.widgets._markdown"}
-    assert loaded & (heavy | screens | widgets) == set()
+    assert loaded & (heavy | words | screens | widgets) == set()

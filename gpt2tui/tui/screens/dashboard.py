@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
 from textual.content import Content
+from textual.events import ScreenResume
 from textual.screen import Screen
 from textual.widgets import Static
 
@@ -51,6 +52,7 @@ class DashboardScreen(Screen[None]):
         self._is_starting = False
 
     def compose(self) -> ComposeResult:
+        self._fit()
         yield TopBar("train")
         yield Container(id="form")
         with Horizontal(id="dashboard"):
@@ -67,6 +69,13 @@ class DashboardScreen(Screen[None]):
         yield Banner()
         yield KeyBar()
 
+    def _fit(self) -> None:
+        """Look as it will, before there is anything in it whose look would have to change."""
+        width, height = self.app.size
+        of_width = self._get_breakpoint_classes(width, self.HORIZONTAL_BREAKPOINTS or [])
+        of_height = self._get_breakpoint_classes(height, self.VERTICAL_BREAKPOINTS or [])
+        self.add_class(*of_width, *of_height, *(() if self._follower else ("-form",)))
+
     def on_mount(self) -> None:
         self._is_composed = True
         self.set_interval(_DRAW_SECONDS, self._draw_pictures)
@@ -81,7 +90,8 @@ class DashboardScreen(Screen[None]):
         """Show the form in place of the run, or the run again."""
         raise NotImplementedError
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: ScreenResume) -> None:
+        event.refresh_styles = self.stack_updates > 0  # not the first time: all that is in it has just been made
         self._draw_pictures()
 
     def on_resize(self) -> None:

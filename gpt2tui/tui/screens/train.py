@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual import work
 from textual.content import Content
+from textual.events import ScreenResume
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs import commands
@@ -24,6 +26,7 @@ from gpt2tui.tui.widgets.top_bar import TopBar
 if TYPE_CHECKING:
     from gpt2tui.tui.widgets.start_form import StartForm
 
+_FORM_STYLES = Path(__file__).parents[1] / "styles" / "start_form.tcss"
 _AT_WORK = ("starting", "compiling", "training", "evaluating", "saving", "paused", "stalled")
 _STEERING = (
     "pause",
@@ -44,7 +47,7 @@ _STEERING = (
 class TrainScreen(DashboardScreen):
     """Screen 1: the form, or the run that the app follows."""
 
-    CSS_PATH: ClassVar = ["../styles/train.tcss", "../styles/start_form.tcss"]
+    CSS_PATH = "../styles/train.tcss"
     AUTO_FOCUS = ""
     BINDINGS: ClassVar = TRAIN_KEYS  # type: ignore[assignment]
     _form: StartForm | None = None
@@ -184,7 +187,7 @@ class TrainScreen(DashboardScreen):
     async def _fill_form_later(self, problem: Gpt2TuiError | None) -> None:
         await self._fill_form(problem)
 
-    def on_screen_resume(self) -> None:
+    def on_screen_resume(self, event: ScreenResume) -> None:
         """What is typed after coming back to the form is meant for it."""
         if self.has_class("-form") and self._form and self._form.has_focus:
             self._form.return_to_field()
@@ -202,6 +205,7 @@ class TrainScreen(DashboardScreen):
             from gpt2tui.tui.form.start_defaults import form_values
             from gpt2tui.tui.widgets.start_form import StartForm
 
+            self.app.stylesheet.read(_FORM_STYLES)
             self._form = StartForm(form_values(self._typed))
             await self.query_one("#form").mount(self._form)
         return self._form
