@@ -96,10 +96,12 @@ def paint(rounds: int) -> Iterator[Row]:
         }
         seconds: dict[str, list[float]] = {name: [] for name in sides}
         spent: dict[str, list[float]] = {name: [] for name in sides}
-        for _ in range(rounds):
+        for turn in range(rounds + 1):
             for name, (command, place, _) in sides.items():
                 with WatchedTerminal(command, environment={"GPT2TUI_HOME": str(place)}) as terminal:
                     waited = terminal.when(lambda seen=terminal: HEADER in seen.text, HEADER) - terminal.began
+                    if not turn:  # there may be byte code to write
+                        continue
                     seconds[name].append(waited * 1e3)
                     spent[name].append(processor_seconds(psutil.Process(terminal.process.pid)) * 1e3)
         for name, (_, _, goal) in sides.items():

@@ -82,7 +82,8 @@ class _Stream(pyte.ByteStream):
 class WatchedTerminal(Terminal):
     """A program on a terminal of 140x40; every piece of its output has the time (``perf_counter``) at which it came.
 
-    It answers what programs ask of terminals, at once, and has synchronised output.
+    It answers what programs ask of terminals, at once, and has synchronised output. Python may keep its byte code, as
+    it does for people: without that, every start would compile all of the package.
     """
 
     def __init__(
@@ -95,7 +96,7 @@ class WatchedTerminal(Terminal):
         sys.setswitchinterval(0.0005)  # the clock thread must not wait for pyte
         self.began = time.perf_counter()
         self.bytes = 0
-        super().__init__(command, size=size, environment=environment)
+        super().__init__(command, size=size, environment={"PYTHONDONTWRITEBYTECODE": None, **(environment or {})})
         self.screen = _Screen(*size)
         self._stream = _Stream(self.screen)
         self._pieces: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()
