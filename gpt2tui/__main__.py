@@ -30,8 +30,9 @@ def main() -> None:
 
 
 def _bare_options() -> AppOptions | None:
-    """The app's options where nobody gave any: no words, no settings file, and a terminal that can draw."""
-    if len(sys.argv) > 1 or os.environ.keys() & {"GPT2TUI_CONFIG", "_GPT2TUI_COMPLETE"}:
+    """The app's options where nobody gave any by word, variable or file, and the terminal can draw."""
+    said = (name for name in os.environ if name.startswith(("GPT2TUI_", "_GPT2TUI_")) and name != "GPT2TUI_HOME")
+    if len(sys.argv) > 1 or any(said):
         return None
     has_terminal = all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout))
     if not has_terminal or not sys.stderr or os.environ.get("TERM") in (None, "", "dumb"):

@@ -37,8 +37,8 @@ class Float32Linear(nn.Module):
 class Bfloat16Linear(nn.Module):
     """A layer whose weights, inputs and results are rounded to bfloat16.
 
-    oneDNN multiplies these with AVX-512 (or AVX-NE-CONVERT) only. Without, torch's own kernel reads one row's weights as
-    fast, and for more rows, where it takes seven times as long as float32, they are multiplied in that.
+    oneDNN multiplies these with AVX-512 (or AVX-NE-CONVERT) only. Without, torch's own kernel reads one row's weights
+    as fast, and for more rows, where it takes up to seven times as long as float32, they are multiplied in that.
     """
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:

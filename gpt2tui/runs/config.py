@@ -13,6 +13,7 @@ from gpt2tui.runs.recipe import Recipe
 
 TARGET_LOSS = 0.099999
 SMALLEST_BLOCK = 16
+_MEANT = ("a number above 0", "a number that is not negative")
 
 Device = Literal["cpu", "cuda", "mps"]
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -62,9 +63,9 @@ class Limits(Frozen, frozen=True, kw_only=True):
         """What is wrong, a line a field; empty when nothing is."""
         values = ((field, getattr(self, field)) for field in self.__struct_fields__)
         return [
-            f"{field.replace('_', '-')} must be a number that is not negative, not {value:g}"
+            f"{field.replace('_', '-')} must be {_MEANT[field == 'target_loss']}, not {value:g}"
             for field, value in values
-            if value is not None and not 0 <= value < math.inf
+            if value is not None and (not 0 <= value < math.inf or (value == 0 and field != "target_loss"))
         ]
 
 

@@ -9,6 +9,7 @@ import msgspec
 from gpt2tui.runs.comparison import present_config
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.events import Evaluated, Reason, RunFinished, RunStarted, Sampled, Step
+from gpt2tui.runs.forecast import Forecast
 from gpt2tui.runs.room import waits_for_room
 from gpt2tui.runs.run import Label, Run
 from gpt2tui.runs.view import RunView, State
@@ -44,7 +45,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     target_loss: float | None = None
     sample: Sampled | None = None
     waits_for_room: bool = False
-    seconds_left: float | None = None
+    forecast: Forecast | None = None
+    """While it is at work and on course."""
 
     @classmethod
     def of(cls, run: Run, view: RunView, state: EntryState, *, is_alive: bool) -> Entry:
@@ -68,7 +70,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
             target_loss=view.target_loss,
             sample=view.sample,
             waits_for_room=state == "paused" and bool(waits_for_room(view)),
-            seconds_left=forecast.seconds if forecast and forecast.is_on_course else None,
+            forecast=forecast if forecast and forecast.is_on_course else None,
         )
 
     @property

@@ -9,14 +9,17 @@ from gpt2tui.runs.model_config import ModelConfig
 from gpt2tui.runs.recipe import Recipe
 
 BYTES: dict[Dtype, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
-_HEAD_ROWS = 256
+_HEAD_ROWS = 2_048
 """Rows of logits that exist at a time; those of the fused loss."""
+_PROCESS = 230_000_000
+"""Of Python and torch, before there is a model."""
 
 FORMULA = (
     "training = 4 P (weights) + 4 P (gradients) + optimiser (AdamW: 8 bytes a parameter; Muon: 4 a parameter "
     "inside the blocks) + 17 x layers x width x tokens at a time x bytes a value (activations, rough) + on a CPU "
     "layers x heads x window x tokens at a time x bytes a value (attention) + head (4 x width "
-    "x vocabulary, and 12 x 256 x vocabulary); sampling = weights + keys and values (2 x layers x width x block size), "
+    "x vocabulary, and vocabulary x up to 2,048 tokens x bytes a value) + 230 MB (Python and torch); "
+    "sampling = weights + keys and values (2 x layers x width x block size), "
     "in the run's dtype"
 )
 """The formulas of :class:`Estimate` for people; P is the number of parameters, the unit bytes."""
@@ -70,8 +73,9 @@ def training_bytes(
     """Memory to train with so many windows of so many tokens at a time."""
     a_token = 17 * model.width + (model.heads * window if device == "cpu" else 0)
     activations = a_token * model.layers * sequences * window * BYTES[dtype]
-    head = (4 * model.width + 12 * _HEAD_ROWS) * model.vocabulary_size
-    return 8 * model.parameters + optimizer_bytes(model, recipe) + activations + head
+    rows = min(sequences * window, _HEAD_ROWS)
+    head = (4 * model.width + rows * BYTES[dtype]) * model.vocabulary_size
+    return _PROCESS + 8 * model.parameters + optimizer_bytes(model, recipe) + activations + head
 
 
 def sampling_bytes(model: ModelConfig, context: int, dtype: Dtype) -> int:

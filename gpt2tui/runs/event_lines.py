@@ -18,7 +18,7 @@ from gpt2tui.runs.events import (
     SettingChanged,
     Step,
 )
-from gpt2tui.runs.words import REASONS
+from gpt2tui.runs.words import REASONS, SETTINGS
 from gpt2tui.text import byte_size, duration, loss_text, one_line
 
 
@@ -59,14 +59,20 @@ def event_words(event: AnyEvent) -> str | None:
         case Notice():
             return one_line(event.text) if event.level == "info" else f"{event.level}: {one_line(event.text)}"
         case SettingChanged():
-            value, previous = ("none" if one is None else f"{one:g}" for one in (event.value, event.previous))
-            return f"{event.name.replace('_', ' ')} is now {value} (was {previous})"
+            value, previous = (_setting(event.name, one) for one in (event.value, event.previous))
+            return f"{SETTINGS.get(event.name, event.name)} is now {value} (was {previous})"
         case Rewound():
             return f"went back to step {event.to_step:,}: {one_line(event.why)}"
         case RunFinished():
             return f"{REASONS[event.reason]} at step {event.step:,}, after {duration(event.seconds)}"
         case DeviceReading():
             return None
+
+
+def _setting(name: str, value: float | None) -> str:
+    if value is None:
+        return "none"
+    return duration(value) if name == "max_seconds" else f"{value:,.10g}"
 
 
 def _evaluation(event: Evaluated) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
 from gpt2tui.runs.config import Limits
-from gpt2tui.runs.events import Evaluated, Reason
+from gpt2tui.runs.events import Evaluated, Reason, Step
 from gpt2tui.runs.forecast import Forecast
 from gpt2tui.runs.room import waits_for_room
 from gpt2tui.runs.view import RunView, State
@@ -29,6 +31,15 @@ _STYLES: dict[State, str] = {
     "finished": "cyan",
     "new": "dim",
 }
+
+SETTINGS: dict[str, str] = {
+    "target_loss": "target loss",
+    "learning_rate": "learning rate",
+    "max_steps": "step limit",
+    "max_seconds": "time limit",
+    "max_tokens": "token limit",
+}
+"""What the settings that can be changed while a run goes on are called."""
 
 AT_WORK = ("starting", "compiling", "training", "evaluating", "saving")
 _LONGEST_GAP = 10.0
@@ -94,12 +105,28 @@ def outlook_words(view: RunView, state: State, now: float) -> str:
     """When the target will be reached, or why that is not said, and what may end the run before; ``now`` in seconds
     since the epoch.
     """
-    words, limits = _target_words(view, state, now), limits_words(view.limits)
-    is_before_an_end = view.step and view.target_loss and state not in ("finished", "gone")
-    return f"{words}; at the latest it {limits}" if limits and is_before_an_end else words
+    found, limits = view.forecast(), limits_words(view.limits)
+    words = _target_words(view, state, now, found)
+    if not (limits and view.step and view.target_loss) or state in ("finished", "gone"):
+        return words
+    is_first = found and found.is_on_course and _seconds_to_limit(view, view.step) < found.seconds
+    return f"{words}; before that, it {limits}" if is_first else f"{words}; at the latest it {limits}"
 
 
-def _target_words(view: RunView, state: State, now: float) -> str:
+def _seconds_to_limit(view: RunView, step: Step) -> float:
+    """Of training, at its pace so far, until the first limit; infinite where there is none."""
+    limits, begun = view.limits, view.started.time if view.started else step.time
+    lefts = [math.inf]
+    if limits.max_steps is not None:
+        lefts.append((limits.max_steps - step.step) * step.elapsed / step.step)
+    if limits.max_tokens is not None:
+        lefts.append((limits.max_tokens - step.tokens) * step.elapsed / step.tokens)
+    if limits.max_seconds is not None:
+        lefts.append(limits.max_seconds - (step.time - begun))
+    return min(lefts)
+
+
+def _target_words(view: RunView, state: State, now: float, found: Forecast | None) -> str:
     if state == "finished" and view.finished:
         ended = clock_time(view.finished.time, now=now)
         return f"{state_words(view, state)} at {ended}, after {duration(view.finished.seconds)}"
@@ -109,7 +136,6 @@ def _target_words(view: RunView, state: State, now: float) -> str:
         return "no step yet"
     if not view.target_loss:
         return limits_words(view.limits) or "no target and no limit: it trains until it is stopped"
-    found = view.forecast()
     if not found:
         return "no forecast yet: too early to say"
     if not found.is_on_course:
@@ -143,5 +169,5 @@ def limits_words(limits: Limits) -> str:
     if limits.max_tokens is not None:
         parts.append(f"{limits.max_tokens:,} tokens")
     if limits.max_seconds is not None:
-        parts.append(duration(limits.max_seconds))
+        parts.append(f"{duration(limits.max_seconds)} of this session")
     return f"ends after {' or '.join(parts)}" if parts else ""

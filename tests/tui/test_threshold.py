@@ -116,11 +116,17 @@ async def test_it_says_when_the_target_will_be_reached_and_when_that_cannot_be_s
 
 
 async def test_a_limit_that_may_come_before_the_target_is_said_beside_it() -> None:
-    view = RunView(configuration(limits=Limits(target_loss=TARGET, max_steps=500, max_seconds=90)))
-    view.fold([started(), *steps(400)])
-    words = " ".join((await words_of(view, now=START + 401)).split())
-    assert "below the target at about" in words
-    assert "; at the latest it ends after 500 steps or 1 min 30 s" in words
+    for limits, told in [
+        (Limits(max_steps=5_000, max_seconds=9_000), "at the latest it ends after 5,000 steps or 2 h 30 min of this"),
+        (Limits(max_steps=410), "before that, it ends after 410 steps"),
+        (Limits(max_seconds=410), "before that, it ends after 6 min 50 s of this session"),
+        (Limits(max_tokens=400 * 200 + 1), "before that, it ends after 80,001 tokens"),
+    ]:
+        view = RunView(configuration(limits=limits))
+        view.fold([started(), *steps(400)])
+        words = " ".join((await words_of(view, now=START + 401)).split())
+        assert "below the target at about" in words
+        assert f"; {told}" in words
 
 
 async def test_a_run_whose_folder_is_gone_has_no_forecast() -> None:

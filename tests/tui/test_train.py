@@ -182,7 +182,7 @@ async def test_keys_typed_ahead_of_a_layer_steer_nothing(store):
 async def test_a_step_limit_that_lies_behind_is_refused_at_its_field_which_gets_the_keys(store):
     async with training(store, 1_200) as (run, app, pilot):
         await pilot.press("e")
-        await until_text(pilot, "steps at most")
+        await until_text(pilot, "step limit")
         app.screen.query_one("#max_steps").value = "1,199"
         await pilot.press("enter")
         await until_text(pilot, "steps at most: the run is at step 1,200 already")

@@ -52,7 +52,7 @@ START_OPTIONS = (
     ),
     StartOption(
         name="max_time",
-        label="Longest time",
+        label="Time limit",
         kind="time",
         meaning="End after so long in training, such as 90s, 30m or 1h30m",
         placeholder="no limit, or such as 30m",
@@ -60,7 +60,7 @@ START_OPTIONS = (
     ),
     StartOption(
         name="max_steps",
-        label="Most steps",
+        label="Step limit",
         kind="whole",
         meaning="End after so many updates",
         placeholder="no limit",
@@ -131,7 +131,7 @@ START_OPTIONS = (
     ),
     StartOption(
         name="max_tokens",
-        label="Most tokens",
+        label="Token limit",
         kind="whole",
         meaning="End after so many trained tokens",
         placeholder="no limit",

@@ -91,7 +91,7 @@ class GenerateScreen(ModelScreen):
 
     def action_focus_prompt(self) -> None:
         self.query_one(Transcript).leave_cursor()
-        self.query_one(PromptArea).focus()
+        self.set_focus(self.query_one(PromptArea))  # at once: the next key may be text
 
     def action_regenerate(self) -> None:
         if old := self._chosen:

@@ -62,7 +62,7 @@ def _words(follower: Follower, state: State, now: float, log_tail: Sequence[str]
                 f"It was {one_line(str(follower.run.folder))}. 3 lists the runs that are there, n starts one.",
             ), "error"
         case "crashed":
-            return _crash(log_tail), "error"
+            return _crash(view, log_tail), "error"
         case "paused":
             return _paused(view), "warning"
         case "compiling":
@@ -94,14 +94,21 @@ def _silence(follower: Follower, silence: str) -> Content:
     )
 
 
-def _crash(log_tail: Sequence[str]) -> Content:
+def _crash(view: RunView, log_tail: Sequence[str]) -> Content:
     words = "Its process ended without a word: killed, out of memory, or the machine went down."
     shown = "\n".join(f"  {line}" for line in log_tail)
     return Content.assemble(
         (words, "bold"),
-        "\nR goes on from the last checkpoint.",
+        f"\nR goes on {_from_checkpoint(view)}.",
         (f"\nworker.log ends with:\n{shown}" if log_tail else "\nworker.log is empty.", "$text-muted"),
     )
+
+
+def _from_checkpoint(view: RunView) -> str:
+    saved, done = view.checkpoint.step if view.checkpoint else 0, view.step.step if view.step else 0
+    place = f"from its checkpoint at step {saved:,}" if saved else "from the beginning"
+    lost = done - saved
+    return f"{place}: {lost:,} step{'s' * (lost != 1)} will be done again" if lost > 0 else place
 
 
 def _paused(view: RunView) -> Content:

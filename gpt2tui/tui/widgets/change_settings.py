@@ -62,11 +62,9 @@ _FIELDS = (
         "target_loss", "target loss", f"the run ends when the corpus loss is below it; {NO_TARGET}: at a limit", _target
     ),
     _Field("learning_rate", "learning rate", "the peak of the schedule", _rate),
-    _Field("max_steps", "steps at most", "in all; empty is no limit", _number, is_whole=True),
-    _Field(
-        "max_seconds", "time at most", "such as 30m or 2h, since the session began; empty is no limit", parse_seconds
-    ),
-    _Field("max_tokens", "tokens at most", "in all; empty is no limit", _number, is_whole=True),
+    _Field("max_steps", "step limit", "in all; empty is no limit", _number, is_whole=True),
+    _Field("max_seconds", "time limit", "such as 30m or 2h, since the session began; empty is no limit", parse_seconds),
+    _Field("max_tokens", "token limit", "in all; empty is no limit", _number, is_whole=True),
 )
 
 

@@ -15,7 +15,7 @@ from textual.widgets import Static
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.entry import Entry
 from gpt2tui.runs.model_config import ModelConfig
-from gpt2tui.runs.words import corpus_loss_words
+from gpt2tui.runs.words import corpus_loss_words, left_words
 from gpt2tui.text import bar, byte_size, clock_time, count, duration, loss_text, visible
 from gpt2tui.tui.widgets.run_columns import age, colour, cut, shown, sign
 
@@ -105,8 +105,8 @@ class RunDetail(VerticalScroll):
         if step := entry.step:
             fields.append(("step", f"{step.step:,}, pass {step.passes:,.2f}"))
             fields.append(("time", f"{duration(step.elapsed)}, {count(step.tokens)} tokens"))
-        if entry.seconds_left:
-            fields.append(("to target", f"about {duration(entry.seconds_left)}"))
+        if entry.forecast:
+            fields.append(("to target", f"about {left_words(entry.forecast)}"))
         return fields
 
     def _place(self, entry: Entry, now: float) -> list[tuple[str, str]]:

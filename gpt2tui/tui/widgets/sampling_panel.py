@@ -117,8 +117,9 @@ class SamplingPanel(VerticalScroll, can_focus=False):
         return action != "next" or isinstance(self.screen.focused, TextField)
 
     def action_next(self) -> None:
-        """Go to the next setting."""
-        self.screen.focus_next()
+        """Go to the next setting, unless this one is wrong."""
+        if not (self.screen.focused and self.screen.focused.id in self.problems):
+            self.screen.focus_next()
 
     def focus_field(self, name: str) -> None:
         """Go to the field of a setting."""
