@@ -84,13 +84,11 @@ class Threshold(Vertical):
         if not view.step:
             return Content.styled("no step yet", "$text-muted")
         corpus, trend = view.corpus_loss, f" {self._trend(view)}" if with_trend else ""
-        running, span = loss_text(view.step.running_loss), f"{running_loss_words(view)}{trend}"
-        if view.leading_corpus_loss and corpus:
-            words = f"corpus loss {corpus_loss_words(corpus)}\nrunning loss {running} {span}"
+        words = f"running loss {running_loss_words(view)}{trend}"
+        if corpus and corpus is view.leading_corpus_loss:
+            words = f"corpus loss {corpus_loss_words(corpus)}\nrunning loss {loss_text(view.step.running_loss)}{trend}"
         elif corpus:
-            words = f"running loss {span}\ncorpus loss {loss_text(corpus.loss)} {corpus_loss_words(corpus)}"
-        else:
-            words = f"running loss {span}"
+            words += f"\ncorpus loss {loss_text(corpus.loss)} {corpus_loss_words(corpus)}"
         return Content.styled(words, "$text-muted")
 
     def _target(self, view: RunView, colour: str) -> Content:
