@@ -115,14 +115,15 @@ def outlook_words(view: RunView, state: State, now: float) -> str:
 
 def _seconds_to_limit(view: RunView, step: Step) -> float:
     """Of training, at its pace so far, until the first limit; infinite where there is none."""
-    limits, begun = view.limits, view.started.time if view.started else step.time
+    limits, since = view.limits, view.started.from_step if view.started else 0
     lefts = [math.inf]
     if limits.max_steps is not None:
         lefts.append((limits.max_steps - step.step) * step.elapsed / step.step)
     if limits.max_tokens is not None:
         lefts.append((limits.max_tokens - step.tokens) * step.elapsed / step.tokens)
     if limits.max_seconds is not None:
-        lefts.append(limits.max_seconds - (step.time - begun))
+        before = max((past.elapsed for past in view.history if past.step <= since), default=0.0)
+        lefts.append(limits.max_seconds - (step.elapsed - before))  # counted from the session's start
     return min(lefts)
 
 
