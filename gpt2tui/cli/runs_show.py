@@ -123,7 +123,7 @@ def _print(run: Run, view: RunView, checkpoints: list[CheckpointRow], now: float
                 "step",
                 f"{step.step:,} (pass {step.passes:,.2f}, {step.tokens:,} tokens, {duration(step.elapsed)})",
             ),
-            ("running loss", f"{loss_text(step.running_loss)} {running_loss_words(view)}"),
+            ("running loss", f"{loss_text(step.running_loss)}, {running_loss_words(view)}"),
         ]
     if view.corpus_loss:
         rows.append(("corpus loss", f"{loss_text(view.corpus_loss.loss)} {corpus_loss_words(view.corpus_loss)}"))

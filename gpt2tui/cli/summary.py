@@ -15,7 +15,7 @@ def summary(view: RunView, run: Run, finished: RunFinished) -> str:
     lines = [f"run {run.id}: {REASONS[finished.reason]} after {duration(finished.seconds)}"]
     if step:
         lines.append(f"  {step.step:,} steps, {step.tokens:,} tokens, {step.passes:.1f} passes")
-        lines.append(f"  running loss {loss_text(step.running_loss)} {running_loss_words(view)}")
+        lines.append(f"  running loss {loss_text(step.running_loss)}, {running_loss_words(view)}")
     if corpus:
         lines.append(f"  corpus loss {loss_text(corpus.loss)} {corpus_loss_words(corpus)}")
     if target:

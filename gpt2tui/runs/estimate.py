@@ -11,14 +11,14 @@ from gpt2tui.runs.recipe import Recipe
 BYTES: dict[Dtype, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
 _HEAD_ROWS = 2_048
 """Rows of logits that exist at a time; those of the fused loss."""
-_PROCESS = 230_000_000
-"""Of Python and torch, before there is a model."""
+_PROCESS = 330_000_000
+"""Of Python, torch and what it makes for its first step, whatever the model."""
 
 FORMULA = (
     "training = 4 P (weights) + 4 P (gradients) + optimiser (AdamW: 8 bytes a parameter; Muon: 4 a parameter "
     "inside the blocks) + 17 x layers x width x tokens at a time x bytes a value (activations, rough) + on a CPU "
     "layers x heads x window x tokens at a time x bytes a value (attention) + head (4 x width "
-    "x vocabulary, and vocabulary x up to 2,048 tokens x bytes a value) + 230 MB (Python and torch); "
+    "x vocabulary, and vocabulary x up to 2,048 tokens x bytes a value) + 330 MB (Python and torch); "
     "sampling = weights + keys and values (2 x layers x width x block size), "
     "in the run's dtype"
 )

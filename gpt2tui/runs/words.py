@@ -74,7 +74,7 @@ def running_loss_words(view: RunView) -> str:
     span = min(_PASS_STEPS, round(view.config.steps_per_pass) or 1)
     if view.step and view.step.step < span:
         return "so far"
-    return "of the last pass" if view.config.steps_per_pass <= _PASS_STEPS else f"of the last {span} steps"
+    return "last pass" if view.config.steps_per_pass <= _PASS_STEPS else f"last {span} steps"
 
 
 def loss_words(view: RunView) -> str:

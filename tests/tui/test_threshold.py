@@ -65,21 +65,21 @@ async def test_before_the_first_step_it_says_so() -> None:
 
 async def test_the_corpus_loss_leads_until_it_is_old_or_passed() -> None:
     before = await words_of(view_of(*steps(100)))
-    assert "running loss of the last pass ▼" in before
+    assert "running loss, last pass ▼" in before
     assert "corpus loss at" not in before
     now = view_of(*steps(100), evaluated(100, 3.9))
     assert "corpus loss at step 100\nrunning loss 3.8627 ▼" in await words_of(now)
     later = view_of(*steps(120), evaluated(100, 0.2))
     assert "corpus loss at step 100\nrunning loss" in await words_of(later)
     higher = view_of(*steps(120), evaluated(100, 3.9))
-    assert "running loss of the last pass ▼\ncorpus loss 3.9000 at step 100" in await words_of(higher)
+    assert "running loss, last pass ▼\ncorpus loss 3.9000 at step 100" in await words_of(higher)
     old = view_of(*steps(400), evaluated(100, 0.2))
-    assert "running loss of the last pass ▼\ncorpus loss 0.2000 at step 100" in await words_of(old)
+    assert "running loss, last pass ▼\ncorpus loss 0.2000 at step 100" in await words_of(old)
 
 
 async def test_an_evaluation_that_ended_early_is_not_the_loss() -> None:
     words = await words_of(view_of(*steps(100), evaluated(100, 0.01, partial=True)))
-    assert "running loss of the last pass" in words
+    assert "running loss, last pass" in words
     assert "so far: 2,000 tokens were enough" in words
 
 

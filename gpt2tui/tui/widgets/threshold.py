@@ -84,7 +84,7 @@ class Threshold(Vertical):
         if not view.step:
             return Content.styled("no step yet", "$text-muted")
         corpus, trend = view.corpus_loss, f" {self._trend(view)}" if with_trend else ""
-        words = f"running loss {running_loss_words(view)}{trend}"
+        words = f"running loss, {running_loss_words(view)}{trend}"
         if corpus and corpus is view.leading_corpus_loss:
             words = f"corpus loss {corpus_loss_words(corpus)}\nrunning loss {loss_text(view.step.running_loss)}{trend}"
         elif corpus:
