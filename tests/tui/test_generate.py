@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+from textual.events import Key
 
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.checkpoint_names import checkpoint_steps
@@ -493,6 +494,18 @@ async def test_esc_stops_the_stream_closes_the_layer_and_leaves_the_field_in_thi
             assert (turn.is_over, talk.app.screen) == (True, layer)
             await talk.press("escape")
             assert talk.app.screen is talk.screen
+
+
+async def test_what_is_typed_in_one_burst_with_the_key_to_the_prompt_is_text(run):
+    async with talking() as talk:
+        await talk.press("escape")
+        assert talk.transcript.has_focus
+        for character in "i3 qi":
+            key = {" ": "space"}.get(character, character)
+            talk.app.post_message(Key(key, character))
+        await until(talk.pilot, lambda: talk.prompt.text == "3 qi")
+        await talk.press("escape", "p", "tab", "tab", "i")
+        assert talk.app.focused.id == "temperature", "in a field keys are text"
 
 
 async def test_the_settings_are_gone_to_through_and_left_with_keys_that_are_named(run):

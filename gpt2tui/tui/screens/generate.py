@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual import on
+from textual.widgets import Input
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.transcript import as_markdown
@@ -42,6 +43,8 @@ class GenerateScreen(ModelScreen):
             return self.is_streaming
         if action == "leave":
             return self._is_in_panel
+        if action == "focus_prompt":
+            return not isinstance(self.focused, PromptArea | Input)
         if action == "leave_prompt":
             return isinstance(self.focused, PromptArea) and not self._has_more_to_leave
         if action in _WITH_CURSOR:

@@ -46,7 +46,8 @@ GENERATE_KEYS: list[Binding] = [
         )
         for row, digit in enumerate(DIGITS)
     ),
-    Binding("i", "focus_prompt", "Write", id="generate.write", show=False, tooltip="To the prompt"),
+    # With priority, so that it is obeyed before the next key is sent anywhere: that may be text.
+    Binding("i", "focus_prompt", "Write", id="generate.write", show=False, priority=True, tooltip="To the prompt"),
     Binding(
         "r",
         "regenerate",
