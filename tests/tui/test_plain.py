@@ -77,7 +77,7 @@ def test_a_story_is_told_in_order_and_calmly(store: RunStore) -> None:
 def test_what_may_end_a_run_before_its_target_is_told_while_it_may(store: RunStore) -> None:
     run = make_run(store, [started()], limits=Limits(target_loss=0.099999, max_steps=600, max_seconds=90))
     told = Milestones(run, RunView.of(run))
-    assert "At the latest it ends after 600 steps or 1 min 30 s." in told.opening("training")
+    assert "At the latest it ends after 600 steps or 1 min 30 s of this session." in told.opening("training")
     assert not [line for line in told.opening("finished") if "At the latest" in line]
 
 

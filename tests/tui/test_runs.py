@@ -114,7 +114,7 @@ async def test_a_run_that_appears_is_listed_and_one_that_vanishes_is_not(
 async def test_a_row_says_state_name_preset_corpus_step_losses_target_age_and_size(three: dict[str, Run]) -> None:
     async with opened() as (_, screen):
         lines = text_of(screen.app).splitlines()
-        assert " ".join(lines[2].split()) == "│ state name preset corpus step loss corpus loss target age ▲ size │"
+        assert " ".join(lines[2].split()) == "│ state name preset corpus step running loss corpus loss target age ▲ size │"
         row = line_of(screen, "✓ target reached")
         size = screen.ledger.entries[1].size
         assert " ".join(row.split()).startswith("│ ✓ target reached hamlet nano a-play 470 0.0955 0.0910")
@@ -690,10 +690,10 @@ async def test_resizing_keeps_cursor_marks_and_filter(three: dict[str, Run]) -> 
 @pytest.mark.parametrize(
     ("columns", "names"),
     [
-        (140, "state name preset corpus step loss corpus loss target age size"),
-        (80, "state name corpus step loss corpus loss age"),
-        (60, "state name step loss corpus loss"),
-        (40, "state name loss"),
+        (140, "state name preset corpus step running loss corpus loss target age size"),
+        (80, "state name corpus step running loss corpus loss age"),
+        (60, "state name running loss corpus loss"),
+        (40, "state name step"),
     ],
 )
 async def test_columns_go_in_a_sensible_order(three: dict[str, Run], columns: int, names: str) -> None:

