@@ -132,8 +132,8 @@ def test_keys_that_come_at_once_open_the_form_and_go_where_they_were_meant(here:
         for field, value in (
             ("Text", "book.txt"),
             ("Target loss", "1.5"),
-            ("Longest time", "30m"),
-            ("Most steps", "9"),
+            ("Time limit", "30m"),
+            ("Step limit", "9"),
         ):
             terminal.wait_for(f" {field:<15} {value} ")
 
