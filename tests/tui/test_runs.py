@@ -114,7 +114,9 @@ async def test_a_run_that_appears_is_listed_and_one_that_vanishes_is_not(
 async def test_a_row_says_state_name_preset_corpus_step_losses_target_age_and_size(three: dict[str, Run]) -> None:
     async with opened() as (_, screen):
         lines = text_of(screen.app).splitlines()
-        assert " ".join(lines[2].split()) == "│ state name preset corpus step running loss corpus loss target age ▲ size │"
+        assert (
+            " ".join(lines[2].split()) == "│ state name preset corpus step running loss corpus loss target age ▲ size │"
+        )
         row = line_of(screen, "✓ target reached")
         size = screen.ledger.entries[1].size
         assert " ".join(row.split()).startswith("│ ✓ target reached hamlet nano a-play 470 0.0955 0.0910")
