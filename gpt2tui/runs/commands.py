@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time as clock
 from typing import Literal
 
@@ -16,7 +16,7 @@ Setting = Literal["target_loss", "max_steps", "max_seconds", "max_tokens", "lear
 class Command(msgspec.Struct, kw_only=True, omit_defaults=True, frozen=True):
     """Base of all commands; the event that answers repeats ``id``."""
 
-    id: str = msgspec.field(default_factory=lambda: secrets.token_hex(4))
+    id: str = msgspec.field(default_factory=lambda: os.urandom(4).hex())
     time: float = msgspec.field(default_factory=clock.time)
 
 

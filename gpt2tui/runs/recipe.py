@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-import tomllib
-from importlib import resources
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
 from gpt2tui.errors import UsageError
+
+if TYPE_CHECKING:
+    from importlib.resources.abc import Traversable
 
 DropoutPlace = Literal["embedding", "attention", "projection", "mlp"]
 
@@ -151,6 +152,8 @@ def load_recipe(name: str) -> Recipe:
     Raises:
         UsageError: there is none of that name.
     """
+    import tomllib
+
     if name not in recipe_names():
         raise UsageError(f"no recipe named {name!r}; there are: {', '.join(recipe_names())}")
     return msgspec.convert({"name": name} | tomllib.loads(recipe_text(name)), Recipe)
@@ -161,5 +164,7 @@ def recipe_text(name: str) -> str:
     return (_folder() / f"{name}.toml").read_text(encoding="utf-8")
 
 
-def _folder() -> resources.abc.Traversable:
+def _folder() -> Traversable:
+    from importlib import resources
+
     return resources.files("gpt2tui.runs") / "recipes"

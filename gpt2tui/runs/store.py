@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 import shlex
 import shutil
 import time
@@ -34,7 +33,7 @@ class RunStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         slug = re.sub(r"[^a-z0-9]+", "-", (config.name or config.corpus.name).lower()).strip("-")[:32] or "run"
         stamp = time.strftime("%Y%m%d-%H%M%S", time.localtime(config.created or None))
-        run = Run(self.folder / f"{stamp}-{slug}-{secrets.token_hex(2)}")
+        run = Run(self.folder / f"{stamp}-{slug}-{os.urandom(2).hex()}")
         building = Run(self.folder / f".{run.id}")
         try:
             building.checkpoints.mkdir(parents=True)

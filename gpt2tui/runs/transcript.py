@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import time as clock
 from collections.abc import Iterable
 
@@ -27,7 +27,7 @@ class Turn(msgspec.Struct, tag="turn", kw_only=True, frozen=True):
     held back when the text was stopped is in ``text`` only.
     """
 
-    id: str = msgspec.field(default_factory=lambda: secrets.token_hex(4))
+    id: str = msgspec.field(default_factory=lambda: os.urandom(4).hex())
     time: float = msgspec.field(default_factory=clock.time)
     replaces: str | None = None
     kept: int = 0
@@ -53,7 +53,7 @@ class Transcripts:
 
     def __init__(self, run: Run) -> None:
         self._run = run
-        self._name = f"{clock.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}{_SUFFIX}"
+        self._name = f"{clock.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}{_SUFFIX}"
 
     def append(self, turn: Turn) -> None:
         """Keep a turn, in one write.

@@ -8,7 +8,6 @@ holds over both.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Collection
 from difflib import get_close_matches
 from pathlib import Path
@@ -46,7 +45,10 @@ class KeptTheme(msgspec.Struct, frozen=True, kw_only=True):
 def read_settings(path: Path) -> AppSettings:
     """The app's part of the TOML file; an empty one where there is no file."""
     try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        import tomllib  # most have no such file
+
+        content = tomllib.loads(text)
     except FileNotFoundError:
         return AppSettings()
     except (OSError, ValueError) as error:

@@ -226,7 +226,7 @@ def test_the_first_frame_waits_for_nothing_that_it_does_not_show(store, tmp_path
     loaded = set(frame["modules"])
     assert "gpt2tui.tui.screens.train" in loaded
     heavy = {"numpy", "torch", "tiktoken", "psutil", "pygments", "markdown_it", "matplotlib", "plotext", "filelock"}
-    words = {"typer"}
+    words = {"typer", "tomllib", "secrets"}
     screens = {
         "gpt2tui.tui.screens.generate",
         "gpt2tui.tui.screens.runs",

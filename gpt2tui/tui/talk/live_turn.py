@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time as clock
 from array import array
 from typing import Literal
@@ -50,7 +50,7 @@ class LiveTurn:
         self.time = clock.time()
         self.replaces = replaces
         """The id of the recorded turn that this one was made in place of."""
-        self.record_id = secrets.token_hex(4)
+        self.record_id = os.urandom(4).hex()
         """The id under which the run's transcripts keep this one."""
         self.state: State = "waiting"
         self.news = ""
