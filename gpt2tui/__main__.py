@@ -35,13 +35,13 @@ def _bare_options() -> AppOptions | None:
     if len(sys.argv) > 1 or any(said):
         return None
     has_terminal = all(stream and stream.isatty() for stream in (sys.stdin, sys.stdout))
-    if not has_terminal or not sys.stderr or os.environ.get("TERM") in (None, "", "dumb"):
+    if not has_terminal or not sys.stderr:
         return None
     from gpt2tui.runs.paths import Paths
-    from gpt2tui.tui.options import AppOptions, has_unicode
+    from gpt2tui.tui.options import AppOptions, can_draw, has_unicode
 
     paths = Paths.from_environment()
-    if paths.config_file.is_file():
+    if not can_draw(os.environ) or paths.config_file.is_file():
         return None
     return AppOptions(paths=paths, is_ascii=not has_unicode(os.environ, sys.stdout.encoding))
 

@@ -57,13 +57,14 @@ def open_app_and_exit(
     appearance: Appearance = ctx.meta.get("appearance", Appearance())
     if file := ctx.meta.get("config"):
         os.environ["GPT2TUI_CONFIG"] = str(file)  # for the processes that the app starts
-    if appearance.plain or os.environ.get("TERM") in (None, "", "dumb"):
+    from gpt2tui.tui.options import AppOptions, can_draw, has_unicode
+
+    if appearance.plain or not can_draw(os.environ):
         from gpt2tui.tui.terminal.plain import speak_of
 
         raise typer.Exit(speak_of(run, start, Paths.from_environment()))
 
     from gpt2tui.tui.launch import open_app
-    from gpt2tui.tui.options import AppOptions, has_unicode
     from gpt2tui.tui.settings import read_settings
 
     paths = Paths.from_environment()

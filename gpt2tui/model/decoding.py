@@ -22,16 +22,20 @@ _SMALLEST_STEP = 6.1e-5
 """Between two levels of an input; the kernel for one row takes no smaller one either."""
 
 
+def _in_float32(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """``F.linear`` without gradients, by the library that reads weights faster here."""
+    return one_dnn(x, weight, bias) if is_mkl_slow() else F.linear(x, weight, bias)
+
+
 class Float32Linear(nn.Module):
-    """A float32 layer on just the weights it is given, by the library that reads them faster here."""
+    """A float32 layer on just the weights it is given."""
 
     def __init__(self, weight: Tensor, bias: Tensor | None) -> None:
         super().__init__()
         self.weight, self.bias = weight, bias
-        self._multiply = one_dnn if is_mkl_slow() else F.linear
 
     def forward(self, x: Tensor) -> Tensor:
-        return self._multiply(x, self.weight, self.bias)
+        return _in_float32(x, self.weight, self.bias)
 
 
 class Bfloat16Linear(nn.Module):
@@ -56,7 +60,7 @@ class Bfloat16Linear(nn.Module):
         if x.numel() == x.shape[-1]:
             return F.linear(x, self._weight, self._bias).float()
         bias = None if self._bias is None else self._bias.float()
-        return one_dnn(x.float(), self._weight.float(), bias).bfloat16().float()
+        return _in_float32(x.float(), self._weight.float(), bias).bfloat16().float()
 
 
 class Int8Linear(nn.Module):

@@ -12,8 +12,8 @@ from gpt2tui.runs.events import Step
 from gpt2tui.runs.view import RunView
 from gpt2tui.text import duration, loss_text, one_line
 
-_OF_THE_MOMENT = ("created", "host.", "versions.")
-"""Fields that differ between any two runs and decide nothing. So does the name, which may be another by now."""
+_OF_THE_MOMENT = ("created", "host.", "name", "versions.")
+"""Fields that differ between any two runs and decide nothing. A name may be another by now."""
 
 
 class Field(NamedTuple):
@@ -35,11 +35,7 @@ class Field(NamedTuple):
     def is_different(self) -> bool:
         """Whether the runs differ in it, or did at the start, and it decides something."""
         pairs = [*zip(self.values, self.begun, strict=True)]
-        return (
-            self.name != "name"
-            and not self.name.startswith(_OF_THE_MOMENT)
-            and any(pair != pairs[0] for pair in pairs[1:])
-        )
+        return not self.name.startswith(_OF_THE_MOMENT) and any(pair != pairs[0] for pair in pairs[1:])
 
 
 def present_config(view: RunView) -> RunConfig:

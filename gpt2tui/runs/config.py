@@ -13,7 +13,6 @@ from gpt2tui.runs.recipe import Recipe
 
 TARGET_LOSS = 0.099999
 SMALLEST_BLOCK = 16
-_MEANT = ("a number above 0", "a number that is not negative")
 
 Device = Literal["cpu", "cuda", "mps"]
 Dtype = Literal["float32", "bfloat16", "float16"]
@@ -60,13 +59,15 @@ class Limits(Frozen, frozen=True, kw_only=True):
         return msgspec.structs.replace(self, **{name: int(value) if is_whole else value})  # type: ignore[arg-type]
 
     def problems(self) -> list[str]:
-        """What is wrong, a line a field; empty when nothing is."""
-        values = ((field, getattr(self, field)) for field in self.__struct_fields__)
-        return [
-            f"{field.replace('_', '-')} must be {_MEANT[field == 'target_loss']}, not {value:g}"
-            for field, value in values
-            if value is not None and (not 0 <= value < math.inf or (value == 0 and field != "target_loss"))
-        ]
+        """What is wrong, a line a field; empty when nothing is. A target of 0 is never met, the rest lie above it."""
+        found = []
+        for field in self.__struct_fields__:
+            value, can_be_zero = getattr(self, field), field == "target_loss"
+            if value is None or 0 < value < math.inf or (value == 0 and can_be_zero):
+                continue
+            meant = "a number that is not negative" if can_be_zero else "a number above 0"
+            found.append(f"{field.replace('_', '-')} must be {meant}, not {value:g}")
+        return found
 
 
 class RunConfig(Frozen, frozen=True, kw_only=True):

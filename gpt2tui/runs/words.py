@@ -105,11 +105,21 @@ def outlook_words(view: RunView, state: State, now: float) -> str:
     """When the target will be reached, or why that is not said, and what may end the run before; ``now`` in seconds
     since the epoch.
     """
-    found, limits = view.forecast(), limits_words(view.limits)
-    words = _target_words(view, state, now, found)
-    if not (limits and view.step and view.target_loss) or state in ("finished", "gone"):
+    if state == "finished" and view.finished:
+        ended = clock_time(view.finished.time, now=now)
+        return f"{state_words(view, state)} at {ended}, after {duration(view.finished.seconds)}"
+    if state == "gone":
+        return state_words(view, state)
+    step, limits = view.step, limits_words(view.limits)
+    if not step:
+        return "no step yet"
+    if not view.target_loss:
+        return limits or "no target and no limit: it trains until it is stopped"
+    found = view.forecast()
+    words = _target_words(found, step, is_stepping(view, state, now), now)
+    if not limits:
         return words
-    is_first = found and found.is_on_course and _seconds_to_limit(view, view.step) < found.seconds
+    is_first = found and found.is_on_course and _seconds_to_limit(view, step) < found.seconds
     return f"{words}; before that, it {limits}" if is_first else f"{words}; at the latest it {limits}"
 
 
@@ -127,25 +137,16 @@ def _seconds_to_limit(view: RunView, step: Step) -> float:
     return min(lefts)
 
 
-def _target_words(view: RunView, state: State, now: float, found: Forecast | None) -> str:
-    if state == "finished" and view.finished:
-        ended = clock_time(view.finished.time, now=now)
-        return f"{state_words(view, state)} at {ended}, after {duration(view.finished.seconds)}"
-    if state == "gone":
-        return state_words(view, state)
-    if not view.step:
-        return "no step yet"
-    if not view.target_loss:
-        return limits_words(view.limits) or "no target and no limit: it trains until it is stopped"
+def _target_words(found: Forecast | None, step: Step, does_step: bool, now: float) -> str:
     if not found:
         return "no forecast yet: too early to say"
     if not found.is_on_course:
         return "the target is not on this course: at this pace it is out of sight"
     if found.seconds <= 0:
         return "about there; the corpus loss decides"
-    if not is_stepping(view, state, now):
+    if not does_step:
         return f"below the target after about {left_words(found)} more of training"
-    reached, passed = view.step.time + found.seconds, now - view.step.time
+    reached, passed = step.time + found.seconds, now - step.time
     left = Forecast(*(max(0.0, seconds - passed) for seconds in found))
     return f"below the target at about {clock_time(reached, now=now)}, in {left_words(left)}"
 

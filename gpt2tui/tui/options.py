@@ -53,6 +53,11 @@ def is_in_browser() -> bool:
     return os.environ.get("TEXTUAL_DRIVER", "").endswith(":WebDriver")
 
 
+def can_draw(environment: Mapping[str, str]) -> bool:
+    """Whether ``TERM`` names a terminal on which a place can be chosen."""
+    return environment.get("TERM") not in (None, "", "dumb")
+
+
 def has_unicode(environment: Mapping[str, str], encoding: str) -> bool:
     """Whether a terminal takes more than ASCII, by its encoding and by the locale that a person set.
 

@@ -89,6 +89,14 @@ def test_presets_have_their_published_counts(name: str, parameters: int) -> None
     assert PRESETS[name].parameters == parameters
 
 
+@pytest.mark.parametrize("field", ["max_steps", "max_seconds", "max_tokens"])
+def test_only_a_target_may_be_zero(field: str) -> None:
+    assert Limits(target_loss=0).problems() == []
+    name = field.replace("_", "-")
+    assert Limits(**{field: 0}).problems() == [f"{name} must be a number above 0, not 0"]  # type: ignore[arg-type]
+    assert Limits(target_loss=-1).problems() == ["target-loss must be a number that is not negative, not -1"]
+
+
 def test_the_estimate_follows_its_formulas() -> None:
     config = configuration(micro_batch=5)
     found = estimate(config)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from gpt2tui.runs.event_lines import event_line
+from gpt2tui.runs.event_lines import event_line, event_words
+from gpt2tui.runs.events import SettingChanged
 from tests.runs.synthetic import START, step
 
 DAY = 86_400
@@ -15,3 +16,11 @@ def test_the_day_stands_before_the_time_where_it_is_another() -> None:
     assert re.match(r"\d\d:\d\d:\d\d step 1, ", event_line(event, after=event.time) or "")
     for after in (START - DAY, START + DAY):
         assert re.match(r"2023-11-1\d \d\d:\d\d:\d\d step 1, ", event_line(event, after=after) or "")
+
+
+def test_a_changed_setting_has_the_name_and_the_unit_that_people_know() -> None:
+    told = [
+        event_words(SettingChanged(name=name, value=value, previous=previous))
+        for name, value, previous in [("max_seconds", 5_400.0, None), ("max_steps", 100_000, 400.0)]
+    ]
+    assert told == ["time limit is now 1 h 30 min (was none)", "step limit is now 100,000 (was 400)"]

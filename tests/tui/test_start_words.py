@@ -164,7 +164,7 @@ def test_a_look_at_the_disk_finds_what_is_wrong_with_a_text(tmp_path: Path, monk
     ("message", "code", "places"),
     [
         ("max-time: '3x' is not a time; say for example 90s, 30m or 1h30m", 2, ["max_time"]),
-        ("max-steps must be a number that is not negative, not -3", 2, ["max_steps"]),
+        ("max-steps must be a number above 0, not -3", 2, ["max_steps"]),
         ("block-size 9999 is more than the model's 1024", 2, ["block_size"]),
         ("block size 9 must lie between 1 and 8, the model's", 2, ["block_size"]),
         ("batch size must be at least 1, not 0; dropout must lie in [0, 1), not 2.0", 2, ["batch_size", "dropout"]),

@@ -304,7 +304,7 @@ async def test_a_crash_shows_the_end_of_the_log(store):
     app = app_for(run=run.folder, at=START + 5)
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, "Segmentation ^[[31mfault")
-        assert "R goes on from " in text_of(app)
+        assert "R goes on from the beginning: 1 step will be done again." in text_of(app)
         assert "line 19" in text_of(app)
         assert "line 2\n" not in text_of(app)
 
@@ -315,7 +315,7 @@ async def test_the_very_end_of_the_log_is_seen_where_there_is_room_for_little(st
     app = app_for(run=run.folder, at=START + 5)
     async with app.run_test(size=(80, 24)) as pilot:
         await until_text(pilot, "the very end")
-        assert "R goes on from " in text_of(app)
+        assert "R goes on from the beginning: 1 step will be done again." in text_of(app)
         assert "line 19" in text_of(app)
         assert "line 15" not in text_of(app)
 

@@ -19,6 +19,7 @@ from gpt2tui.runs.commands import Set, Setting
 from gpt2tui.runs.recipe import HIGHEST_RATE
 from gpt2tui.runs.spans import parse_seconds
 from gpt2tui.runs.view import RunView
+from gpt2tui.runs.words import SETTINGS
 from gpt2tui.text import loss_text
 from gpt2tui.tui.form.start_option import NO_TARGET
 from gpt2tui.tui.widgets.ordered_keys import TextField
@@ -26,7 +27,6 @@ from gpt2tui.tui.widgets.ordered_keys import TextField
 
 class _Field(NamedTuple):
     name: Setting
-    label: str
     hint: str
     read: Callable[[str], float | None]
     is_whole: bool = False
@@ -58,13 +58,11 @@ def _target(text: str) -> float | None:
 
 
 _FIELDS = (
-    _Field(
-        "target_loss", "target loss", f"the run ends when the corpus loss is below it; {NO_TARGET}: at a limit", _target
-    ),
-    _Field("learning_rate", "learning rate", "the peak of the schedule", _rate),
-    _Field("max_steps", "step limit", "in all; empty is no limit", _number, is_whole=True),
-    _Field("max_seconds", "time limit", "such as 30m or 2h, since the session began; empty is no limit", parse_seconds),
-    _Field("max_tokens", "token limit", "in all; empty is no limit", _number, is_whole=True),
+    _Field("target_loss", f"the run ends when the corpus loss is below it; {NO_TARGET}: at a limit", _target),
+    _Field("learning_rate", "the peak of the schedule", _rate),
+    _Field("max_steps", "in all; empty is no limit", _number, is_whole=True),
+    _Field("max_seconds", "such as 30m or 2h, since the session began; empty is no limit", parse_seconds),
+    _Field("max_tokens", "in all; empty is no limit", _number, is_whole=True),
 )
 
 
@@ -101,7 +99,7 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
             yield Label("Change the run while it goes on", classes="title")
             for field in _FIELDS:
                 with Horizontal(classes="field"):
-                    yield Label(field.label)
+                    yield Label(SETTINGS[field.name])
                     entry = TextField(
                         self._before[field.name],
                         placeholder=NO_TARGET if field.name != "learning_rate" else "",
@@ -134,7 +132,7 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
                 try:
                     changes.append(Set(name=field.name, value=self._value(field, text)))
                 except UsageError as error:
-                    problem = f"{field.label}: {error}"
+                    problem = f"{SETTINGS[field.name]}: {error}"
                     wrong.append(entry)
             line = self.query_one(f"#problem-{field.name}", Static)
             line.update(problem)
