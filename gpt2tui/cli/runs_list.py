@@ -93,7 +93,7 @@ def _cells(row: RunRow) -> tuple[str, ...]:
         one_line(row.corpus or "-"),
         f"{row.step:,}",
         loss_text(row.loss),
-        loss_text(row.corpus_loss),
+        loss_text(row.best_corpus_loss),
         "-" if row.target_loss is None else f"{row.target_loss:g}",
         "-" if row.age is None else duration(row.age).split(" ")[0] + " " + duration(row.age).split(" ")[1],
         byte_size(row.bytes),

@@ -10,7 +10,6 @@ import msgspec
 import typer
 
 from gpt2tui.cli.opening import has_terminal, open_app_and_exit
-from gpt2tui.cli.output import narrate, print_json, put
 from gpt2tui.cli.plan import Draft, TrainOptions
 from gpt2tui.cli.process import tune_process
 from gpt2tui.cli.run_argument import find_run
@@ -18,10 +17,8 @@ from gpt2tui.cli.training_console import Style, follow_training
 from gpt2tui.cli.worker import moving_in
 from gpt2tui.errors import UsageError
 from gpt2tui.runs.config import TARGET_LOSS, RunConfig
-from gpt2tui.runs.estimate import estimate
 from gpt2tui.runs.model_config import ModelConfig
 from gpt2tui.runs.paths import Paths
-from gpt2tui.text import one_line
 
 Worker = Annotated[
     bool, typer.Option("--worker", hidden=True, help="Announce the run on stdout, then write to its worker.log.")
@@ -144,7 +141,9 @@ def train(
         options, text or [], init, encoding, split_on_eot, notices, quiet=quiet, dry_run=dry_run
     )
     if dry_run:
-        _print_estimate(drafted, notices, as_json=as_json)
+        from gpt2tui.cli.dry_run import print_estimate
+
+        print_estimate(drafted, notices, as_json=as_json)
         return
 
     from gpt2tui.runs.events import Notice
@@ -225,47 +224,3 @@ def _first_weights(init: str, notices: list[str], *, may_fetch: bool) -> _FirstW
         run = find_run(init)
         checkpoint = CheckpointFolder(run.checkpoints).find()
     return _FirstWeights(run.config().model, lambda: read_model(checkpoint), str(checkpoint.folder))
-
-
-def _print_estimate(config: RunConfig, notices: list[str], *, as_json: bool) -> None:
-    taken = estimate(config)
-    if as_json:
-        from gpt2tui.cli.machine import device_memory, free_disk
-
-        memory = device_memory(config.device)
-        print_json(
-            {
-                "tokens": taken.tokens,
-                "tokens_per_pass": taken.tokens_per_pass,
-                "steps_per_pass": taken.steps_per_pass,
-                "parameters": taken.parameters,
-                "memory": taken.training_memory,
-                "memory_free": memory["available"],
-                "memory_total": memory["total"],
-                "disk": taken.disk,
-                "disk_free": free_disk(Paths.from_environment().runs),
-                "checkpoint": taken.checkpoint,
-                "flops_per_token": taken.flops_per_token,
-                "block_size": config.block_size,
-                "batch_size": config.recipe.batch_size,
-                "recipe": config.recipe.name,
-                "preset": config.preset,
-                "device": config.device,
-                "dtype": config.dtype,
-                "corpus": config.corpus.name,
-                "notices": notices,
-            }
-        )
-        return
-    for line in notices:
-        narrate(line)
-    rows = [
-        ("corpus", f"{config.corpus.name}, {taken.tokens:,} tokens"),
-        ("model", f"{taken.parameters:,} parameters"),
-        ("step", f"{config.recipe.batch_size} x {config.block_size} tokens on {config.device} in {config.dtype}"),
-        ("pass", f"{taken.tokens_per_pass:,} tokens, {taken.steps_per_pass:,.1f} steps"),
-        ("memory", f"about {taken.training_memory / 1e9:.1f} GB"),
-        ("disk", f"up to {taken.disk / 1e9:.1f} GB, {taken.checkpoint / 1e9:.2f} GB a checkpoint"),
-    ]
-    for name, value in rows:
-        put(f"{name:8} {one_line(value)}")

@@ -110,16 +110,16 @@ def outlook_words(view: RunView, state: State, now: float) -> str:
         return f"{state_words(view, state)} at {ended}, after {duration(view.finished.seconds)}"
     if state == "gone":
         return state_words(view, state)
-    step, limits = view.step, limits_words(view.limits)
-    if not step:
-        return "no step yet"
+    limits = limits_words(view.limits)
     if not view.target_loss:
         return limits or "no target and no limit: it trains until it is stopped"
-    found = view.forecast()
-    words = _target_words(found, step, is_stepping(view, state, now), now)
+    step, found = view.step, view.forecast()
+    words = "no forecast yet: too early to say"
+    if step and found:
+        words = _target_words(found, step, is_stepping(view, state, now), now)
     if not limits:
         return words
-    is_first = found and found.is_on_course and _seconds_to_limit(view, step) < found.seconds
+    is_first = step and found and found.is_on_course and _seconds_to_limit(view, step) < found.seconds
     return f"{words}; before that, it {limits}" if is_first else f"{words}; at the latest it {limits}"
 
 
@@ -137,9 +137,7 @@ def _seconds_to_limit(view: RunView, step: Step) -> float:
     return min(lefts)
 
 
-def _target_words(found: Forecast | None, step: Step, does_step: bool, now: float) -> str:
-    if not found:
-        return "no forecast yet: too early to say"
+def _target_words(found: Forecast, step: Step, does_step: bool, now: float) -> str:
     if not found.is_on_course:
         return "the target is not on this course: at this pace it is out of sight"
     if found.seconds <= 0:

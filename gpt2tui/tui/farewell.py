@@ -53,5 +53,5 @@ def _line(follower: Follower) -> str:
     if view.step:
         words += f"; step {view.step.step:,}, running loss {loss_text(view.step.running_loss)}"
     if view.best_corpus_loss is not None:
-        words += f", corpus loss {loss_text(view.best_corpus_loss)}"
+        words += f", best corpus loss {loss_text(view.best_corpus_loss)}"
     return words

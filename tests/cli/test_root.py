@@ -11,9 +11,12 @@ import pytest
 import typer
 
 from gpt2tui.cli import app
+from gpt2tui.runs.model_config import PRESETS
+from gpt2tui.runs.paths import Paths
+from gpt2tui.runs.recipe import load_recipe
 from gpt2tui.runs.store import RunStore
 from tests.cli.program import gpt2tui
-from tests.runs.synthetic import make_run
+from tests.runs.synthetic import make_run, whole_story
 from tests.tui.terminal import Terminal
 
 
@@ -171,6 +174,18 @@ def test_a_default_block_size_shrinks_to_a_small_text_and_a_typed_one_does_not(t
     done = gpt2tui("train", "--dry-run", "--preset", "nano", "--block-size", "64", str(text))
     assert done.code == 3
     assert "65" in done.err
+
+
+def test_a_dry_run_tells_the_time_by_the_runs_before_as_the_form_does(tmp_path: Path):
+    text = tmp_path / "fable.txt"
+    text.write_text("The fox looked at the grapes, and the grapes looked at the fox. " * 10)
+    words = ["train", "--dry-run", "--preset", "nano", str(text)]
+    assert "time     not known: no run of this shape has trained on this device yet" in gpt2tui(*words).out
+    shape = {"model": PRESETS["nano"], "recipe": load_recipe("fast")}
+    make_run(RunStore(Paths.from_environment().runs), whole_story(470), name="play", **shape)
+    lines = gpt2tui(*words).out.splitlines()
+    assert "if it takes as many passes as run play" in lines[-2]
+    assert lines[-1].strip().startswith("a pass takes about ")
 
 
 def test_a_missing_text_and_an_unknown_corpus_exit_3():

@@ -20,6 +20,7 @@ from tests.cli.program import Result, gpt2tui, gpt2tui_command
 from tests.runs.synthetic import (
     START,
     append,
+    evaluated,
     held,
     make_run,
     started,
@@ -66,6 +67,8 @@ def test_the_list_names_states_losses_and_sizes_and_cuts_nothing(store: RunStore
     assert [row["state"] for row in rows] == ["crashed", "finished", "damaged"]
     assert rows[1]["corpus_loss"] == pytest.approx(0.0909527710)
     assert rows[1]["bytes"] > 4_000
+    append(store.find("hamlet"), [evaluated(480, 0.2)])
+    assert "0.0910" in call(store, "runs").out  # a table compares what the runs have come to, as the app's does
 
 
 @pytest.mark.parametrize(("encoding", "sign"), [("utf-8", "★"), ("ascii", "^")])

@@ -21,7 +21,7 @@ from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.processes.training import estimate, start_training
 from tests.runs.synthetic import wait_until
 
-NANO = ("--preset", "nano", "--sample-every", "never")
+NANO = ("--preset", "nano", "--block-size", "16", "--batch-size", "4", "--sample-every", "never")
 
 
 def start(*words: str) -> Run:

@@ -53,7 +53,7 @@ class FormApp(App[None]):
     def facts(self) -> dict[str, str]:
         """The lines of the estimate that holds; empty while there is none."""
         panel = self.query_one(EstimatePanel)
-        if panel.query_one(".status").display:
+        if panel.border_subtitle or panel.query_one(".denial").display:
             return {}
         return {fact.label: fact.words for fact in panel.facts}
 

@@ -204,7 +204,7 @@ def test_the_run_that_trains_is_spoken_of_or_else_the_last(store: RunStore, caps
 
 def test_a_start_beside_another_training_is_warned_about(store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:
     other = make_run(store, [started(), step(1)], name="hamlet")
-    words = ["train", "--preset", "nano", "--max-steps", "1", "--no-target"]
+    words = ["train", "--preset", "nano", "--block-size", "16", "--batch-size", "4", "--max-steps", "1", "--no-target"]
     with held(other):
         assert speak_of(None, words, Paths.from_environment()) == 0
     assert capsys.readouterr().out.startswith("Run hamlet trains on cpu already: both will be slower.\nRun ")

@@ -316,12 +316,13 @@ async def test_the_time_is_told_from_runs_before_and_a_change_makes_all_of_it_st
         facts = await estimated(pilot)
         assert facts["time"].startswith("about 28 min 7 s to the target, if it takes as many passes as run play")
         assert facts[""] == "a pass takes about 36 s here"
+        start = app.form.query_one("#start").region
         app.form.field("preset").value = "mini"
         await pilot.pause()
         assert app.facts == {}
         assert app.form.query_one(".facts").has_class("-stale")
-        assert "estimating" in text_of(app)
-        assert "what is above was before the change" in text_of(app)
+        assert "before the change; estimating" in text_of(app)
+        assert app.form.query_one("#start").region == start
         after = await estimated(pilot)
         assert (facts["model"], after["model"]) == ("7,044,352 parameters", "30,044,544 parameters")
         assert not app.form.query_one(".facts").has_class("-stale")
@@ -342,7 +343,7 @@ async def test_what_the_child_finds_wrong_stands_below_its_field_and_no_figures_
         await until(pilot, lambda: has_only(app, "no estimate: see target loss"))
         app.form.field("target_loss").value = ""
         await until(pilot, lambda: has_only(app, "estimating"))
-        assert "what is above" not in text_of(app)
+        assert "before the change" not in text_of(app)
         await pilot.press("ctrl+l")
         await until(pilot, lambda: app.focused is app.form.field("block_size").control)
         await pilot.press(*"4096", "ctrl+l")

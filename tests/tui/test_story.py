@@ -84,7 +84,8 @@ def test_from_an_empty_home_to_a_model_that_answers():
 
 
 def test_a_training_without_the_app_has_several_viewers_and_outlives_their_ends():
-    words = ["train", "--headless", "--quiet", "--preset", "nano", "--no-target", "--sample-every", "never"]
+    words = ["train", "--headless", "--quiet", "--preset", "nano", "--block-size", "16", "--batch-size", "4"]
+    words += ["--no-target", "--sample-every", "never"]
     store = RunStore(Paths.from_environment().runs)
     with subprocess.Popen([*APP, *words]) as trainer:
         try:

@@ -80,7 +80,18 @@ async def test_the_corpus_loss_leads_until_it_is_old_or_passed() -> None:
 async def test_an_evaluation_that_ended_early_is_not_the_loss() -> None:
     words = await words_of(view_of(*steps(100), evaluated(100, 0.01, partial=True)))
     assert "running loss, last pass" in words
-    assert "so far: 2,000 tokens were enough" in words
+    assert "corpus loss ~0.0100 at step 100" in words
+
+
+async def test_what_stands_below_does_not_move_when_a_first_evaluation_or_forecast_comes() -> None:
+    app = Host()
+    async with app.run_test(size=(36, 20)) as pilot:
+        heights = set()
+        for events in ([], steps(1), steps(100), [*steps(100), evaluated(90, 4.5, partial=True)]):
+            app.query_one(Threshold).show(view_of(*events), "training", START + 100)
+            await pilot.pause()
+            heights.add(app.query_one(Threshold).size.height)
+        assert len(heights) == 1
 
 
 @pytest.mark.parametrize(("loss", "is_reached"), [(0.0999, True), (TARGET, False), (0.2, False)])

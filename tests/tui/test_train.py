@@ -21,13 +21,21 @@ from tests.runs.synthetic import START, append, evaluated, held, make_run, start
 from tests.tui.apps import app_for, text_of, until, until_text
 
 WIDE = (140, 40)
-TRAINING = ("train", "--preset", "nano", "--no-target", "--sample-every", "never", "--name", "a real one")
+STEPS_OF_64_TOKENS = ("--preset", "nano", "--block-size", "16", "--batch-size", "4", "--sample-every", "never")
 
 
 @pytest.fixture
-def real_run():
+def text(tmp_path):
+    """Some 600 tokens: an evaluation of them is soon over."""
+    path = tmp_path / "play.txt"
+    path.write_text("".join(f"JORY: The {number}th bell, and no wind.\n" for number in range(50)))
+    return str(path)
+
+
+@pytest.fixture
+def real_run(text):
     """A training that goes on until the test is over."""
-    run = asyncio.run(start_training(TRAINING))
+    run = asyncio.run(start_training(("train", *STEPS_OF_64_TOKENS, "--no-target", "--name", "a real one", text)))
     yield run
     if run.is_alive():
         run.send(Stop())
@@ -235,10 +243,8 @@ async def test_leaving_ends_the_app_and_not_the_training(real_run):
     assert real_run.is_alive()
 
 
-async def test_a_run_past_its_target_goes_on_to_a_lower_one():
-    run = await start_training(
-        ("train", "--preset", "nano", "--target-loss", "10.5", "--lr", "6e-3", "--sample-every", "never")
-    )
+async def test_a_run_past_its_target_goes_on_to_a_lower_one(text):
+    run = await start_training(("train", *STEPS_OF_64_TOKENS, "--target-loss", "10.5", text))
     app = app_for(run=run.folder)
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, "Below the target")
@@ -332,7 +338,7 @@ async def test_a_training_that_cannot_start_is_told_at_the_form():
 
 
 async def test_the_words_of_the_command_line_start_a_training():
-    app = app_for(start=("train", "--preset", "nano", "--max-steps", "2", "--name", "typed"))
+    app = app_for(start=("train", *STEPS_OF_64_TOKENS, "--max-steps", "2", "--name", "typed"))
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, "Ended at its limit")
         assert "typed" in text_of(app)
@@ -340,7 +346,7 @@ async def test_the_words_of_the_command_line_start_a_training():
 
 async def test_a_start_beside_another_training_is_warned_about(store):
     other = make_run(store, [started(), step(1)], name="[hamlet]")
-    app = app_for(start=("train", "--preset", "nano", "--max-steps", "1"), run=other.folder)
+    app = app_for(start=("train", *STEPS_OF_64_TOKENS, "--max-steps", "1"), run=other.folder)
     told, notify = [], app.notify  # what is on the screen goes away by itself
     app.notify = lambda message, **options: (told.append(message), notify(message, **options))
     with held(other):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
@@ -11,10 +12,17 @@ from textual.widgets import Static
 from gpt2tui.text import one_line
 from gpt2tui.tui.form.estimate_facts import Fact
 
+if TYPE_CHECKING:
+    from gpt2tui.tui.app import Gpt2TuiApp
+
 
 class EstimatePanel(Vertical):
-    """Lines of facts. Those of an older form are dimmed until the new ones are here, and the
-    status says whose they are."""
+    """Lines of facts. Those of an older form are dimmed until the new ones are here, and its frame says whose they are.
+
+    The frame keeps its height meanwhile: what stands below it does not jump away from under a pointer.
+    """
+
+    app: Gpt2TuiApp
 
     def __init__(self) -> None:
         super().__init__()
@@ -22,34 +30,30 @@ class EstimatePanel(Vertical):
         self.facts: list[Fact] = []
         # Held, not queried: an answer may still come when the app was left, and all was taken down.
         self._lines = Vertical(classes="facts")
-        self._status = Static("", classes="status", markup=False)
+        self._denial = Static("", classes="denial", markup=False)
 
     def compose(self) -> ComposeResult:
         yield self._lines
-        yield self._status
+        yield self._denial
 
-    def deny(self, status: str) -> None:
+    def deny(self, why: str) -> None:
         """Say why there is no estimate; the one before does not stand beside that."""
-        self.say(status)
-        self._status.add_class("-wrong")
+        self.border_subtitle = ""
+        self._denial.update(one_line(why))
+        self._denial.display = True
         self._lines.display = False
 
-    def wait(self, status: str) -> None:
+    def wait(self) -> None:
         """Say that an estimate is awaited, and of the one that still stands that it is an older form's."""
         has_older = self.facts and self._lines.display
-        self.say(f"{status}; what is above was before the change" if has_older else status)
-
-    def say(self, status: str) -> None:
-        """A line about the estimate itself; what stood there before is no longer true."""
-        if str(self._status.content) != (shown := one_line(status)):
-            self._status.update(shown)
-            self._status.display = bool(shown)
-        self._status.remove_class("-wrong")
+        self._denial.display = False
         self._lines.add_class("-stale")
+        self.border_subtitle = f"{'before the change; ' * bool(has_older)}estimating{self.app.glyphs.ellipsis}"
 
     async def show(self, facts: Sequence[Fact]) -> None:
         """Show the facts of the form as it is."""
-        self.say("")
+        self.border_subtitle = ""
+        self._denial.display = False
         self._lines.remove_class("-stale")
         self._lines.display = True
         if list(facts) == self.facts or not self._lines.is_attached:

@@ -68,7 +68,7 @@ class EstimatedForm(FormFields):
         """Ask for an estimate when the form has rested for a moment; the one before is of no use any more."""
         self._stop_estimating()
         if self.is_mounted and self.app.is_running:
-            self._estimate.wait(f"estimating{self.app.glyphs.ellipsis}")
+            self._estimate.wait()
             self._timer = self.set_timer(_PAUSE_SECONDS, self._ask)
 
     def _stop_estimating(self) -> bool:

@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import Digits, Static
 
 from gpt2tui.runs.view import RunView, State
-from gpt2tui.runs.words import corpus_loss_words, outlook_words, running_loss_words
+from gpt2tui.runs.words import outlook_words, running_loss_words
 from gpt2tui.text import bar, loss_text
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ class Threshold(Vertical):
     Threshold {
         height: auto;
         & > * { height: auto; }
+        & > #loss-kind, & > #outlook { min-height: 2; }
         & > Digits { height: 3; color: $primary; }
         & > Digits.reached { color: $success; }
     }
@@ -86,9 +87,13 @@ class Threshold(Vertical):
         corpus, trend = view.corpus_loss, f" {self._trend(view)}" if with_trend else ""
         words = f"running loss, {running_loss_words(view)}{trend}"
         if corpus and corpus is view.leading_corpus_loss:
-            words = f"corpus loss {corpus_loss_words(corpus)}\nrunning loss {loss_text(view.step.running_loss)}{trend}"
+            sample = ", by a sample" if corpus.estimate else ""
+            words = (
+                f"corpus loss at step {corpus.step:,}{sample}\nrunning loss {loss_text(view.step.running_loss)}{trend}"
+            )
         elif corpus:
-            words += f"\ncorpus loss {loss_text(corpus.loss)} {corpus_loss_words(corpus)}"
+            about = "~" if corpus.partial or corpus.estimate else ""
+            words += f"\ncorpus loss {about}{loss_text(corpus.loss)} at step {corpus.step:,}"
         return Content.styled(words, "$text-muted")
 
     def _target(self, view: RunView, colour: str) -> Content:
@@ -111,7 +116,7 @@ class Threshold(Vertical):
     def _told(self, view: RunView, state: State, now: float) -> str:
         if self._foretold != (view, state) or not 0 <= now - self._foretold_at < _OUTLOOK_SECONDS:
             self._foretold, self._foretold_at = (view, state), now
-            self._outlook = "" if state == "finished" or not view.step else outlook_words(view, state, now)
+            self._outlook = "" if state == "finished" else outlook_words(view, state, now)
         return self._outlook
 
     def _trend(self, view: RunView) -> str:
