@@ -125,10 +125,15 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
 
     def for_text(self, windows: int) -> Recipe:
         """The same recipe for a text of so many windows: the batch is doubled as long as a pass keeps
-        :data:`FEWEST_STEPS` and ``largest_batch_size`` allows it, and the rates go with its fourth root.
+        :data:`FEWEST_STEPS` and ``largest_batch_size`` allows it, and halved while a step would take more than
+        a pass. The rates go with its fourth root. Without a ``largest_batch_size`` all stays as it is.
         """
+        if self.largest_batch_size is None:
+            return self
         batch = self.batch_size
-        while 2 * batch <= (self.largest_batch_size or batch) and windows >= 2 * batch * FEWEST_STEPS:
+        while batch > max(windows, 1):
+            batch //= 2
+        while 2 * batch <= self.largest_batch_size and windows >= 2 * batch * FEWEST_STEPS:
             batch *= 2
         larger = self.with_learning_rate(self.learning_rate * (batch / self.batch_size) ** 0.25)
         return msgspec.structs.replace(larger, batch_size=batch)

@@ -30,9 +30,12 @@ def test_sprint_differs_from_fast_in_where_passes_begin_alone() -> None:
 
 @pytest.mark.parametrize(
     ("windows", "batch"),
-    [(1, 16), (32 * FEWEST_STEPS - 1, 16), (32 * FEWEST_STEPS, 32), (10_000 * FEWEST_STEPS, 32)],
+    [
+        *((1, 1), (3, 2), (10, 8), (15, 8), (16, 16)),
+        *((32 * FEWEST_STEPS - 1, 16), (32 * FEWEST_STEPS, 32), (10_000 * FEWEST_STEPS, 32)),
+    ],
 )
-def test_the_batch_of_a_long_text_is_doubled_and_its_rates_rise_a_little(windows: int, batch: int) -> None:
+def test_the_batch_goes_with_the_text_and_its_rates_a_little(windows: int, batch: int) -> None:
     recipe = FAST.for_text(windows)
     assert recipe.batch_size == batch
     assert FAST.hidden_learning_rate is not None
@@ -43,3 +46,4 @@ def test_the_batch_of_a_long_text_is_doubled_and_its_rates_rise_a_little(windows
 
 def test_the_reference_is_the_same_for_every_text() -> None:
     assert load_recipe("reference").for_text(1_000_000) == load_recipe("reference")
+    assert load_recipe("reference").for_text(1) == load_recipe("reference")
