@@ -15,7 +15,7 @@ for name, value in (("OMP_NUM_THREADS", "1"), ("OMP_WAIT_POLICY", "PASSIVE")):
     os.environ[name] = value  # before torch is imported: there are as many tests at a time as cores
 gc.set_threshold(20_000, 20, 20)  # an app leaves much garbage, and walking it as often as Python does takes a sixth
 
-_FIRST = "test_from_an_empty_home_to_a_model_that_answers"
+_FIRST = "test_from_an_empty_home_to_a_model_that_answers[short]"
 """The test that takes by far the longest, begun first so that none waits for it in the end."""
 _CALLERS = (
     *("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"),

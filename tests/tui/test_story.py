@@ -5,6 +5,9 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from importlib import resources
+
+import pytest
 
 from gpt2tui.runs.events import RunFinished
 from gpt2tui.runs.paths import Paths
@@ -17,6 +20,7 @@ from tests.tui.terminal import Terminal, modes_on
 APP = [sys.executable, "-m", "gpt2tui"]
 SIZE = (120, 36)
 ENTER, F1 = b"\r", b"\x1bOP"
+BUNDLED = resources.files("gpt2tui.corpus").joinpath("data/bundled.txt")
 
 
 def picture(terminal: Terminal) -> str:
@@ -34,11 +38,15 @@ def leave(terminal: Terminal) -> str:
     return terminal.output.rpartition(b"\x1b[?1049l")[2].decode()
 
 
-def test_from_an_empty_home_to_a_model_that_answers():
+@pytest.mark.parametrize("text", ["play.txt", pytest.param("", marks=pytest.mark.slow)], ids=["short", "bundled"])
+def test_from_an_empty_home_to_a_model_that_answers(text, tmp_path, monkeypatch):
+    """On some 360 tokens, a short part of the bundled corpus, or for minutes on all of it."""
+    (tmp_path / "play.txt").write_text(BUNDLED.read_text("utf-8")[:1_100])
+    monkeypatch.chdir(tmp_path)
     with Terminal(APP, size=SIZE) as terminal:
         terminal.wait_for("A new run")
         terminal.wait_for("Files, folders, globs")  # the meaning of the first field, which now has the keys
-        terminal.send(b"\t\t" + ENTER)  # over the chooser to the preset
+        terminal.send(text.encode() + b"\t\t" + ENTER)  # over the chooser to the preset
         terminal.wait_for("nano, 7.0M")
         terminal.send(b"nano" + ENTER)  # the list finds what is typed
         terminal.wait_for("--preset nano")
@@ -71,7 +79,7 @@ def test_from_an_empty_home_to_a_model_that_answers():
         (turn,) = Transcripts(run).read()
         assert turn.prompt == "JORY:"
         answer = [line.strip() for line in turn.text.splitlines() if line.strip()][-1][:40]  # in sight, long or short
-        assert answer in picture(terminal)
+        terminal.wait_for(answer)
         words = leave(terminal)
     assert "target reached" in words
     assert f"gpt2tui sample --run {run.id}" in words
