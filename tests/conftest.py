@@ -18,7 +18,7 @@ gc.set_threshold(20_000, 20, 20)  # an app leaves much garbage, and walking it a
 _FIRST = "test_from_an_empty_home_to_a_model_that_answers[short]"
 """The test that takes by far the longest, begun first so that none waits for it in the end."""
 _CALLERS = (
-    *("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"),
+    *("NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "TMUX"),
     *("GLIBC_TUNABLES", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"),
 )
 """What a caller's terminal or habits set. The last one would let every child compile all of the package."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -231,6 +232,14 @@ class Gpt2TuiApp(FollowingApp):
         self.notify(
             "Nothing is selected to copy. q leaves the app (esc first in a field); trainings go on.", markup=False
         )
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Copy by OSC 52, which says nothing of whether it was taken, and by tmux where this runs in one."""
+        super().copy_to_clipboard(text)
+        if "TMUX" in os.environ:
+            from gpt2tui.tui.terminal.clipboard import hand_to_tmux
+
+            self.run_worker(hand_to_tmux(text), group="clipboard", exclusive=True)
 
     def action_leave(self) -> None:
         """Leave; trainings are processes of their own and go on."""
