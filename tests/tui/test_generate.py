@@ -508,6 +508,15 @@ async def test_what_is_typed_in_one_burst_with_the_key_to_the_prompt_is_text(run
         assert talk.app.focused.id == "temperature", "in a field keys are text"
 
 
+async def test_what_is_typed_in_one_burst_with_the_key_that_edits_is_text(run):
+    async with talking() as talk:
+        await talk.tell("Once", max_new_tokens=2)
+        await talk.press("escape")
+        for character in "e q3e":
+            talk.app.post_message(Key({" ": "space"}.get(character, character), character))
+        await until(talk.pilot, lambda: talk.prompt.text == "Once q3e")
+
+
 async def test_the_settings_are_gone_to_through_and_left_with_keys_that_are_named(run):
     async with talking() as talk:
         await talk.press("escape", "p")

@@ -55,7 +55,14 @@ GENERATE_KEYS: list[Binding] = [
         id="generate.regenerate",
         tooltip="Go on from the chosen prompt once more, with another seed",
     ),
-    Binding("e", "edit", "Edit", id="generate.edit", tooltip="Change the chosen turn's prompt and send it again"),
+    Binding(
+        "e",
+        "edit",
+        "Edit",
+        id="generate.edit",
+        priority=True,
+        tooltip="Change the chosen turn's prompt and send it again",
+    ),
     Binding(
         "c",
         "read_tokens",
