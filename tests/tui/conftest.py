@@ -6,15 +6,23 @@ import pytest
 from textual.app import App
 
 from gpt2tui.runs.paths import Paths
+from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.processes import asking, speaker
 from tests.preloaded import preloaded
+from tests.tui.listing import three_runs
 
 
 @pytest.fixture
 def store() -> RunStore:
     """The runs of the test's home, where the app looks for them."""
     return RunStore(Paths.from_environment().runs)
+
+
+@pytest.fixture
+def three(store: RunStore) -> dict[str, Run]:
+    """Three runs, of which lear is the newest and othello the oldest."""
+    return three_runs(store)
 
 
 @pytest.fixture(autouse=True)

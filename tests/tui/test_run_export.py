@@ -25,7 +25,7 @@ from gpt2tui.tui.widgets.question import Ask
 from tests.runs.synthetic import held, make_run, wait_until
 from tests.tiny import tiny_run, tiny_run_config
 from tests.tui.apps import text_of, until, until_text
-from tests.tui.test_runs import NOW, opened
+from tests.tui.listing import NOW, opened
 
 
 @pytest.fixture
