@@ -19,7 +19,7 @@ from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.following_app import FollowingApp
 from gpt2tui.tui.glyphs import ASCII, UNICODE
 from gpt2tui.tui.options import AppOptions
-from gpt2tui.tui.settings import choose_theme, keep_theme
+from gpt2tui.tui.settings import KEPT_THEME_FILE, choose_theme, keep_theme
 from gpt2tui.tui.stylesheet import KeptStylesheet
 from gpt2tui.tui.terminal.ascii import draw_scroll_bars
 from gpt2tui.tui.themes import own_variables, register_themes
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
     from textual.command import Provider
     from textual.driver import Driver
     from textual.filter import LineFilter
-
-KEPT_THEME_FILE = "app.json"
-"""In the data folder: the theme that was chosen in the app."""
 
 _SCREENS = (
     ("train", "Train", "Start and watch a training"),

@@ -5,10 +5,14 @@ from __future__ import annotations
 import gc
 import os
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpt2tui.errors import Gpt2TuiError
-from gpt2tui.tui.options import AppOptions, is_in_browser
+from gpt2tui.tui.options import SCREENS, AppOptions, is_in_browser
+from gpt2tui.tui.palettes import PALETTES
+from gpt2tui.tui.settings import KEPT_THEME_FILE, choose_theme
+from gpt2tui.tui.terminal import curtain
 
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
@@ -26,27 +30,48 @@ def open_app(options: AppOptions) -> int:
     # All that is imported stays: collecting it over and over costs a fifth of the start. The app switches it on again.
     gc.disable()
 
-    from gpt2tui.tui.app import Gpt2TuiApp
-    from gpt2tui.tui.farewell import farewell
-    from gpt2tui.tui.processes.exporting import under_way
-
     if is_in_browser():
+        from gpt2tui.tui.app import Gpt2TuiApp
         from gpt2tui.tui.terminal.browser import BrowserDriver
 
         app = Gpt2TuiApp(options, driver_class=BrowserDriver)
         app.run()
         return _exit_code(app)
 
-    from gpt2tui.tui.terminal.driver import TerminalDriver
-
-    app = Gpt2TuiApp(options, driver_class=TerminalDriver)
+    _draw_curtain(options)
     try:
-        app.run(mouse=options.has_mouse)
+        from gpt2tui.tui.app import Gpt2TuiApp
+        from gpt2tui.tui.farewell import farewell
+        from gpt2tui.tui.processes.exporting import under_way
+        from gpt2tui.tui.terminal.driver import TerminalDriver
+
+        app = Gpt2TuiApp(options, driver_class=TerminalDriver)
+        try:
+            app.run(mouse=options.has_mouse)
+        finally:
+            with suppress(OSError):  # the terminal may be gone
+                for line in farewell(app.store, app.follower, under_way()):
+                    print(line)
     finally:
-        with suppress(OSError):  # the terminal may be gone
-            for line in farewell(app.store, app.follower, under_way()):
-                print(line)
+        curtain.lift()
     return _exit_code(app)
+
+
+def _draw_curtain(options: AppOptions) -> None:
+    """Draw what is sure of the first frame, which itself takes a while."""
+    kept = options.paths.data / KEPT_THEME_FILE
+    name, problems = choose_theme(options.theme, options.settings, kept, PALETTES)
+    has_colours = not problems and curtain.has_true_colour(os.environ)  # the others are not known here
+    is_form = options.screen == "train" and not (options.run or options.start or _has_runs(options.paths.runs))
+    is_text = is_form or options.screen == "generate"
+    curtain.draw(PALETTES[name] if has_colours else None, SCREENS.index(options.screen), "f" * is_text)
+
+
+def _has_runs(folder: Path) -> bool:
+    try:
+        return any(folder.iterdir())
+    except OSError:
+        return False
 
 
 def _exit_code(app: Gpt2TuiApp) -> int:

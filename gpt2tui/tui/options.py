@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -13,6 +13,8 @@ from gpt2tui.runs.paths import Paths
 from gpt2tui.tui.settings import AppSettings
 
 ScreenName = Literal["train", "generate", "runs"]
+SCREENS: tuple[ScreenName, ...] = get_args(ScreenName)
+"""In the order of their keys."""
 
 
 class AppOptions(msgspec.Struct, frozen=True, kw_only=True):

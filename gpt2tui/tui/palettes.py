@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import msgspec
 
+DEFAULT_THEME = "dark"
+
 
 class Palette(msgspec.Struct, frozen=True, kw_only=True):
     """The colours of a theme; ``ground``, ``surface`` and ``panel`` are what is written on."""

@@ -17,6 +17,10 @@ import msgspec
 
 from gpt2tui.runs.files import write_whole
 from gpt2tui.text import one_line
+from gpt2tui.tui.palettes import DEFAULT_THEME
+
+KEPT_THEME_FILE = "app.json"
+"""In the data folder: the theme that was chosen in the app."""
 
 _SWITCHES = {"ascii": "is_ascii", "mouse": "has_mouse", "animation": "has_animation"}
 
@@ -76,8 +80,6 @@ def choose_theme(
     option: str | None, settings: AppSettings, kept_file: Path, known: Collection[str]
 ) -> tuple[str, list[str]]:
     """The theme to begin with, and lines about the names that mean none."""
-    from gpt2tui.tui.themes import DEFAULT_THEME
-
     kept = _kept(kept_file)
     wishes = [("--theme", option)]
     if kept and kept.instead_of == settings.theme:

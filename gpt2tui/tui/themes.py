@@ -10,8 +10,6 @@ from textual.theme import Theme
 
 from gpt2tui.tui.palettes import PALETTES, PALETTES_16, Palette
 
-DEFAULT_THEME = "dark"
-
 
 def theme(name: str, palette: Palette) -> Theme:
     """A palette as Textual's theme, with what would be blended there set to what can be read."""

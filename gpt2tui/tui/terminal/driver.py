@@ -22,6 +22,7 @@ from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
+from gpt2tui.tui.terminal.curtain import ALTERNATE_SCREEN, hand_over, terminal_stream
 from gpt2tui.tui.terminal.keystream import ESCAPE_SECONDS, Item, KeyStream
 
 RESET = (
@@ -70,13 +71,12 @@ class TerminalDriver(LinuxDriver):
             number: signal.getsignal(number) for number in (signal.SIGTSTP, signal.SIGCONT, signal.SIGWINCH)
         }
         super().__init__(app, debug=debug, mouse=mouse, size=size)
-        stream = sys.__stderr__
-        if sys.__stdout__ and sys.__stdout__.isatty() and not (stream and stream.isatty()):
-            stream = sys.__stdout__
+        stream = terminal_stream() or sys.__stderr__
         assert stream is not None
         self._output = _Output(stream, self._lose_terminal)
         self._file: Any = self._output
         self._is_started = False
+        self._has_curtain = False
         self._is_lost = False
         self._is_suspending = False
         self._asked_for_sgr = 0.0
@@ -87,6 +87,7 @@ class TerminalDriver(LinuxDriver):
         """Take the terminal, and answer the signals that end a process."""
         if self._is_started:
             return
+        self._has_curtain = hand_over()
         for number in _SIGNALS:
             self._handlers.setdefault(number, signal.getsignal(number))
             signal.signal(number, self._leave_by_signal)
@@ -121,7 +122,9 @@ class TerminalDriver(LinuxDriver):
 
     def write(self, data: str) -> None:
         """Write to the terminal; nothing where it is lost."""
-        if not self._is_lost:
+        if data == ALTERNATE_SCREEN and self._has_curtain:
+            self._has_curtain = False  # it is there, and to ask again would clear it
+        elif not self._is_lost:
             super().write(data)
 
     def restore_now(self) -> None:

@@ -1,0 +1,103 @@
+"""The app's first line and its ground, drawn before anything is imported that takes time.
+
+Textual alone needs a third of a second before it can draw, and seconds where its files come from a cold disk. The
+curtain is on the alternate screen already, so the driver finds it there and the first frame is drawn over it.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from contextlib import suppress
+from types import FrameType
+from typing import IO, Any
+
+from gpt2tui.tui.palettes import Palette
+
+ALTERNATE_SCREEN = "\x1b[?1049h"
+
+_NAMES = ("Train", "Generate", "Runs")
+_DRAW = "{on}\x1b[?25l{ground}\x1b[2J\x1b[1;1H{bar}\x1b[0m"
+_LIFT = "\x1b[0m\x1b[?1049l\x1b[?25h"
+_ENDS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
+_before: dict[int, Any] = {}
+"""How signals were answered before the curtain was drawn; empty where it is not there."""
+
+
+def terminal_stream() -> IO[str] | None:
+    """What the app draws on: stderr, so that stdout can be elsewhere, or stdout where stderr is."""
+    for stream in (sys.__stderr__, sys.__stdout__):
+        if stream and stream.isatty():
+            return stream
+    return None
+
+
+def draw(palette: Palette | None, present: int, prefix: str) -> None:
+    """Draw it, where this process has the terminal. ``present`` is the screen that opens, ``prefix`` that of the keys.
+
+    Without a palette the colours are the terminal's own.
+    """
+    stream = terminal_stream()
+    if not stream or _before or not _has_terminal(stream):
+        return
+    for number in _ENDS:
+        _before[number] = signal.signal(number, _end)
+    bar = _bar(palette, present, prefix, os.get_terminal_size(stream.fileno()).columns)
+    ground = _sgr(48, palette.ground) if palette else ""
+    stream.write(_DRAW.format(on=ALTERNATE_SCREEN, ground=ground, bar=bar))
+    stream.flush()
+
+
+def hand_over() -> bool:
+    """The app takes the terminal and answers signals now; whether the curtain was there."""
+    was_drawn = bool(_before)
+    for number, handler in _before.items():
+        signal.signal(number, signal.SIG_DFL if handler is None else handler)
+    _before.clear()
+    return was_drawn
+
+
+def lift() -> None:
+    """Take it away, where the app did not get as far as the terminal."""
+    if hand_over() and (stream := terminal_stream()):
+        with suppress(OSError):  # the terminal may be gone
+            stream.write(_LIFT)
+            stream.flush()
+
+
+def has_true_colour(environment: Mapping[str, str]) -> bool:
+    """Whether a terminal says that it takes 24 bits of colour, and the person wants any."""
+    return environment.get("COLORTERM") in ("truecolor", "24bit") and not environment.get("NO_COLOR")
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    lift()
+    os.kill(os.getpid(), number)  # answered as it would have been
+
+
+def _has_terminal(stream: IO[str]) -> bool:
+    try:
+        return os.tcgetpgrp(stream.fileno()) == os.getpgrp()
+    except OSError:
+        return False
+
+
+def _bar(palette: Palette | None, present: int, prefix: str, columns: int) -> str:
+    """The first line of every screen, as ``widgets/top_bar.py`` draws it."""
+    left, parts = columns, []
+    for number, name in enumerate(_NAMES):
+        words = f"{prefix}{number + 1} {name}"
+        style = ""
+        if palette:
+            style = f"\x1b[1m{_sgr(38, palette.primary)}" if number == present else f"\x1b[22m{_sgr(38, palette.muted)}"
+        parts.append(f"{style}{' ' if not number else '  '}{words}"[: left + len(style)])
+        left -= len(words) + 2
+    ground = f"{_sgr(48, palette.panel)}\x1b[2K" if palette else ""
+    return ground + "".join(parts)
+
+
+def _sgr(kind: int, colour: str) -> str:
+    red, green, blue = bytes.fromhex(colour[1:])
+    return f"\x1b[{kind};2;{red};{green};{blue}m"
