@@ -110,18 +110,42 @@ def test_ascii_only_where_that_is_asked_for():
     assert of("né 漢", is_ascii=True).plain == "n\\xe9 \\u6f22"
 
 
+class TurnApp(App[None]):
+    """One turn, which comes when it is asked for."""
+
+    glyphs = UNICODE
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.turn = LiveTurn(text, SamplingSettings())
+        self.turn.state = "streaming"
+        self.view = TurnView(self.turn)
+
+
+async def test_a_text_that_came_before_there_was_room_for_it_is_drawn_whole():
+    app = TurnApp("before the frost")
+    turn, view = app.turn, app.view
+    async with app.run_test(size=(20, 12)) as pilot:
+        mounted = app.mount(view)
+        view.take_changes()  # of no width yet, so that it would take a line for every sign
+        await mounted
+        await pilot.pause()
+        assert view.render_line(0).text.rstrip() == "before the frost▍"
+        turn.text.append([" the mill turned once more"])
+        view.take_changes()
+        assert [view.render_line(y).text.rstrip() for y in range(3)] == [
+            "before the frost the",
+            "mill turned once",
+            "more▍",
+        ]
+
+
 async def test_a_line_that_was_drawn_half_done_is_drawn_whole():
-    turn = LiveTurn("", SamplingSettings())
-    turn.state = "streaming"
-    view = TurnView(turn)
-
-    class TurnApp(App[None]):
-        def compose(self):
-            yield view
-
-    app = TurnApp()
-    app.glyphs = UNICODE
-    async with app.run_test(size=(20, 12)):
+    app = TurnApp("")
+    turn, view = app.turn, app.view
+    async with app.run_test(size=(20, 12)) as pilot:
+        await app.mount(view)
+        await pilot.pause()
         turn.text.append(["first\n"])
         view.take_changes()
         turn.text.append(["second\n", "third\n", "four"])  # and the frame is drawn before this is told

@@ -58,8 +58,8 @@ class TurnView(Widget):
         self.cursor: int | None = None
         self._marked: int | None = None
         """The token that is drawn as the cursor's."""
-        self._drawn_lines: tuple[int, int] = (0, 0)
-        """How many lines of text and how many in all were there when it was last laid out."""
+        self._drawn_lines: tuple[int, int, int] = (0, 0, 0)
+        """How many lines of text and how many in all were there at the last call, and at which width."""
         self._text = turn.text
         self._strips: dict[int, Strip] = {}
         """Lines as they were last drawn, in the look that they were drawn in."""
@@ -76,18 +76,19 @@ class TurnView(Widget):
 
     def take_changes(self) -> None:
         """Draw what has changed since the last call: the end of the text, and what is below it."""
-        before, before_all = self._drawn_lines
-        lines, notes = self._counts(self.content_size.width)
-        is_new_text, self._text = self.turn.text is not self._text, self.turn.text
-        self._drawn_lines = (lines, lines + notes)
+        before, before_all, before_width = self._drawn_lines
+        width = self.content_size.width
+        lines, notes = self._counts(width)
+        is_new_text, self._text = self.turn.text is not self._text or width != before_width, self.turn.text
+        self._drawn_lines = (lines, lines + notes, width)
         first = max(0, before - 2)  # a mark may join the character at the end of a line
         # Lines that were drawn since the last call too: the text may have grown between a call and its drawing.
         self._strips = {} if is_new_text else {y: strip for y, strip in self._strips.items() if y < first}
         height = max(before_all, lines + notes) - first
-        if is_new_text or not self.content_size.width:
+        if is_new_text or not width:
             self.refresh(layout=True)
         else:
-            self.refresh(Region(0, first, self.content_size.width, height), layout=before_all != lines + notes)
+            self.refresh(Region(0, first, width, height), layout=before_all != lines + notes)
 
     def show_tints(self, is_tinted: bool) -> None:
         """Tint tokens by their probability, or not."""
