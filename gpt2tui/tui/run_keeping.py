@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,14 @@ from textual.screen import Screen
 
 from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.runs.commands import Stop
+from gpt2tui.runs.config import TARGET_LOSS
 from gpt2tui.runs.entry import Entry
 from gpt2tui.runs.ledger import Ledger
 from gpt2tui.runs.naming import called, checked_name
 from gpt2tui.runs.run import Label, Run
 from gpt2tui.text import byte_size, one_line
 from gpt2tui.tui.processes.training import start_training
+from gpt2tui.tui.widgets.ask_target import AskTarget, target_words
 from gpt2tui.tui.widgets.question import Ask, Choose, Option
 
 if TYPE_CHECKING:
@@ -110,11 +111,10 @@ class RunKeeping:
 
         def answered(target: str | None) -> None:
             if target is not None:
-                self._do(self._resume(entry, "--target-loss", target.strip()))
+                self._do(self._resume(entry, *target_words(target)))
 
-        title = f"Go on with {one_line(entry.name)} until the corpus loss is below"
-        hint = f"it has reached {entry.target_loss:g}; 0 is no target; enter starts, esc goes back"
-        self._app.push_screen(Ask(title, hint=hint, check=_target_problem), answered)
+        reached = entry.best_corpus_loss or entry.target_loss or TARGET_LOSS
+        self._app.push_screen(AskTarget(reached, entry.name), answered)
 
     async def _resume(self, entry: Entry, *words: str) -> str:
         others = [one for one in self._ledger.entries if one.is_alive and _is_same_device(one, entry)]
@@ -188,14 +188,6 @@ def _name_problem(text: str) -> str | None:
     except UsageError as error:
         return str(error)
     return None
-
-
-def _target_problem(text: str) -> str | None:
-    try:
-        target = float(text)
-    except ValueError:
-        target = math.nan
-    return None if 0 <= target < math.inf else "the target must be a loss such as 0.05, or 0 for none"
 
 
 def _is_same_device(one: Entry, other: Entry) -> bool:

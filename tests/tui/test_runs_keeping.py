@@ -15,6 +15,7 @@ from gpt2tui.runs.events import RunStarted
 from gpt2tui.runs.journal import command_reader
 from gpt2tui.runs.run import Label, Run
 from gpt2tui.runs.store import RunStore
+from gpt2tui.tui.widgets.ask_target import AskTarget
 from gpt2tui.tui.widgets.question import Ask
 from gpt2tui.tui.widgets.run_pane import RunPane
 from gpt2tui.tui.widgets.run_table import RunTable
@@ -178,9 +179,11 @@ async def test_a_run_that_cannot_go_on_says_why_in_one_line(three: dict[str, Run
 async def test_a_run_at_its_target_is_asked_for_another_one(three: dict[str, Run]) -> None:
     async with opened(WIDE) as (pilot, screen):
         await pilot.press("down", "R")
-        await until_text(pilot, "it has reached 0.099999; 0 is no target")
-        await pilot.press(*"low", "enter")
-        await until_text(pilot, "the target must be a loss such as 0.05, or 0 for none")
+        await until_text(pilot, "it has reached 0.09095; none is no target")
+        for wrong in ("low", "0", "0.0910", "0.2"):
+            await pilot.press("ctrl+u", *wrong, "enter")
+            await until_text(pilot, "a loss above 0, below 0.09095 which is reached already")
+            assert isinstance(screen.app.screen, AskTarget)
         await pilot.press("escape")
         await until(pilot, lambda: screen.app.screen is screen)
         assert not three["hamlet"].is_alive()
@@ -197,11 +200,11 @@ def ended(three: dict[str, Run]) -> Iterator[None]:
 
 
 async def test_a_real_training_goes_on_moves_and_stops(three: dict[str, Run], ended: None) -> None:
-    """The only test here with a process that trains: hamlet has reached its target, so 0 lets it train on."""
+    """The only test here with a process that trains: hamlet has reached its target, so none lets it train on."""
     async with opened(WIDE, run=three["othello"].folder) as (pilot, screen):
         await pilot.press("down", "R")
         await until_text(pilot, "Go on with hamlet until the corpus loss is below")
-        await pilot.press("0", "enter")
+        await pilot.press("ctrl+u", *"none", "enter")
         await until_text(pilot, "hamlet goes on; enter shows it")
         assert screen.app.follower is not None
         assert screen.app.follower.run.id == three["hamlet"].id

@@ -225,11 +225,11 @@ async def test_function_keys_switch_screens_from_under_a_layer_too(store):
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, "Below the target")
         await pilot.press("g")
-        await until_text(pilot, "Go on past the target")
+        await until_text(pilot, "until the corpus loss is below")
         await pilot.press("f3")
         await until(pilot, lambda: app.current_mode == "runs")
         await pilot.press("f1")
-        await until_text(pilot, "Go on past the target")
+        await until_text(pilot, "until the corpus loss is below")
 
 
 async def test_leaving_ends_the_app_and_not_the_training(real_run):
@@ -249,7 +249,7 @@ async def test_a_run_past_its_target_goes_on_to_a_lower_one(text):
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, "Below the target")
         await pilot.press("g")
-        await until_text(pilot, "Go on past the target")
+        await until_text(pilot, "until the corpus loss is below")
         for _ in range(8):
             await pilot.press("backspace")
         await pilot.press(*"10.6", "enter")

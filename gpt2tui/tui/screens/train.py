@@ -13,12 +13,14 @@ from textual.events import ScreenResume
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs import commands
+from gpt2tui.runs.config import TARGET_LOSS
 from gpt2tui.runs.neighbours import crowding_of
 from gpt2tui.text import one_line
 from gpt2tui.tui.processes.steering import Steering
 from gpt2tui.tui.processes.training import start_training
 from gpt2tui.tui.screens.dashboard import DashboardScreen
 from gpt2tui.tui.train_keys import TRAIN_KEYS
+from gpt2tui.tui.widgets.ask_target import AskTarget, target_words
 from gpt2tui.tui.widgets.chart import LossChart
 from gpt2tui.tui.widgets.question import Ask, Choose, Option
 from gpt2tui.tui.widgets.top_bar import TopBar
@@ -221,19 +223,13 @@ class TrainScreen(DashboardScreen):
         follower = self._follower
         if not follower:
             return
-        reached = follower.view.best_corpus_loss or follower.view.target_loss or 0.1
 
         def answered(target: str | None) -> None:
-            if target:
-                self._start(("resume", str(follower.run.folder), "--target-loss", target.strip()))
+            if target is not None:
+                self._start(("resume", str(follower.run.folder), *target_words(target)))
 
-        layer = Ask(
-            "Go on past the target, until the corpus loss is below",
-            value=f"{reached / 2:.3g}",
-            hint="enter starts, esc goes back",
-            check=lambda text: _not_a_loss_below(reached, text),
-        )
-        self.app.push_screen(layer, answered)
+        reached = follower.view.best_corpus_loss or follower.view.target_loss or TARGET_LOSS
+        self.app.push_screen(AskTarget(reached), answered)
 
     def _start(self, words: tuple[str, ...], *, is_warned: bool = False) -> None:
         if not self._is_starting:
@@ -274,11 +270,3 @@ class TrainScreen(DashboardScreen):
         self.refresh_bindings()
         if self._form:
             self._form.show_busy(is_starting)
-
-
-def _not_a_loss_below(reached: float, text: str) -> str | None:
-    try:
-        is_below = 0 < float(text) < reached
-    except ValueError:
-        is_below = False
-    return None if is_below else f"a number above 0 and below {reached:.4g}, which is reached already"
