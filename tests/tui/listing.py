@@ -32,12 +32,16 @@ def corpus(name: str) -> CorpusRecord:
 
 
 @asynccontextmanager
-async def opened(size: tuple[int, int] = WIDE, **options: Any) -> AsyncIterator[tuple[Pilot[None], RunsScreen]]:
-    """The screen, once all that is on the disk is on it."""
+async def opened(
+    size: tuple[int, int] = WIDE, *, at_first: bool = True, **options: Any
+) -> AsyncIterator[tuple[Pilot[None], RunsScreen]]:
+    """The screen, once all that is on the disk is on it; the cursor in the first row, or on the run of Train."""
     app = app_for(at=NOW, screen="runs", **options)
     async with app.run_test(size=size) as pilot:
         screen = await until(pilot, lambda: app.screen if isinstance(app.screen, RunsScreen) else None)
         await until(pilot, lambda: is_shown(screen), "all of the ledger")
+        if at_first:
+            screen.query_one(RunTable).action_move_to(0)
         await pilot.pause()
         yield pilot, screen
 

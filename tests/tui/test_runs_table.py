@@ -199,6 +199,20 @@ async def test_the_cursor_waits_in_the_first_line_until_the_order_is_known(three
         assert table.pointed is known[2], "as it does where it was moved"
 
 
+async def test_the_cursor_begins_on_the_run_that_train_shows_and_goes_to_another_that_it_shows(
+    three: dict[str, Run],
+) -> None:
+    async with opened(SMALL, at_first=False, run=three["othello"].folder) as (pilot, screen):
+        await until(pilot, lambda: pointed(screen) == "othello")
+        screen.app.follow(three["hamlet"])
+        await until(pilot, lambda: pointed(screen) == "hamlet")
+        await pilot.press("up")
+        screen.app.overlay(three["othello"])
+        await pilot.pause()
+        await pilot.press("S")
+        assert pointed(screen) == "lear", "it stays where it was moved"
+
+
 async def test_sorting_goes_through_the_columns_and_keeps_the_cursor_on_its_run(three: dict[str, Run]) -> None:
     async with opened() as (pilot, screen):
         await pilot.press("down")

@@ -44,6 +44,7 @@ class ListingScreen(Screen[None]):
         self.sorting = Sorting()
         self._wants_details: bool | None = None
         self._has_runs = False
+        self._followed: str | None = None
         self._is_ready = False
 
     def lasting_words(self) -> str:
@@ -62,7 +63,7 @@ class ListingScreen(Screen[None]):
     def on_mount(self) -> None:
         self.set_interval(_LOOK_SECONDS, self._look)
         self._is_ready = True
-        self._show()
+        self.change_run()
 
     def on_screen_resume(self) -> None:
         self._look()
@@ -72,8 +73,13 @@ class ListingScreen(Screen[None]):
 
     def change_run(self) -> None:
         """Another run is followed, or another is laid over it."""
-        if self._is_ready:
-            self._show()
+        if not self._is_ready:
+            return
+        followed = self.app.follower.run.id if self.app.follower else None
+        if followed and followed != self._followed:
+            self.query_one(RunTable).point_at(followed)
+        self._followed = followed
+        self._show()
 
     # The ledger
 

@@ -63,6 +63,8 @@ class RunTable(ScrollView, can_focus=True):
         self.entries: Sequence[Entry] = ()
         self.row = 0
         self._has_been_moved = False
+        self._wanted: str | None = None
+        """The id of the run to be pointed at, until the cursor is moved."""
         self.columns: dict[str, int] = {}
         self._marks: Collection[str] = ()
         self._overlaid: str | None = None
@@ -87,12 +89,17 @@ class RunTable(ScrollView, can_focus=True):
         self._cells = [cells(entry, now, self.app.glyphs) for entry in entries]
         rows = {entry.id: row for row, entry in enumerate(entries)}
         row = rows.get(before.id, self.row) if before and is_settled else self.row
+        row = rows.get(self._wanted or "", row)
         has_moved, self.row = row != self.row, max(0, min(row, len(entries) - 1))
         self._lay_out()
         if has_moved:
             self._scroll_to_cursor()
         if (before and before.id) != (self.pointed and self.pointed.id):
             self.post_message(self.Pointed())
+
+    def point_at(self, run: str) -> None:
+        """Let the cursor be on the run of this id from the next :meth:`show` on, until somebody moves it."""
+        self._wanted = run
 
     def render_line(self, y: int) -> Strip:
         """The head, or the run of a line."""
@@ -142,7 +149,7 @@ class RunTable(ScrollView, can_focus=True):
     def _point(self, row: int) -> None:
         row = max(0, min(row, len(self.entries) - 1))
         if row != self.row:
-            self.row, self._has_been_moved = row, True
+            self.row, self._has_been_moved, self._wanted = row, True, None
             self._scroll_to_cursor()
             self.refresh()
             self.post_message(self.Pointed())
