@@ -170,7 +170,7 @@ async def test_up_and_down_pass_lists_by_and_nothing_starts_while_one_is_open():
     app = FormApp()
     async with app.run_test(size=WIDE) as pilot:
         app.form.focus_first()
-        await pilot.press("down", "down", "down", "down")
+        await pilot.press("down", "down", "down")
         assert app.focused is app.form.field("target_loss").control
         await pilot.press("up", "up")
         assert app.focused is app.form.field("preset").control
@@ -195,6 +195,26 @@ async def test_what_is_pasted_or_preset_is_shown_as_text():
         app.form.field("text").control.post_message(Paste("[/red]\x1b[31m\x07\u202e\nmore"))
         await until(pilot, lambda: app.form.field("text").value)
         assert app.form.field("text").control.value == "[/red]^[[31m^G\\u202e"
+
+
+async def test_keys_that_go_on_pass_the_button_beside_the_text_by():
+    app = FormApp()
+    async with app.run_test(size=WIDE) as pilot:
+        for key in ("down", "enter"):
+            app.form.focus_first()
+            await pilot.press(key)
+            assert app.focused is app.form.field("preset").control
+        await pilot.press("up")
+        assert app.focused is app.form.field("text").control
+        browse = app.form.query_one("#browse")
+        await pilot.press("tab")
+        assert app.focused is browse
+        await pilot.press("up")
+        assert app.focused is app.form.field("text").control
+        await pilot.press("tab", "down")
+        assert app.focused is app.form.field("preset").control
+        await pilot.press("shift+tab")
+        assert app.focused is browse
 
 
 async def test_up_and_down_go_through_the_fields():
@@ -567,6 +587,20 @@ async def test_a_file_with_any_name_is_chosen_and_another_text_takes_its_place(h
         assert app.form.field("text").value == "tiny-shakespeare"
         (notice,) = app._notifications
         assert "tiny-shakespeare instead of 'Don" in notice.message
+
+
+async def test_after_a_choice_by_the_button_the_text_has_the_keys_and_down_goes_on(here: Path):
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        app.form.query_one("#browse").focus()
+        await pilot.press("enter")
+        await picking(app, pilot)
+        await pilot.press("down", "enter")
+        await until(pilot, lambda: not isinstance(app.screen, FilePicker))
+        assert app.focused is app.form.field("text").control
+        await pilot.press("down", "enter")
+        assert app.form.field("preset").control.expanded
+        assert app.form.field("text").value == "book.txt"
 
 
 async def test_what_is_typed_after_a_text_was_chosen_stands_behind_it(here: Path):

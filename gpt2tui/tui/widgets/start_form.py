@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import ClassVar
 
 from textual import on, work
 from textual.binding import Binding
 from textual.message import Message
+from textual.widget import Widget
 from textual.widgets import Button, Collapsible, Input, OptionList
 
 from gpt2tui.errors import Gpt2TuiError, UsageError
@@ -118,11 +119,16 @@ class StartForm(EstimatedForm, can_focus=True):
 
     def action_next(self) -> None:
         """Go to the next control."""
-        self.screen.focus_next()
+        self._pass_by_browse(self.screen.focus_next)
 
     def action_previous(self) -> None:
         """Go to the control before."""
-        self.screen.focus_previous()
+        self._pass_by_browse(self.screen.focus_previous)
+
+    def _pass_by_browse(self, move: Callable[[], Widget | None]) -> None:
+        """Move the focus, but not to the button beside the text: an enter there would not go on."""
+        if (control := move()) and control.id == "browse":
+            move()
 
     def action_leave(self) -> None:
         """Leave the field; the form keeps the keys that are no text."""
@@ -163,10 +169,11 @@ class StartForm(EstimatedForm, can_focus=True):
         """Choose a text on a layer of its own; it takes the place of what is named."""
         from gpt2tui.tui.widgets.file_picker import FilePicker
 
-        chosen = await self.app.push_screen_wait(FilePicker(await self._known_corpora()))
+        picker = FilePicker(await self._known_corpora())
+        self.focus_first()  # what is typed after the choice is meant for the form
+        chosen = await self.app.push_screen_wait(picker)
         field = self.field("text")
         if chosen is not None and (typed := shlex.quote(chosen)) != field.value:
             if field.value:
                 self.notify(f"{typed} instead of {field.value}; to train on both, type both names", markup=False)
             field.value = typed
-        field.control.focus()
