@@ -61,13 +61,21 @@ class Limits(Frozen, frozen=True, kw_only=True):
     def problems(self) -> list[str]:
         """What is wrong, a line a field; empty when nothing is. A target of 0 is never met, the rest lie above it."""
         found = []
-        for field in self.__struct_fields__:
-            value, can_be_zero = getattr(self, field), field == "target_loss"
-            if value is None or 0 < value < math.inf or (value == 0 and can_be_zero):
+        for field, option, meant in _LIMITS:
+            value = getattr(self, field)
+            if value is None or 0 < value < math.inf or (value == 0 and field == "target_loss"):
                 continue
-            meant = "a number that is not negative" if can_be_zero else "a number above 0"
-            found.append(f"{field.replace('_', '-')} must be {meant}, not {value:g}")
+            found.append(f"{option} must be {meant}, not {value:g}")
         return found
+
+
+_LIMITS = (
+    ("target_loss", "target-loss", "a number that is not negative"),
+    ("max_steps", "max-steps", "at least 1"),
+    ("max_seconds", "max-time", "above 0"),
+    ("max_tokens", "max-tokens", "at least 1"),
+)
+"""The limits, what people type for them, and what they must be."""
 
 
 class RunConfig(Frozen, frozen=True, kw_only=True):

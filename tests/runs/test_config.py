@@ -54,7 +54,7 @@ def test_all_problems_are_told_together() -> None:
         "block size 4096 must lie",
         "tiny has 5",
         "target-loss",
-        "max-seconds",
+        "max-time",
         "micro-batch",
         "keep",
         "threads",
@@ -89,11 +89,18 @@ def test_presets_have_their_published_counts(name: str, parameters: int) -> None
     assert PRESETS[name].parameters == parameters
 
 
-@pytest.mark.parametrize("field", ["max_steps", "max_seconds", "max_tokens"])
-def test_only_a_target_may_be_zero(field: str) -> None:
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("max_steps", "max-steps must be at least 1"),
+        ("max_seconds", "max-time must be above 0"),
+        ("max_tokens", "max-tokens must be at least 1"),
+    ],
+)
+@pytest.mark.parametrize("value", [0, -5])
+def test_only_a_target_may_be_zero_and_limits_are_called_as_they_are_typed(field: str, said: str, value: int) -> None:
     assert Limits(target_loss=0).problems() == []
-    name = field.replace("_", "-")
-    assert Limits(**{field: 0}).problems() == [f"{name} must be a number above 0, not 0"]  # type: ignore[arg-type]
+    assert Limits(**{field: value}).problems() == [f"{said}, not {value}"]  # type: ignore[arg-type]
     assert Limits(target_loss=-1).problems() == ["target-loss must be a number that is not negative, not -1"]
 
 

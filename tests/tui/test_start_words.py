@@ -164,7 +164,7 @@ def test_a_look_at_the_disk_finds_what_is_wrong_with_a_text(tmp_path: Path, monk
     ("message", "code", "places"),
     [
         ("max-time: '3x' is not a time; say for example 90s, 30m or 1h30m", 2, ["max_time"]),
-        ("max-steps must be a number above 0, not -3", 2, ["max_steps"]),
+        ("max-time must be above 0, not 0; max-steps must be at least 1, not -3", 2, ["max_time", "max_steps"]),
         ("block-size 9999 is more than the model's 1024", 2, ["block_size"]),
         ("block size 9 must lie between 1 and 8, the model's", 2, ["block_size"]),
         ("batch size must be at least 1, not 0; dropout must lie in [0, 1), not 2.0", 2, ["batch_size", "dropout"]),
@@ -194,8 +194,8 @@ def test_a_complaint_finds_its_field(message: str, code: int, places: list[str])
 
 BAD = {
     "target_loss": ["x", "-1", "nan", "inf"],
-    "max_time": ["3x", "-1", "1h30"],
-    "max_steps": ["x", "-1", "1.5"],
+    "max_time": ["3x", "-1", "1h30", "0", "0m"],
+    "max_steps": ["x", "-1", "0", "1.5"],
     "block_size": ["0", "x"],
     "batch_size": ["0"],
     "micro_batch": ["0", "x"],
@@ -203,7 +203,7 @@ BAD = {
     "warmup": ["-1"],
     "dropout": ["1", "-0.1", "x"],
     "seed": ["x"],
-    "max_tokens": ["-1"],
+    "max_tokens": ["-1", "0"],
     "val_fraction": ["1", "x"],
     "eval_every": ["x"],
     "checkpoint_every": ["x"],

@@ -71,15 +71,20 @@ def _check_target(option: StartOption, value: str) -> str | None:
     return None if 0 <= number < math.inf else "it must be a number that is not negative"
 
 
-def _check_span(read: Callable[[str], object]) -> Callable[[StartOption, str], str | None]:
-    def check(option: StartOption, value: str) -> str | None:
-        try:
-            read(value)
-        except UsageError as error:
-            return str(error)
-        return None
+def _check_time(option: StartOption, value: str) -> str | None:
+    try:
+        seconds = parse_seconds(value)
+    except UsageError as error:
+        return str(error)
+    return None if option.least < seconds < math.inf else f"it must be above {option.least:g}"
 
-    return check
+
+def _check_rhythm(option: StartOption, value: str) -> str | None:
+    try:
+        parse_every(value)
+    except UsageError as error:
+        return str(error)
+    return None
 
 
 def _check_batch(option: StartOption, value: str) -> str | None:
@@ -99,8 +104,8 @@ _CHECKS: dict[Kind, Callable[[StartOption, str], str | None]] = {
     "words": _nothing,
     "whole": _check_whole,
     "number": _check_number,
-    "time": _check_span(parse_seconds),
-    "rhythm": _check_span(parse_every),
+    "time": _check_time,
+    "rhythm": _check_rhythm,
     "batch": _check_batch,
     "target": _check_target,
     "choice": _nothing,

@@ -64,6 +64,7 @@ START_OPTIONS = (
         kind="whole",
         meaning="End after so many updates",
         placeholder="no limit",
+        least=1,
         is_main=True,
     ),
     StartOption(
@@ -135,6 +136,7 @@ START_OPTIONS = (
         kind="whole",
         meaning="End after so many trained tokens",
         placeholder="no limit",
+        least=1,
     ),
     StartOption(
         name="val_fraction",
