@@ -67,6 +67,8 @@ def _times(config: RunConfig) -> list[str]:
         parameters=config.model.parameters,
         device=config.device,
         recipe=config.recipe.name,
+        batch_size=config.recipe.batch_size,
+        block_size=config.block_size,
         tokens=config.corpus.train_tokens,
         target_loss=config.limits.target_loss,
     )

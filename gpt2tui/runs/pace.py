@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,6 +13,7 @@ from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.events import RunFinished
 from gpt2tui.runs.journal import event_reader
 from gpt2tui.runs.run import Run
+from gpt2tui.runs.series import Series
 from gpt2tui.text import duration
 
 _STEPS = 50
@@ -23,16 +27,26 @@ _ALIKE = 1.25
 """Texts whose sizes differ by no more than this factor are expected to take equally long."""
 
 
+class Success(NamedTuple):
+    """A target that was reached: the corpus loss, and the seconds and passes until then."""
+
+    loss: float
+    seconds: float
+    passes: float
+
+
 class Pace(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run tells: its speed, and its successes, the first first: corpus losses, and seconds until then."""
+    """What one run tells: its speed, and its successes, the first first."""
 
     run: str
     parameters: int
     device: str
     recipe: str
+    batch_size: int
+    block_size: int
     tokens: int
     tokens_per_second: float
-    successes: tuple[tuple[float, float], ...] = ()
+    successes: tuple[Success, ...] = ()
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,6 +55,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     parameters: int
     device: str
     recipe: str
+    batch_size: int
+    block_size: int
     tokens: int | None
     target_loss: float | None
 
@@ -59,7 +75,7 @@ def measured_paces(runs: Iterable[Run]) -> list[Pace]:
 
 
 def measured_pace(run: Run) -> Pace | None:
-    """The pace of one run; None before it made a step.
+    """The pace of one run; None before it made a step whose time could be taken.
 
     Raises:
         Gpt2TuiError, OSError, ValueError: it cannot be read.
@@ -70,52 +86,59 @@ def measured_pace(run: Run) -> Pace | None:
     if not len(series):
         return None
     rates = sorted(series["tokens_per_second"][index] for index in range(max(0, len(series) - _STEPS), len(series)))
+    if not (rate := rates[len(rates) // 2]) > 0:
+        return None
     config = run.config()
     return Pace(
         run=run.name(),
         parameters=config.model.parameters,
         device=config.device,
         recipe=config.recipe.name,
+        batch_size=config.recipe.batch_size,
+        block_size=config.block_size,
         tokens=config.corpus.train_tokens,
-        tokens_per_second=rates[len(rates) // 2],
-        successes=tuple(_successes(run)),
+        tokens_per_second=rate,
+        successes=tuple(_successes(run, series)),
     )
 
 
-def _successes(run: Run) -> Iterator[tuple[float, float]]:
+def _successes(run: Run, series: Series) -> Iterator[Success]:
     """What came of the sessions that reached their target; a run may have gone on with a lower one."""
     reader = event_reader(run.events_file)
     for line in reader.lines():
         if line.startswith(_FINISHED):  # all others, of which most are steps, need not be decoded
             event = reader.decode(line)
             if isinstance(event, RunFinished) and event.reason == "target_reached" and event.loss is not None:
-                yield event.loss, event.seconds
+                last = max(0, bisect_right(series["step"], event.step) - 1)
+                yield Success(event.loss, event.seconds, series["passes"][last])
 
 
 def time_words(plan: Plan, paces: Sequence[Pace]) -> list[str]:
-    """What can be said of the time: to the target, and of one pass. The newest pace that fits counts."""
+    """What can be said of the time: to the target, and of one pass. ``paces`` begin with the newest run's."""
     alike = [pace for pace in paces if (pace.parameters, pace.device) == (plan.parameters, plan.device)]
     if not alike:
         return ["not known: no run of this shape has trained on this device yet"]
-    words = [_target_words(plan, alike)]
-    if plan.tokens and (rate := alike[0].tokens_per_second) > 0:
-        words.append(f"a pass takes about {duration(plan.tokens / rate)} here")
-    return words
+    tokens = plan.tokens
+    if not tokens:
+        return [_target_words(plan, [], 0.0)]
+    nearest = sorted(alike, key=lambda pace: abs(math.log(pace.tokens / tokens)))  # of equals the newest first
+    same = [pace for pace in alike if (pace.batch_size, pace.block_size) == (plan.batch_size, plan.block_size)]
+    a_pass = tokens / (same or nearest)[0].tokens_per_second
+    return [_target_words(plan, nearest, a_pass), f"a pass takes about {duration(a_pass)} here"]
 
 
-def _target_words(plan: Plan, paces: Sequence[Pace]) -> str:
+def _target_words(plan: Plan, paces: Sequence[Pace], a_pass: float) -> str:
+    """Of the time to the target, by the first of ``paces`` that tells it; a pass takes ``a_pass`` seconds."""
     target = plan.target_loss
     if not target:
         return "no target: it ends at a limit, or when it is stopped"
     for pace in paces:
-        seconds = next((seconds for reached, seconds in pace.successes if reached < target), None)
-        if not (seconds and plan.tokens and pace.recipe == plan.recipe):
+        success = next((success for success in pace.successes if success.loss < target), None)
+        if not (success and plan.tokens and pace.recipe == plan.recipe):
             continue
-        growth = plan.tokens / pace.tokens
-        if 1 / _ALIKE <= growth <= _ALIKE:
-            return f"about {duration(seconds)} to the target: run {pace.run} on {pace.tokens:,} tokens took that"
-        return (
-            f"about {duration(seconds * growth)} to the target, if it takes as many passes as run {pace.run}, "
-            f"which took {duration(seconds)} on {pace.tokens:,} tokens"
-        )
+        trained = f"run {pace.run} on {pace.tokens:,} tokens"
+        if 1 / _ALIKE <= plan.tokens / pace.tokens <= _ALIKE:
+            return f"about {duration(success.seconds)} to the target: {trained} took that"
+        passes = success.passes
+        return f"about {duration(passes * a_pass)} to the target, if it takes {passes:,.1f} passes as {trained} did"
     return "to the target: not known, no such run has reached it yet"

@@ -184,7 +184,7 @@ def test_a_dry_run_tells_the_time_by_the_runs_before_as_the_form_does(tmp_path: 
     shape = {"model": PRESETS["nano"], "recipe": load_recipe("fast")}
     make_run(RunStore(Paths.from_environment().runs), whole_story(470), name="play", **shape)
     lines = gpt2tui(*words).out.splitlines()
-    assert "if it takes as many passes as run play" in lines[-2]
+    assert "if it takes 47.0 passes as run play on 2,001 tokens did" in lines[-2]
     assert lines[-1].strip().startswith("a pass takes about ")
 
 

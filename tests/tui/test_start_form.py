@@ -334,7 +334,7 @@ async def test_the_time_is_told_from_runs_before_and_a_change_makes_all_of_it_st
     app = FormApp(preset="nano")
     async with app.run_test(size=WIDE) as pilot:
         facts = await estimated(pilot)
-        assert facts["time"].startswith("about 28 min 7 s to the target, if it takes as many passes as run play")
+        assert facts["time"].startswith("about 28 min 8 s to the target, if it takes 47.0 passes as run play")
         assert facts[""] == "a pass takes about 36 s here"
         start = app.form.query_one("#start").region
         app.form.field("preset").value = "mini"

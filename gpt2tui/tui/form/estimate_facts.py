@@ -39,6 +39,8 @@ def estimate_facts(
         parameters=found["parameters"],
         device=found["device"],
         recipe=found["recipe"],
+        batch_size=found["batch_size"],
+        block_size=found["block_size"],
         tokens=training_tokens,
         target_loss=target_loss,
     )
