@@ -337,6 +337,24 @@ async def test_a_training_that_cannot_start_is_told_at_the_form():
         assert "no such file or folder" in text_of(app)
 
 
+async def test_out_of_the_form_of_a_training_that_cannot_start_esc_leads_to_the_run_that_trains(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(7)], name="the first")
+    app = app_for(start=("train", "/no/such/text"), typed={"text": ["/no/such/text"]}, at=START + 7)
+    with held(run):
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, "no such file or folder")
+            field = app.screen.query_one(StartForm).field("text").control
+            await until(pilot, lambda: app.focused is field)
+            await pilot.press("escape")
+            await until_text(pilot, "esc Back")
+            assert "no such file or folder" in text_of(app)
+            await pilot.press("escape")
+            await until_text(pilot, "the first")
+            await until_text(pilot, "● training")
+            await pilot.press("n")
+            await until_text(pilot, "/no/such/text")
+
+
 async def test_the_words_of_the_command_line_start_a_training():
     app = app_for(start=("train", *STEPS_OF_64_TOKENS, "--max-steps", "2", "--name", "typed"))
     async with app.run_test(size=WIDE) as pilot:

@@ -243,6 +243,7 @@ class TrainScreen(DashboardScreen):
             run = await start_training(words)
         except Gpt2TuiError as error:
             if words[0] == "train":
+                self._follow_what_there_is()  # esc leads out of the form to it
                 self.show_form(True, problem=error)
             else:
                 self.notify(str(error), severity="error", markup=False, timeout=15)
@@ -258,12 +259,16 @@ class TrainScreen(DashboardScreen):
 
     def _show_what_there_is(self) -> None:
         """After a start that was refused: the run from before, else the one last at work, else the form."""
+        self._follow_what_there_is()
         if self._follower:
             self._draw_numbers()
-        elif run := self.app.store.at_work():
-            self.app.follow(run)
         else:
             self.show_form(True)
+
+    def _follow_what_there_is(self) -> None:
+        """Where no run is followed: the one that trains, or was last at work."""
+        if not self._follower and (run := self.app.store.at_work()):
+            self.app.follow(run)
 
     def _set_starting(self, is_starting: bool) -> None:
         self._is_starting = is_starting
