@@ -360,9 +360,10 @@ async def runs_many(store: RunStore, shoot: Shoot) -> None:
 
 
 async def when_complete(pilot: Pilot[Any]) -> None:
-    """Wait until the table holds all that is known of many runs."""
+    """Wait until the table holds all that is known of many runs, and go to the first of them."""
     screen = await until(pilot, lambda: pilot.app.screen if isinstance(pilot.app.screen, RunsScreen) else None)
     await until(pilot, lambda: _is_complete(screen))
+    await pilot.press("home")
 
 
 def _is_complete(screen: RunsScreen) -> bool:

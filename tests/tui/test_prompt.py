@@ -31,7 +31,7 @@ class PromptApp(App[None]):
 
     def compose(self) -> ComposeResult:
         yield Static("above")
-        yield PromptArea(placeholder="a prompt")
+        yield PromptArea(placeholder="a prompt", way_in="i writes here")
 
     def on_mount(self) -> None:
         self.prompt.focus()
@@ -54,6 +54,15 @@ async def test_enter_sends_and_empties() -> None:
         await pilot.press("O", "n", "c", "e", "enter")
         assert app.sent == ["Once"]
         assert app.prompt.text == ""
+
+
+async def test_while_the_keys_are_elsewhere_the_frame_says_how_they_come_back() -> None:
+    app = PromptApp()
+    async with app.run_test() as pilot:
+        await pilot.pause()
+        assert app.prompt.border_subtitle == ""
+        await pilot.press("escape")
+        assert app.prompt.border_subtitle == "i writes here"
 
 
 @pytest.mark.parametrize("key", ["ctrl+j", "shift+enter", "alt+enter"])

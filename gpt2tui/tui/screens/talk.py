@@ -70,7 +70,7 @@ class TalkScreen(Screen[None]):
                 yield Legend()
                 yield Alternatives()
                 yield Summary()
-                yield PromptArea(placeholder="A text for the model to go on from", id="prompt")
+                yield PromptArea(placeholder="A text for the model to go on from", way_in="i writes here", id="prompt")
             yield SamplingPanel(SamplingSettings())
         yield KeyBar()
 

@@ -19,7 +19,8 @@ _REMEMBERED = 200
 class PromptArea(OrderedText, TextArea):
     """Several lines of text that enter sends; nothing else does, and nothing pasted.
 
-    While ``keeps_escape`` is false, esc is left to the screen, which may have something to stop.
+    While ``keeps_escape`` is false, esc is left to the screen, which may have something to stop. While the keys are
+    elsewhere, the frame says what the ``way_in`` is.
     """
 
     class Submitted(Message):
@@ -53,7 +54,7 @@ class PromptArea(OrderedText, TextArea):
         """A line of the field, blank where there is no room for a letter: Textual would break it there for ever."""
         return super().render_line(y) if self.content_size.width > 0 else Strip.blank(self.size.width)
 
-    def __init__(self, text: str = "", *, placeholder: str = "", id: str | None = None) -> None:
+    def __init__(self, text: str = "", *, placeholder: str = "", way_in: str = "", id: str | None = None) -> None:
         super().__init__(
             visible(text, keep="\n\t"),
             soft_wrap=True,
@@ -63,10 +64,17 @@ class PromptArea(OrderedText, TextArea):
             id=id,
         )
         self.keeps_escape = True
+        self._way_in = self.border_subtitle = way_in
         self._history: list[str] = []
         self._draft = ""
         self._place = 0
         """In the history; behind its end while the draft is shown."""
+
+    def on_focus(self) -> None:
+        self.border_subtitle = ""
+
+    def on_blur(self) -> None:
+        self.border_subtitle = self._way_in
 
     def put(self, text: str) -> None:
         """Replace the text, as when a prompt is edited again, with the cursor at its end."""
