@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 
+from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.events import AnyEvent, CheckpointSaved, RunFinished, Step
 from gpt2tui.runs.journal import JournalWriter
 from gpt2tui.runs.run import Run
@@ -11,6 +12,8 @@ from gpt2tui.runs.series import SeriesWriter
 from gpt2tui.training.saver import is_disk_full
 
 BUNCH_SECONDS = 0.1
+GONE_SECONDS = 5.0
+"""A run whose folder is away for longer was moved or deleted; until then a network disk may come back."""
 
 
 class Recorder:
@@ -25,21 +28,36 @@ class Recorder:
         self._is_series_behind = False
         self._waiting: list[AnyEvent] = []
         self._written_at = 0.0
+        self._gone_since: float | None = None
         self._has_room = True
 
     def record(self, event: AnyEvent) -> bool:
         """Take an event; False when the disk is full.
 
         Raises:
+            Gpt2TuiError: the run's folder is gone, so that nothing that is learnt could be kept.
             OSError: the journal cannot be written for another reason.
         """
         self._waiting.append(event)
+        if isinstance(event, Step):
+            self._check_folder()
         if isinstance(event, Step) and time.monotonic() - self._written_at < BUNCH_SECONDS:
             return self._has_room
         self._has_room = is_written = self._write()
         if is_written and isinstance(event, CheckpointSaved | RunFinished):
             self._journal.sync()
         return is_written
+
+    def _check_folder(self) -> None:
+        if not self._run.is_gone():
+            self._gone_since = None
+            return
+        now = time.monotonic()
+        self._gone_since = self._gone_since or now
+        if now - self._gone_since > GONE_SECONDS:
+            raise Gpt2TuiError(
+                f"the folder {self._run.folder} is gone, so nothing more can be kept; put it back and resume the run"
+            )
 
     def close(self) -> None:
         """Write what waits, and close the files."""
