@@ -18,7 +18,7 @@ from gpt2tui.tui.glyphs import ASCII, UNICODE
 
 _HEAD = ("state", "name", "preset", "corpus", "step", "running loss", "corpus loss", "target", "age", "size", "id")
 _RIGHT = ("step", "running loss", "corpus loss", "target", "age", "size")
-_FIRST_TO_GO = ("id", "size", "target", "age", "preset", "corpus")
+_FIRST_TO_GO = ("id", "size", "target", "age", "preset", "corpus", "running loss", "step")
 _LONGEST_NAME = 32
 
 
