@@ -344,7 +344,6 @@ def test_delete_needs_yes_where_nobody_can_be_asked(store: RunStore) -> None:
 
 def test_delete_asks_on_a_terminal_and_names_the_size(store: RunStore) -> None:
     run = make_run(store, whole_story(20), name="hamlet")
-    make_run(store, whole_story(470), name="a name of thirty-five columns, a so")
     environment = os.environ | {"GPT2TUI_HOME": str(store.folder.parent.parent), "TERM": "xterm"}
     for answer, is_kept in (("n", True), ("y", False)):
         command = gpt2tui_command()
@@ -359,6 +358,7 @@ def test_delete_asks_on_a_terminal_and_names_the_size(store: RunStore) -> None:
 
 def test_on_a_narrow_terminal_columns_are_left_out_and_none_is_cut(store: RunStore) -> None:
     run = make_run(store, whole_story(20), name="hamlet")
+    make_run(store, whole_story(470), name="a name of many columns " * 3).set_label(Label(pinned=True))
     environment = os.environ | {"GPT2TUI_HOME": str(store.folder.parent.parent), "TERM": "xterm"}
     command = gpt2tui_command()
     child = pexpect.spawn(command[0], [*command[1:], "runs"], env=environment, timeout=20, dimensions=(24, 80))
