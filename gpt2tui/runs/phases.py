@@ -48,6 +48,11 @@ class Phases:
             place = edge
         return seen / (end - start)
 
+    def is_shifted(self, passes: float) -> bool:
+        """Whether the pass that ends at or goes on after so many passes is cut from another phase."""
+        index = math.ceil(passes) - 1
+        return self._is_mixed and 0 <= index < _KNOWN and not self._flags[index]
+
     def worth(self, passes: float) -> float:
         """How many aligned passes so many passes are worth."""
         if not self._is_mixed:

@@ -40,6 +40,14 @@ def test_the_share_of_a_stretch_is_that_of_its_aligned_passes(mixed: Phases, fla
 
 
 @pytest.mark.parametrize(("mixed", "flags"), CASES)
+def test_a_pass_that_is_cut_elsewhere_is_told_from_its_first_step_to_its_last(mixed: Phases, flags: list[bool]) -> None:
+    for index, flag in enumerate(flags[:20]):
+        assert mixed.is_shifted(index + 0.1) == mixed.is_shifted(index + 1.0) == (not flag)
+    assert not mixed.is_shifted(0.0)
+    assert not mixed.is_shifted(5_000.0)
+
+
+@pytest.mark.parametrize(("mixed", "flags"), CASES)
 def test_worth_and_passes_undo_each_other(mixed: Phases, flags: list[bool]) -> None:
     for passes in (0.0, 0.3, 5.7, 41.0, 199.5, 200.0, 1234.5):
         assert mixed.passes(mixed.worth(passes)) == pytest.approx(passes)

@@ -14,6 +14,7 @@ from textual.widgets import Static
 
 from gpt2tui.runs.events import AnyEvent, DeviceReading, Notice, Step
 from gpt2tui.runs.follower import Follower
+from gpt2tui.runs.phases import Phases
 from gpt2tui.runs.view import State
 from gpt2tui.text import duration
 from gpt2tui.tui.processes.steering import Steering
@@ -196,7 +197,8 @@ def _place(follower: Follower, separator: str) -> str:
     step = follower.view.step
     if not step:
         return ""
+    shifted = " shifted" if Phases(follower.view.config).is_shifted(step.passes) else ""
     return (
-        f"pass {step.passes:,.1f}{separator}step {step.step:,}\n"
+        f"pass {step.passes:,.1f}{shifted}{separator}step {step.step:,}\n"
         f"{step.tokens:,} tokens{separator}{duration(step.elapsed)}"
     )
