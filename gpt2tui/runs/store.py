@@ -62,7 +62,7 @@ class RunStore:
         return next((run for run in runs if run.is_alive()), None) or max(runs, key=Run.last_written, default=None)
 
     def find(self, reference: str = "latest", *, notice: Callable[[str], None] = lambda text: None) -> Run:
-        """The run that an id, a name, a unique prefix of either, ``latest``, ``best`` or a path means.
+        """The run that an id, a name, a unique prefix of either in any case, ``latest``, ``best`` or a path means.
 
         Of several runs of one name the newest is taken, and ``notice`` is told.
 
@@ -86,7 +86,8 @@ class RunStore:
             if len(same) > 1:
                 notice(f"{len(same)} runs are named {reference}; taking the newest, {same[0].id}")
             return same[0]
-        fitting = [run for run in runs if run.id.startswith(reference) or names[run.id].startswith(reference)]
+        start = reference.casefold()
+        fitting = [run for run in runs if run.id.startswith(start) or names[run.id].casefold().startswith(start)]
         if len(fitting) == 1:
             return fitting[0]
         if fitting:

@@ -150,9 +150,10 @@ def _target_words(found: Forecast, step: Step, does_step: bool, now: float) -> s
 
 
 def left_words(found: Forecast) -> str:
-    """The time that is left, and the interval: ``8 min (5 min to 12 min)``."""
-    said, earliest, latest = (duration(_rounded(seconds)) for seconds in found)
-    return f"{said} ({earliest} to {latest})"
+    """The time that is left, and the interval: ``8 min (5 min to 12 min)``, or ``8 min (at most 12 min)``."""
+    seconds, earliest, latest = (_rounded(seconds) for seconds in found)
+    interval = f"{duration(earliest)} to {duration(latest)}" if earliest else f"at most {duration(latest)}"
+    return f"{duration(seconds)} ({interval})"
 
 
 def _rounded(seconds: float) -> float:

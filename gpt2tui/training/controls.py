@@ -24,6 +24,12 @@ class Controls:
         """The peak rate, after all that changed it."""
         return self._peak * self.factor
 
+    def holds(self, command: Set) -> bool:
+        """Whether a setting has the command's value already."""
+        if command.name != "learning_rate":
+            return bool(getattr(self.limits, command.name) == command.value)
+        return command.value == self.learning_rate or (command.value is None and self.factor == 1.0)
+
     def set(self, command: Set) -> Iterator[AnyEvent]:
         """Apply one ``set`` command."""
         value = command.value

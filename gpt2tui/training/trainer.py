@@ -121,7 +121,8 @@ class Trainer:
         else:
             course.begin(self._first_weights)
         for change in self._changes:
-            yield from course.controls.set(change)
+            if not course.controls.holds(change):
+                yield from course.controls.set(change)
         if checkpoint:
             yield from course.controls.drop_met_limits(course.progress)
         elif self._first_weights is not None:

@@ -21,6 +21,11 @@ from tests.runs.synthetic import (
 )
 
 
+def test_a_prefix_is_found_in_any_case(store: RunStore) -> None:
+    run = make_run(store, name="Tiny Tales")
+    assert store.find("tiny").folder == store.find("TINY T").folder == run.folder
+
+
 def test_a_run_is_found_by_id_name_prefix_latest_and_path(store: RunStore) -> None:
     old = make_run(store, name="macbeth", created=START)
     new = make_run(store, name="hamlet", created=START + 100)

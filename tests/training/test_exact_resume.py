@@ -136,6 +136,15 @@ def test_new_limits_are_journalled_and_met_ones_dropped_with_a_notice(tmp_path: 
     assert CheckpointFolder(run.checkpoints).find("last").state().limits == Limits(target_loss=None, max_tokens=700)
 
 
+def test_a_change_to_what_holds_already_is_none(tmp_path: Path) -> None:
+    run = small_run(tmp_path, exact_config("fast", steps=5))
+    list(train(run))
+    rate = RunView.of(run).peak_learning_rate
+    changes = [Set(name="learning_rate", value=rate), Set(name="max_steps", value=5), Set(name="max_steps", value=8)]
+    events = list(train(run, resume=True, changes=changes))
+    assert [(e.name, e.value, e.previous) for e in of_type(events, SettingChanged)] == [("max_steps", 8, 5)]
+
+
 def test_what_was_set_after_the_last_checkpoint_is_not_forgotten(tmp_path: Path) -> None:
     run = small_run(tmp_path, exact_config("fast", steps=None, checkpoint_every=Every(steps=10)))
     events = train(run)

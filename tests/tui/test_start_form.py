@@ -549,6 +549,20 @@ async def test_the_meaning_of_the_field_that_is_in_use_is_told():
         assert all(app.form.field(name).tooltip == option.meaning for name, option in OPTIONS.items())
 
 
+async def test_what_is_typed_takes_the_place_of_a_default_and_not_of_what_was_typed(here: Path):
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("ctrl+l")
+        field = app.form.field("checkpoint_every")
+        await until(pilot, lambda: field.is_mounted)
+        for expected in ("9", "98"):
+            field.control.focus()
+            await until(pilot, lambda: app.focused is field.control)
+            await pilot.press(expected[-1])
+            assert field.value == expected
+            await pilot.press("escape")
+
+
 async def test_the_command_is_copied(here: Path):
     app = FormApp(preset="nano")
     async with app.run_test(size=SMALL) as pilot:

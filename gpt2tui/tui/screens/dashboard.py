@@ -156,7 +156,7 @@ class DashboardScreen(Screen[None]):
         state = follower.state(now)
         self.query_one(Threshold).show(view, state, now)
         self.query_one("#place", Static).update(_place(follower, self.app.glyphs.separator), layout=False)
-        if not self._is_starting:
+        if not (self._is_starting or self.has_class("-form")):
             self.query_one(TopBar).tell(self._label(state))
         self._draw_banner(state, now)
         if state != self._state:
@@ -197,8 +197,9 @@ def _place(follower: Follower, separator: str) -> str:
     step = follower.view.step
     if not step:
         return ""
+    finished = follower.view.finished
     shifted = " shifted" if Phases(follower.view.config).is_shifted(step.passes) else ""
     return (
         f"pass {step.passes:,.1f}{shifted}{separator}step {step.step:,}\n"
-        f"{step.tokens:,} tokens{separator}{duration(step.elapsed)}"
+        f"{step.tokens:,} tokens{separator}{duration(finished.seconds if finished else step.elapsed)}"
     )

@@ -18,7 +18,7 @@ NOW = "now"
 
 _POINTERS: dict[PointerName, str] = {
     "best": "the lowest corpus loss",
-    "last": "the newest, and it moves on with the run",
+    "last": "the newest; it moves on while the run trains",
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
+from textual.events import DescendantFocus
 from textual.message import Message
 from textual.widget import Widget
 from textual.widgets import Input, Label, Select, Static
@@ -101,6 +102,12 @@ class FormField(Vertical):
         """Say something of the value below it."""
         for line in self.query(".note").results(Static):  # none when the app was left meanwhile
             _say(line, words)
+
+    @on(DescendantFocus)
+    def _mark_default(self) -> None:
+        """What is typed takes the place of a value that nobody typed."""
+        if isinstance(self.control, Input) and self.control.value == self.option.default:
+            self.control.select_all()
 
     @on(Input.Changed)
     @on(Select.Changed)
