@@ -11,14 +11,15 @@ from gpt2tui.runs.recipe import Recipe
 BYTES: dict[Dtype, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
 _HEAD_ROWS = 2_048
 """Rows of logits that exist at a time; those of the fused loss."""
-_PROCESS = 330_000_000
-"""Of Python, torch and what it makes for its first step, whatever the model."""
+_PROCESS = 430_000_000
+"""Of Python, torch, what it makes for its first step and what malloc keeps, whatever the model."""
 
 FORMULA = (
     "training = 4 P (weights) + 4 P (gradients) + optimiser (AdamW: 8 bytes a parameter; Muon: 4 a parameter "
     "inside the blocks) + 17 x layers x width x tokens at a time x bytes a value (activations, rough) + on a CPU "
     "layers x heads x window x tokens at a time x bytes a value (attention) + head (4 x width "
-    "x vocabulary, and vocabulary x up to 2,048 tokens x bytes a value) + 330 MB (Python and torch); "
+    "x vocabulary, and vocabulary x up to 2,048 tokens x bytes a value) + 430 MB (Python and torch) + on a CPU "
+    "a copy of the checkpoint that is being written; "
     "sampling = weights + keys and values (2 x layers x width x block size), "
     "in the run's dtype"
 )
@@ -70,12 +71,14 @@ def optimizer_bytes(model: ModelConfig, recipe: Recipe) -> int:
 def training_bytes(
     model: ModelConfig, recipe: Recipe, sequences: int, window: int, dtype: Dtype, device: str = "cpu"
 ) -> int:
-    """Memory to train with so many windows of so many tokens at a time."""
+    """Memory to train with so many windows of so many tokens at a time, while a checkpoint is written."""
     a_token = 17 * model.width + (model.heads * window if device == "cpu" else 0)
     activations = a_token * model.layers * sequences * window * BYTES[dtype]
     rows = min(sequences * window, _HEAD_ROWS)
     head = (4 * model.width + rows * BYTES[dtype]) * model.vocabulary_size
-    return _PROCESS + 8 * model.parameters + optimizer_bytes(model, recipe) + activations + head
+    state = optimizer_bytes(model, recipe)
+    copy = 4 * model.parameters + state if device == "cpu" else 0  # which lies in the machine's own memory
+    return _PROCESS + 8 * model.parameters + state + activations + head + copy
 
 
 def sampling_bytes(model: ModelConfig, context: int, dtype: Dtype) -> int:

@@ -117,6 +117,8 @@ def test_the_estimate_follows_its_formulas() -> None:
     assert more.training_memory - found.training_memory == (17 * 16 + 2 * 20) * 2 * 20 * 4 + head
     elsewhere = [estimate(configuration(micro_batch=count, device="cuda")).training_memory for count in (5, 6)]
     assert elsewhere[1] - elsewhere[0] == 17 * 16 * 2 * 20 * 4 + head
+    attention = 2 * 2 * 20 * 5 * 20 * 4
+    assert found.training_memory - elsewhere[0] == attention + found.checkpoint, "a copy is written from there"
     muon = msgspec.structs.replace(config.recipe, optimizer="muon", hidden_learning_rate=0.02)
     assert estimate(configuration(recipe=muon)).checkpoint == 12 * parameters - 4 * 12 * 2 * 16**2
 
