@@ -103,7 +103,7 @@ async def test_a_real_training_is_watched_and_steered(real_run):
 
         await pilot.press("e")
         await until_text(pilot, "learning rate")
-        await pilot.press(*"0.5", "tab")
+        await pilot.press(*"0.001", "tab")
         app.screen.query_one("#learning_rate").value = "1e99"
         app.screen.query_one("#max_steps").value = "many"
         await pilot.press("enter")
@@ -114,7 +114,7 @@ async def test_a_real_training_is_watched_and_steered(real_run):
         await pilot.press("enter")
         await until(pilot, lambda: len(found(real_run, SettingChanged)) == 3)
         assert {(event.name, event.value) for event in found(real_run, SettingChanged)} == {
-            ("target_loss", 0.5),
+            ("target_loss", 0.001),
             ("learning_rate", 0.0004),
             ("max_steps", 100_000),
         }

@@ -20,10 +20,12 @@ ALTERNATE_SCREEN = "\x1b[?1049h"
 
 _NAMES = ("Train", "Generate", "Runs")
 _DRAW = "{on}\x1b[?25l{ground}\x1b[2J\x1b[1;1H{bar}\x1b[0m"
-_LIFT = "\x1b[0m\x1b[?1049l\x1b[?25h"
+_LIFT = b"\x1b[0m\x1b[?1049l\x1b[?25h"
 _ENDS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 _before: dict[int, Any] = {}
-"""How signals were answered before the curtain was drawn; empty where it is not there."""
+"""How signals were answered before the curtain was drawn."""
+_drawn: list[int] = []
+"""The file descriptor that it is drawn on, if it is."""
 
 
 def terminal_stream() -> IO[str] | None:
@@ -40,31 +42,33 @@ def draw(palette: Palette | None, present: int, prefix: str) -> None:
     Without a palette the colours are the terminal's own.
     """
     stream = terminal_stream()
-    if not stream or _before or not _has_terminal(stream):
+    if not stream or not _has_terminal(stream):
         return
     for number in _ENDS:
-        _before[number] = signal.signal(number, _end)
-    bar = _bar(palette, present, prefix, os.get_terminal_size(stream.fileno()).columns)
-    ground = _sgr(48, palette.ground) if palette else ""
-    stream.write(_DRAW.format(on=ALTERNATE_SCREEN, ground=ground, bar=bar))
-    stream.flush()
+        if (handler := signal.getsignal(number)) != signal.SIG_IGN:
+            _before[number] = handler
+            signal.signal(number, _end)
+    descriptor, ground = stream.fileno(), _sgr(48, palette.ground) if palette else ""
+    with suppress(OSError):  # a terminal that is gone is the driver's to find
+        bar = _bar(palette, present, prefix, os.get_terminal_size(descriptor).columns)
+        _drawn.append(descriptor)
+        os.write(descriptor, _DRAW.format(on=ALTERNATE_SCREEN, ground=ground, bar=bar).encode())
 
 
-def hand_over() -> bool:
-    """The app takes the terminal and answers signals now; whether the curtain was there."""
-    was_drawn = bool(_before)
+def hand_over() -> int | None:
+    """The app takes the terminal and answers signals now; what the curtain was drawn on, if it was."""
+    drawn = _drawn.pop() if _drawn else None
     for number, handler in _before.items():
         signal.signal(number, signal.SIG_DFL if handler is None else handler)
     _before.clear()
-    return was_drawn
+    return drawn
 
 
 def lift() -> None:
     """Take it away, where the app did not get as far as the terminal."""
-    if hand_over() and (stream := terminal_stream()):
+    if (descriptor := hand_over()) is not None:
         with suppress(OSError):  # the terminal may be gone
-            stream.write(_LIFT)
-            stream.flush()
+            os.write(descriptor, _LIFT)  # past the stream, which a signal may have found at its own write
 
 
 def has_true_colour(environment: Mapping[str, str]) -> bool:
@@ -74,7 +78,9 @@ def has_true_colour(environment: Mapping[str, str]) -> bool:
 
 def _end(number: int, frame: FrameType | None) -> None:
     lift()
-    os.kill(os.getpid(), number)  # answered as it would have been
+    # Not as Python would: an exception in the middle of an import may come out of it as another one.
+    signal.signal(number, signal.SIG_DFL)
+    os.kill(os.getpid(), number)
 
 
 def _has_terminal(stream: IO[str]) -> bool:

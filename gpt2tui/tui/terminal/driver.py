@@ -87,7 +87,7 @@ class TerminalDriver(LinuxDriver):
         """Take the terminal, and answer the signals that end a process."""
         if self._is_started:
             return
-        self._has_curtain = hand_over()
+        self._has_curtain = hand_over() is not None
         for number in _SIGNALS:
             self._handlers.setdefault(number, signal.getsignal(number))
             signal.signal(number, self._leave_by_signal)
