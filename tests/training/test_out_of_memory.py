@@ -86,7 +86,7 @@ def test_the_micro_batch_is_halved_until_it_fits_and_the_step_is_made(tmp_path: 
 
 def test_with_one_sequence_at_a_time_it_ends_and_saves_what_was_learnt(tmp_path: Path) -> None:
     # A window of tens of MiB, and room for the small things: without any, oneDNN crashes instead of refusing.
-    run = small_run(tmp_path, big_config(50, windows=4, window=4096, micro_batch=2))
+    run = small_run(tmp_path, big_config(50, windows=2, window=4096, micro_batch=2))
     result = train_limited(run.folder, 8, 2)
     assert result.returncode == 0, result.stderr
     last = ending(run)
@@ -112,13 +112,13 @@ def test_a_model_that_does_not_fit_at_all_is_out_of_memory_too(tmp_path: Path) -
 def test_exit_6(tmp_path: Path) -> None:
     """The whole command, whose address space ends before a single sequence fits."""
     config = small_config(
-        tokens=9_000,
-        block_size=8192,
-        model=tiny_model_config(vocabulary_size=300, block_size=8192, width=256, layers=8),
+        tokens=5_000,
+        block_size=4096,
+        model=tiny_model_config(vocabulary_size=300, block_size=4096, width=256, layers=8),
         recipe=small_recipe(batch_size=1),
     )
     run = small_run(tmp_path, config)
-    room = 1 << 30
+    room = 1 << 28
 
     probe = "import torch, safetensors, pathlib; print(pathlib.Path('/proc/self/statm').read_text().split()[0])"
     pages = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True).stdout
