@@ -47,10 +47,14 @@ HARD = [
 ]
 
 
-@pytest.fixture(params=["gelu_new", "gelu"])
+BOTH_GELUS = pytest.mark.parametrize("run", ["gelu_new", "gelu"], indirect=True)
+
+
+@pytest.fixture
 def run(request: pytest.FixtureRequest, runs: Path) -> Run:
     """A tiny model with every weight drawn large enough to matter, and a journal."""
-    config = tiny_run_config(model=tiny_model_config(activation=request.param), name="dog")
+    activation = getattr(request, "param", "gelu_new")
+    config = tiny_run_config(model=tiny_model_config(activation=activation), name="dog")
     model = GPT2.initialised(config.model, seed=3)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -107,6 +111,7 @@ def folder(run: Run, tmp_path: Path) -> Path:
     return tmp_path / "out"
 
 
+@BOTH_GELUS
 def test_transformers_gives_the_same_logits_losses_and_text(run: Run, folder: Path):
     theirs = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True).eval()
     ours, config = Source.of(run).model, run.config()
@@ -192,6 +197,7 @@ def test_a_hostile_name_stays_text(runs: Path, tmp_path: Path):
     assert title == "# `'x' | [y](javascript:z) <script>`"
 
 
+@BOTH_GELUS
 def test_what_is_exported_comes_back_as_it_was(run: Run, folder: Path, tmp_path: Path):
     source = Source.of(run)
     export_file(source, tmp_path / "dog.safetensors", force=False)
