@@ -11,6 +11,7 @@ import msgspec
 
 from gpt2tui.checkpoints.state import MODEL_FILE, STATE_FILE, Pointer, TrainerState, decoded
 from gpt2tui.errors import Gpt2TuiError, UsageError
+from gpt2tui.runs.checkpoint_names import by_default
 from gpt2tui.runs.files import write_whole
 
 PointerName = Literal["last", "best"]
@@ -90,7 +91,8 @@ class CheckpointFolder:
         (self.folder / f"{name}.json").unlink(missing_ok=True)
 
     def find(self, reference: str | None = None) -> Checkpoint:
-        """The checkpoint that ``best``, ``last`` or a step number means; by default best, else last.
+        """The checkpoint that ``best``, ``last`` or a step number means; by default best, or last where that has
+        learnt more since (:func:`by_default`) or is the only one.
 
         Raises:
             UsageError: there is none.
@@ -103,7 +105,7 @@ class CheckpointFolder:
             return found
         if reference not in (None, *POINTERS):
             raise UsageError(f"checkpoint {reference!r} is neither best, last nor a step number")
-        for name in POINTERS:
+        for name in by_default(self.folder):
             if reference not in (None, name):
                 continue
             pointer = self.pointer(name)

@@ -77,10 +77,11 @@ def _digest(text: bytes) -> str:
 class Pointer(msgspec.Struct, frozen=True, kw_only=True):
     """``last.json`` and ``best.json``: the name of a checkpoint's folder, and why it is pointed to.
 
-    ``partial_loss`` stands for the corpus loss where the evaluation ended early.
+    ``partial_loss`` stands for the corpus loss where the evaluation ended early; ``running_loss`` is of ``last``.
     """
 
     checkpoint: str
     step: int
     corpus_loss: float | None = None
     partial_loss: float | None = None
+    running_loss: float | None = None

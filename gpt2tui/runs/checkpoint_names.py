@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import msgspec
@@ -14,6 +15,8 @@ PointerName = Literal["best", "last"]
 class _Pointer(msgspec.Struct, frozen=True):
     checkpoint: str
     step: int
+    corpus_loss: float | None = None
+    running_loss: float | None = None
 
 
 def checkpoint_steps(run: Run) -> list[int]:
@@ -24,18 +27,32 @@ def checkpoint_steps(run: Run) -> list[int]:
 
 def pointed_step(run: Run, name: PointerName) -> int | None:
     """The step of the checkpoint that ``best`` or ``last`` points to, where both exist."""
+    pointer = _pointer(run.checkpoints, name)
+    return pointer.step if pointer and (run.checkpoints / pointer.checkpoint).is_dir() else None
+
+
+def by_default(checkpoints: Path) -> tuple[PointerName, PointerName]:
+    """The order in which ``best`` and ``last`` are looked for where none is named: ``last`` comes first where its
+    running loss is below what ``best`` was measured at, since the run has learnt more than was measured.
+    """
+    best, last = _pointer(checkpoints, "best"), _pointer(checkpoints, "last")
+    if best and last and best.corpus_loss is not None and last.running_loss is not None and last.step > best.step:
+        return ("last", "best") if last.running_loss < best.corpus_loss else ("best", "last")
+    return "best", "last"
+
+
+def _pointer(checkpoints: Path, name: PointerName) -> _Pointer | None:
     try:
-        pointer = msgspec.json.decode((run.checkpoints / f"{name}.json").read_bytes(), type=_Pointer)
+        return msgspec.json.decode((checkpoints / f"{name}.json").read_bytes(), type=_Pointer)
     except (OSError, ValueError):
         return None
-    return pointer.step if (run.checkpoints / pointer.checkpoint).is_dir() else None
 
 
 def chosen_step(run: Run, reference: str | None = None) -> int | None:
-    """The step that ``best``, ``last`` or a number means, by default best, else last; None where there is none."""
+    """The step that ``best``, ``last`` or a number means, by default :func:`by_default`; None where there is none."""
     if reference is not None and reference.isdigit():
         return int(reference) if int(reference) in checkpoint_steps(run) else None
-    for name in ("best", "last"):
+    for name in by_default(run.checkpoints):
         if reference in (None, name) and (step := pointed_step(run, name)) is not None:
             return step
     if reference == "best":

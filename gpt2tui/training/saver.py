@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
+from statistics import fmean
 from typing import NamedTuple
 
 from torch import Tensor
@@ -140,7 +141,8 @@ class Saver:
                 size = rewrite_state(Checkpoint(path), state)
             else:
                 size = write_checkpoint(path, model=model, optimizer=optimizer, state=state)
-            self._folder.point("last", Pointer(checkpoint=path.name, step=state.step))
+            running_loss = fmean(state.recent_losses) if state.recent_losses else None
+            self._folder.point("last", Pointer(checkpoint=path.name, step=state.step, running_loss=running_loss))
             best = self._folder.pointer("best")
             if best and best.corpus_loss is None and best.step < state.step:
                 self._folder.forget("best")  # a part of the text told of it, and the run has learnt since

@@ -53,3 +53,13 @@ def test_what_is_half_written_or_void_does_not_count(tmp_path):
 def test_a_run_without_a_folder_has_none(tmp_path):
     assert checkpoint_steps(Run(tmp_path / "no")) == []
     assert chosen_step(Run(tmp_path / "no")) is None
+
+
+@pytest.mark.parametrize(("running_loss", "meant"), [(0.011, 40), (0.5, 4), (None, 4)])
+def test_a_run_that_has_learnt_more_than_was_measured_is_taken_as_it_is(tmp_path, running_loss, meant):
+    run = run_with(tmp_path, [4, 40])
+    store = CheckpointFolder(run.checkpoints)
+    store.point("best", Pointer(checkpoint=store.path(4).name, step=4, corpus_loss=0.4882))
+    store.point("last", Pointer(checkpoint=store.path(40).name, step=40, running_loss=running_loss))
+    assert chosen_step(run) == by_the_loader(run, None) == meant
+    assert chosen_step(run, "best") == by_the_loader(run, "best") == 4
