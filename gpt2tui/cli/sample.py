@@ -12,7 +12,7 @@ import typer
 from gpt2tui.cli.output import print_json
 from gpt2tui.cli.run_argument import AsJson
 from gpt2tui.cli.text_output import TextOutput
-from gpt2tui.cli.voice import Voice, load_voice
+from gpt2tui.cli.voice import Voice, load_voice, narrate
 from gpt2tui.errors import UsageError
 from gpt2tui.runs.sampling import SamplingSettings
 
@@ -130,6 +130,7 @@ def _prompt_loop(voice: Voice, output: TextOutput, *, echo: bool, is_live: bool)
     """Ask and answer until Ctrl-D. Ctrl-C drops the line, or stops the stream."""
     with suppress(ImportError):
         import readline  # noqa: F401  lets input() edit and recall
+    narrate("ctrl+d leaves, ctrl+c stops a text")
     while True:
         try:
             text = _whole_characters(input("Prompt> "))

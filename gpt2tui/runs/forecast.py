@@ -39,6 +39,8 @@ _SLOWEST = 0.125
 """Where the last 40 % fell at less than an eighth of the pace of the whole, the run is no longer on course."""
 _FARTHEST = 20.0
 """A crossing farther off than so many times the time gone is out of sight."""
+_UNTRIED = 0.05
+"""Below such a target losses fell faster than the line, by up to fifteen times: no more than the latest is told."""
 _LONGEST = 3.0
 """The recent fit is believed up to so many times what the whole one says."""
 
@@ -92,6 +94,8 @@ def forecast(
     goal = _level(ABOVE * target)
     whole, recent = _fit(usable, now), _fit_of_recent(usable, now)
     left = whole.reaches(goal)
+    if target < _UNTRIED and left < _FARTHEST * now:
+        return Forecast(left, 0.0, max(left, recent.reaches(goal) if recent else left) + _SHARE_GONE * now)
     if is_blurred:
         return _between(left, recent.reaches(goal), now) if recent else None
     if left > _FARTHEST * now or (left and recent and recent.slope > _SLOWEST * whole.slope):

@@ -17,7 +17,7 @@ from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.commands import Set
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.estimate import estimate
-from gpt2tui.runs.events import AnyEvent, CheckpointSaved, Notice, RunFinished, SettingChanged
+from gpt2tui.runs.events import AnyEvent, CheckpointSaved, Notice, RunFinished, RunStarted, SettingChanged
 from gpt2tui.runs.journal import command_reader, skim_events
 from gpt2tui.runs.run import Run
 from gpt2tui.training.recorder import Recorder
@@ -50,6 +50,7 @@ def train(
         checkpoints = CheckpointFolder(run.checkpoints)
         check_space(config, run.checkpoints, held=len(checkpoints.all()))
         checkpoint, damages = last_good(checkpoints) if resume else (None, [])
+        crash = crash_before(run) if resume else []
         if resume and checkpoint is None and config.init:
             raise Gpt2TuiError(f"run {run.id} has no checkpoint yet; start it anew from {config.init}")
         trainer = Trainer(
@@ -64,7 +65,7 @@ def train(
         recorder = Recorder(run)
         try:
             with _signals_to(trainer):
-                yield from _recorded(trainer, recorder, [*notices, *damages])
+                yield from _recorded(trainer, recorder, [*crash, *notices, *damages])
         finally:
             trainer.close()
             recorder.close()
@@ -110,6 +111,17 @@ def last_good(checkpoints: CheckpointFolder) -> tuple[Checkpoint | None, list[No
     if everything:
         raise Gpt2TuiError(f"{notices[0].text.partition(';')[0]}, and no older one is whole; start a new run")
     return None, [Notice(level="warning", text="there is no checkpoint yet: starting from step 0")]
+
+
+def crash_before(run: Run) -> list[Notice]:
+    """A word on the session before this one, where it ended without any."""
+    last: AnyEvent | None = None
+    for event in skim_events(run.events_file, recent=1):
+        if isinstance(event, RunStarted | RunFinished):
+            last = event
+    if not isinstance(last, RunStarted):
+        return []
+    return [Notice(level="warning", text="the session before this one ended without a word: killed, or out of memory")]
 
 
 def set_since(run: Run, checkpoint: Checkpoint | None) -> list[Set]:

@@ -12,6 +12,7 @@ from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
 from gpt2tui.runs.words import AT_WORK, state_words
 from gpt2tui.text import loss_text, one_line
+from gpt2tui.tui.processes.training import is_beginning
 
 
 def farewell(store: RunStore, shown: Follower | None, exports: Sequence[Path] = ()) -> list[str]:
@@ -30,7 +31,9 @@ def farewell(store: RunStore, shown: Follower | None, exports: Sequence[Path] = 
             ]
     if shown and not any(shown.run.folder == run.folder for run in living):
         lines.append(_line(shown))
-        if shown.view.step and not shown.is_gone():
+        if is_beginning(shown.run):
+            lines.append(f"  come back: gpt2tui watch {store.argument(shown.run)}")
+        elif shown.view.step and not shown.is_gone():
             lines.append(f'  talk to it: gpt2tui sample --run {store.argument(shown.run)} "..."')
     return lines + [f"still being written: {one_line(str(path))}" for path in exports]
 
@@ -49,6 +52,8 @@ def _line(follower: Follower) -> str:
     follower.poll()
     view, state = follower.view, follower.state(time.time())
     words = "goes on training" if state in AT_WORK else state_words(view, state)
+    if is_beginning(follower.run):
+        words = "is being started"
     words = f"run {one_line(follower.run.name())}: {words}"
     if view.step:
         words += f"; step {view.step.step:,}, running loss {loss_text(view.step.running_loss)}"

@@ -140,3 +140,12 @@ def test_the_first_forecasts_are_not_of_the_fast_fall_at_the_start() -> None:
     assert score.inside >= 0.70
     assert score.error <= 0.25
     assert sum(one.said < one.left / 2 for one in said) <= 0.10 * len(said)
+
+
+def test_of_a_target_below_all_that_was_recorded_only_the_latest_is_told() -> None:
+    points = [(float(at), 8.0 / at) for at in range(1, 60)]
+    usual, low = forecast(points, 0.06), forecast(points, 0.02)
+    assert usual is not None
+    assert low is not None
+    assert usual.earliest > 0
+    assert low.earliest == 0 < low.seconds <= low.latest

@@ -84,6 +84,7 @@ def test_a_killed_run_goes_on_with_the_same_losses(tmp_path: Path, name: str) ->
     with training(killed, "--max-steps", str(end)) as process:
         assert finished(process)[0] == 0
     assert of_type(killed.events(), RunStarted)[1].from_step == saved
+    assert notices(killed.events()).count("ended without a word") == 1
     wanted = {}
     for event in train(uninterrupted):
         if isinstance(event, Step):

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from gpt2tui.runs.events import PhaseChanged
 from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.farewell import farewell
+from gpt2tui.tui.processes import training
 from tests.runs.synthetic import START, held, make_run, started, step, whole_story
 
 
@@ -21,6 +24,16 @@ def shown(run: Run) -> Follower:
 def test_a_run_of_the_store_is_named_by_its_id(store: RunStore) -> None:
     run = make_run(store, whole_story())
     assert farewell(store, shown(run))[-1] == f'  talk to it: gpt2tui sample --run {run.id} "..."'
+
+
+def test_a_run_that_is_being_started_is_not_said_to_have_stopped(
+    store: RunStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(store, whole_story())
+    monkeypatch.setattr(training, "_beginning", [("resume", str(run.folder), "--target-loss", "0.05")])
+    first, *rest = farewell(store, shown(run))
+    assert ": is being started; step 470" in first
+    assert rest == [f"  come back: gpt2tui watch {run.id}"]
 
 
 def test_a_run_that_lies_elsewhere_is_named_by_its_folder(store: RunStore, tmp_path: Path) -> None:

@@ -102,7 +102,7 @@ async def test_earlier_turns_are_there_when_the_app_is_opened_again(run):
         assert turn.whole_text == first.whole_text
         assert (turn.ids, turn.seed, turn.step) == (first.ids, first.seed, first.step)
         await talk.press("escape", "c")
-        await until_text(talk.pilot, "known only for tokens that this session drew")
+        await until_text(talk.pilot, "known only for tokens drawn in this turn")
         await until_text(talk.pilot, "esc Close")
         assert "Choose" not in text_of(talk.app)
         await talk.press("escape", "e", "x", "enter")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from textual.events import Key as KeyPress
 from textual.widgets import Input
 
 from gpt2tui.runs.entry import Entry
@@ -14,6 +15,7 @@ from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.glyphs import ASCII
 from gpt2tui.tui.screens.runs import RunsScreen
 from gpt2tui.tui.widgets.run_columns import Sorting
+from gpt2tui.tui.widgets.run_filter import RunFilter
 from gpt2tui.tui.widgets.run_table import RunTable
 from tests.runs.synthetic import START, append, held, make_run, started, step, whole_story
 from tests.tui.apps import app_for, text_of, until, until_text
@@ -286,6 +288,14 @@ async def test_the_filter_fits_name_preset_corpus_and_state(
         assert screen.query_one(RunTable).has_focus
         await pilot.press("escape")
         assert listed(screen) == ["lear", "hamlet", "othello"]
+
+
+async def test_what_is_typed_in_one_burst_with_the_key_to_the_filter_is_text(three: dict[str, Run]) -> None:
+    async with opened(SMALL) as (pilot, screen):
+        for character in "/doh":
+            screen.app.post_message(KeyPress({"/": "slash"}.get(character, character), character))
+        await until(pilot, lambda: screen.query_one(RunFilter).words == "doh")
+        assert screen.app.screen is screen
 
 
 async def test_in_the_filter_keys_are_text_and_esc_leaves_it_before_it_lifts_it(three: dict[str, Run]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import msgspec
 
+from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.run import Run
 from gpt2tui.tui.processes.asking import RefusedError, ask, in_daemon, start
 from gpt2tui.tui.processes.obituary import end_of, last_line
@@ -35,7 +36,20 @@ async def start_training(words: Sequence[str], environment: dict[str, str] | Non
     Raises:
         RefusedError: it did not start, or ended before it had a run; then the message is its own last line.
     """
-    return await in_daemon(words, lambda: _started(words, environment))
+    begun = tuple(words)
+    _beginning.append(begun)
+    try:
+        run = await in_daemon(words, lambda: _started(words, environment))
+    except Gpt2TuiError:
+        _beginning.remove(begun)
+        raise
+    _beginning.remove(begun)  # and not where the wait was cancelled: it goes on, and has not said anything
+    return run
+
+
+def is_beginning(run: Run) -> bool:
+    """Whether a process is being started that goes on with the run."""
+    return any(words[:2] == ("resume", str(run.folder)) for words in _beginning)
 
 
 def _started(words: Sequence[str], environment: dict[str, str] | None) -> Run:
@@ -61,6 +75,8 @@ def _started(words: Sequence[str], environment: dict[str, str] | None) -> Run:
 
 
 _trainings: list[subprocess.Popen[bytes]] = []
+_beginning: list[tuple[str, ...]] = []
+"""The words of the trainings that have not said yet which run they train."""
 
 
 def reap() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs import commands
-from gpt2tui.runs.checkpoint_names import PointerName, checkpoint_steps, chosen_step, pointed_step
+from gpt2tui.runs.checkpoint_names import PointerName, by_default, checkpoint_steps, chosen_step, pointed_step
 from gpt2tui.runs.events import CheckpointSaved, Notice
 from gpt2tui.runs.journal import event_reader
 from gpt2tui.runs.run import Run
@@ -17,7 +17,7 @@ from gpt2tui.tui.widgets.picker import Row
 NOW = "now"
 
 _POINTERS: dict[PointerName, str] = {
-    "best": "the lowest corpus loss",
+    "best": "the lowest corpus loss that was measured",
     "last": "the newest; it moves on while the run trains",
 }
 
@@ -116,7 +116,8 @@ class ModelChoice:
             return "none yet" if self.reference is None else f"{self.reference}: there is none"
         kind = self.reference
         if kind is None:
-            kind = "best" if pointed_step(self.run, "best") is not None else "last"
+            order = by_default(self.run.checkpoints)
+            kind = next((name for name in order if pointed_step(self.run, name) == step), "last")
         if not kind.isdigit():
             return f"{kind}, step {step:,}"
         return f"step {step:,}" if chosen_step(self.run, kind) is not None else f"step {step:,}, in memory"

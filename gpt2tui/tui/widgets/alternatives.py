@@ -100,9 +100,8 @@ class Alternatives(Widget, can_focus=True):
         width = self.content_size.width
         lines = [self._title(width)]
         if not self.alternatives:
-            lines.append(
-                Content.styled("What else was likely is known only for tokens that this session drew.", "$text-muted")
-            )
+            words = "What else was likely is known only for tokens drawn in this turn and session."
+            lines.append(Content.styled(words, "$text-muted"))
             return Content("\n").join(lines)
         bar, text = _widths(width)
         head = "      " + "token".ljust(text + 2) + "sampled".ljust(bar + 9) + "model"

@@ -53,7 +53,7 @@ class RunFilter(Horizontal):
         """Let it be written in."""
         self.add_class("-open")
         self.query_one(".hint", Static).update("esc goes back to the table")
-        self.query_one(Input).focus()
+        self.screen.set_focus(self.query_one(Input))  # at once: the next key may be text
 
     def leave(self) -> None:
         """Keep what it says, and hide it where that is nothing."""
