@@ -5,17 +5,13 @@ from __future__ import annotations
 import hashlib
 import shutil
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
 from gpt2tui.checkpoints.state import MODEL_FILE, STATE_FILE, Pointer, TrainerState, decoded
 from gpt2tui.errors import Gpt2TuiError, UsageError
-from gpt2tui.runs.checkpoint_names import by_default
+from gpt2tui.runs.checkpoint_names import POINTERS, PointerName, by_default
 from gpt2tui.runs.files import write_whole
-
-PointerName = Literal["last", "best"]
-POINTERS: tuple[PointerName, ...] = ("best", "last")
 
 
 class Checkpoint:
@@ -105,7 +101,7 @@ class CheckpointFolder:
             return found
         if reference not in (None, *POINTERS):
             raise UsageError(f"checkpoint {reference!r} is neither best, last nor a step number")
-        for name in by_default(self.folder):
+        for name in by_default(self.folder) if reference is None else POINTERS:
             if reference not in (None, name):
                 continue
             pointer = self.pointer(name)

@@ -10,6 +10,7 @@ import msgspec
 from gpt2tui.runs.run import Run
 
 PointerName = Literal["best", "last"]
+POINTERS: tuple[PointerName, PointerName] = ("best", "last")
 
 
 class _Pointer(msgspec.Struct, frozen=True):
@@ -37,8 +38,8 @@ def by_default(checkpoints: Path) -> tuple[PointerName, PointerName]:
     """
     best, last = _pointer(checkpoints, "best"), _pointer(checkpoints, "last")
     if best and last and best.corpus_loss is not None and last.running_loss is not None and last.step > best.step:
-        return ("last", "best") if last.running_loss < best.corpus_loss else ("best", "last")
-    return "best", "last"
+        return ("last", "best") if last.running_loss < best.corpus_loss else POINTERS
+    return POINTERS
 
 
 def _pointer(checkpoints: Path, name: PointerName) -> _Pointer | None:
@@ -52,7 +53,7 @@ def chosen_step(run: Run, reference: str | None = None) -> int | None:
     """The step that ``best``, ``last`` or a number means, by default :func:`by_default`; None where there is none."""
     if reference is not None and reference.isdigit():
         return int(reference) if int(reference) in checkpoint_steps(run) else None
-    for name in by_default(run.checkpoints):
+    for name in by_default(run.checkpoints) if reference is None else POINTERS:
         if reference in (None, name) and (step := pointed_step(run, name)) is not None:
             return step
     if reference == "best":
