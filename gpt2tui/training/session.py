@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import signal
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,8 +18,8 @@ from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.commands import Set
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.estimate import estimate
-from gpt2tui.runs.events import AnyEvent, CheckpointSaved, Notice, RunFinished, RunStarted, SettingChanged
-from gpt2tui.runs.journal import command_reader, skim_events
+from gpt2tui.runs.events import AnyEvent, CheckpointSaved, Notice, RunFinished, SettingChanged
+from gpt2tui.runs.journal import command_reader, last_events, skim_events
 from gpt2tui.runs.run import Run
 from gpt2tui.training.recorder import Recorder
 from gpt2tui.training.trainer import Trainer
@@ -115,11 +116,8 @@ def last_good(checkpoints: CheckpointFolder) -> tuple[Checkpoint | None, list[No
 
 def crash_before(run: Run) -> list[Notice]:
     """A word on the session before this one, where it ended without any."""
-    last: AnyEvent | None = None
-    for event in skim_events(run.events_file, recent=1):
-        if isinstance(event, RunStarted | RunFinished):
-            last = event
-    if not isinstance(last, RunStarted):
+    last = next(iter(deque(last_events(run.events_file), maxlen=1)), None)
+    if last is None or isinstance(last, RunFinished):
         return []
     return [Notice(level="warning", text="the session before this one ended without a word: killed, or out of memory")]
 

@@ -144,6 +144,7 @@ def test_a_change_to_what_holds_already_is_none(tmp_path: Path) -> None:
     changes = [Set(name="learning_rate", value=rate), Set(name="max_steps", value=5), Set(name="max_steps", value=8)]
     events = list(train(run, resume=True, changes=changes))
     assert [(e.name, e.value, e.previous) for e in of_type(events, SettingChanged)] == [("max_steps", 8, 5)]
+    assert "without a word" not in notices(events), "it had ended in order"
 
 
 def test_what_was_set_after_the_last_checkpoint_is_not_forgotten(tmp_path: Path) -> None:
