@@ -12,7 +12,6 @@ from typing import Any
 
 import msgspec
 
-from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.run import Run
 from gpt2tui.tui.processes.asking import RefusedError, ask, in_daemon, start
 from gpt2tui.tui.processes.obituary import end_of, last_line
@@ -38,13 +37,14 @@ async def start_training(words: Sequence[str], environment: dict[str, str] | Non
     """
     begun = tuple(words)
     _beginning.append(begun)
-    try:
-        run = await in_daemon(words, lambda: _started(words, environment))
-    except Gpt2TuiError:
-        _beginning.remove(begun)
-        raise
-    _beginning.remove(begun)  # and not where the wait was cancelled: it goes on, and has not said anything
-    return run
+
+    def start_it() -> Run:
+        try:
+            return _started(words, environment)
+        finally:
+            _beginning.remove(begun)  # here: where the wait is cancelled the start goes on
+
+    return await in_daemon(words, start_it)
 
 
 def is_beginning(run: Run) -> bool:
