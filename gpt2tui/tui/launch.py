@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from gpt2tui.errors import Gpt2TuiError
-from gpt2tui.tui.options import SCREENS, AppOptions, is_in_browser
+from gpt2tui.tui.options import AppOptions, is_in_browser
 from gpt2tui.tui.palettes import PALETTES
 from gpt2tui.tui.settings import KEPT_THEME_FILE, choose_theme
 from gpt2tui.tui.terminal import curtain
@@ -64,7 +64,7 @@ def _draw_curtain(options: AppOptions) -> None:
     has_colours = not problems and curtain.has_true_colour(os.environ)  # the others are not known here
     is_form = options.screen == "train" and not (options.run or options.start or _has_runs(options.paths.runs))
     is_text = is_form or options.screen == "generate"
-    curtain.draw(PALETTES[name] if has_colours else None, SCREENS.index(options.screen), "f" * is_text)
+    curtain.draw(PALETTES[name] if has_colours else None, options.screen, "f" * is_text)
 
 
 def _has_runs(folder: Path) -> bool:

@@ -14,11 +14,11 @@ from contextlib import suppress
 from types import FrameType
 from typing import IO, Any
 
+from gpt2tui.tui.options import SCREENS, ScreenName
 from gpt2tui.tui.palettes import Palette
 
 ALTERNATE_SCREEN = "\x1b[?1049h"
 
-_NAMES = ("Train", "Generate", "Runs")
 _DRAW = "{on}\x1b[?25l{ground}\x1b[2J\x1b[1;1H{bar}\x1b[0m"
 _LIFT = b"\x1b[0m\x1b[?1049l\x1b[?25h"
 _ENDS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
@@ -36,7 +36,7 @@ def terminal_stream() -> IO[str] | None:
     return None
 
 
-def draw(palette: Palette | None, present: int, prefix: str) -> None:
+def draw(palette: Palette | None, present: ScreenName, prefix: str) -> None:
     """Draw it, where this process has the terminal. ``present`` is the screen that opens, ``prefix`` that of the keys.
 
     Without a palette the colours are the terminal's own.
@@ -90,15 +90,15 @@ def _has_terminal(stream: IO[str]) -> bool:
         return False
 
 
-def _bar(palette: Palette | None, present: int, prefix: str, columns: int) -> str:
+def _bar(palette: Palette | None, present: ScreenName, prefix: str, columns: int) -> str:
     """The first line of every screen, as ``widgets/top_bar.py`` draws it."""
     left, parts = columns, []
-    for number, name in enumerate(_NAMES):
-        words = f"{prefix}{number + 1} {name}"
+    for number, name in enumerate(SCREENS, 1):
+        words = f"{prefix}{number} {name.capitalize()}"
         style = ""
         if palette:
-            style = f"\x1b[1m{_sgr(38, palette.primary)}" if number == present else f"\x1b[22m{_sgr(38, palette.muted)}"
-        parts.append(f"{style}{' ' if not number else '  '}{words}"[: left + len(style)])
+            style = f"\x1b[1m{_sgr(38, palette.primary)}" if name == present else f"\x1b[22m{_sgr(38, palette.muted)}"
+        parts.append(f"{style}{' ' if number == 1 else '  '}{words}"[: left + len(style)])
         left -= len(words) + 2
     ground = f"{_sgr(48, palette.panel)}\x1b[2K" if palette else ""
     return ground + "".join(parts)

@@ -10,10 +10,10 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Static
 
+from gpt2tui.tui.options import SCREENS
+
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
-
-_SCREENS = (("train", "1", "Train"), ("generate", "2", "Generate"), ("runs", "3", "Runs"))
 
 
 class TopBar(Horizontal):
@@ -39,7 +39,7 @@ class TopBar(Horizontal):
         self._prefix = ""
 
     def compose(self) -> ComposeResult:
-        for (mode, _, _), link in zip(_SCREENS, _links(self._prefix), strict=True):
+        for mode, link in zip(SCREENS, _links(self._prefix), strict=True):
             yield Static(link, classes="name -present" if mode == self._present else "name", markup=False)
         yield Static("", classes="about", markup=False)
 
@@ -67,5 +67,6 @@ class TopBar(Horizontal):
 
 def _links(prefix: str) -> list[Content]:
     return [
-        Content.styled(f"{prefix}{key} {name}", f"@click=app.switch_mode('{mode}')") for mode, key, name in _SCREENS
+        Content.styled(f"{prefix}{number} {mode.capitalize()}", f"@click=app.switch_mode('{mode}')")
+        for number, mode in enumerate(SCREENS, 1)
     ]
