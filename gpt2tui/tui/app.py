@@ -91,9 +91,6 @@ class Gpt2TuiApp(FollowingApp):
             for number, (mode, name, tooltip) in enumerate(_SCREENS, 1)
             for key, suffix in ((str(number), ""), (f"f{number}", ".always"))
         ),
-        # Textual's own, with priority: the focus moves before the next key is looked at, however fast it comes.
-        Binding("tab", "focus_next", show=False, priority=True),
-        Binding("shift+tab", "focus_previous", show=False, priority=True),
         # Under the screen's own key, for what lies above it: the stream is stopped before a layer is closed.
         Binding("escape", "stop_stream", show=False, priority=True),
         Binding("question_mark", "help", "Help", id="app.help", key_display="?", tooltip="The keys of this screen"),

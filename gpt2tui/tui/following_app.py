@@ -6,11 +6,11 @@ import asyncio
 from typing import Any
 
 from textual import work
-from textual.app import App
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.run import Run
+from gpt2tui.tui.ordered_app import OrderedApp
 from gpt2tui.tui.processes.training import reap
 
 POLL_SECONDS = 0.03
@@ -19,7 +19,7 @@ POLL_SECONDS = 0.03
 _LOOK_SECONDS = 0.5
 
 
-class FollowingApp(App[None]):
+class FollowingApp(OrderedApp):
     """``follower`` is the run on the Train screen, ``overlaid`` one whose curve is laid over its own.
 
     Screens that show it have a method ``take_events``, called with the new events (none where only the run's being

@@ -7,16 +7,7 @@ from textual.binding import Binding
 RUN_KEYS: list[Binding] = [
     Binding("enter", "show", "Show", id="runs.show", tooltip="Show the run on Train"),
     Binding("g", "generate", "Generate", id="runs.generate", tooltip="Talk to the run's model"),
-    # With priority, so that it is obeyed before the next key is sent anywhere: that is text.
-    Binding(
-        "slash",
-        "filter",
-        "Filter",
-        id="runs.filter",
-        key_display="/",
-        priority=True,
-        tooltip="By name, corpus or state",
-    ),
+    Binding("slash", "filter", "Filter", id="runs.filter", key_display="/", tooltip="By name, corpus or state"),
     Binding("space", "mark", "Mark", id="runs.mark", tooltip="Mark the run, for compare, overlay and delete"),
     Binding("c", "compare", "Compare", show=False, id="runs.compare", tooltip="Configurations of the marked runs"),
     Binding("d", "delete", "Delete", id="runs.delete", tooltip="Delete the marked runs, or this one; asks first"),

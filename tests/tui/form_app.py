@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from textual.app import App, ComposeResult
-from textual.binding import Binding
+from textual.app import ComposeResult
 from textual.containers import Container
 from textual.pilot import Pilot
 
@@ -13,6 +12,7 @@ from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.glyphs import ASCII, UNICODE
 from gpt2tui.tui.options import AppOptions
+from gpt2tui.tui.ordered_app import OrderedApp
 from gpt2tui.tui.widgets.estimate_panel import EstimatePanel
 from gpt2tui.tui.widgets.start_form import StartForm
 from tests.tui.apps import until
@@ -20,13 +20,9 @@ from tests.tui.apps import until
 STYLES = "../../gpt2tui/tui/styles"
 
 
-class FormApp(App[None]):
+class FormApp(OrderedApp):
     """Shows the form, and keeps what it posts."""
 
-    BINDINGS: ClassVar = [
-        Binding("tab", "focus_next", show=False, priority=True),
-        Binding("shift+tab", "focus_previous", show=False, priority=True),
-    ]
     CSS_PATH: ClassVar = [f"{STYLES}/app.tcss", f"{STYLES}/start_form.tcss"]
 
     def __init__(self, *, is_ascii: bool = False, **defaults: Any) -> None:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import pytest
-from textual.app import App
 from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
 from gpt2tui.tui.form.folder_listing import MOST_ENTRIES, list_folder
 from gpt2tui.tui.glyphs import ASCII, UNICODE
+from gpt2tui.tui.ordered_app import OrderedApp
 from gpt2tui.tui.processes.corpora import NamedCorpus
 from gpt2tui.tui.widgets.file_picker import FilePicker, FileTree
 from tests.tui.apps import text_of, until
@@ -24,7 +24,7 @@ CORPORA = [
 NOTHING = object()
 
 
-class PickerApp(App[None]):
+class PickerApp(OrderedApp):
     """Opens the layer, and keeps what was chosen."""
 
     CSS_PATH: ClassVar = ["../../gpt2tui/tui/styles/app.tcss"]
@@ -143,8 +143,8 @@ async def test_what_is_typed_right_behind_the_slash_is_filtered_by(here: Path):
         app = await opened(pilot)
         for key, character in (("slash", "/"), ("b", "b"), ("slash", "/"), ("backspace", None), (".", "."), ("t", "t")):
             app.post_message(Key(key, character))
+        await until(pilot, lambda: app.screen.query_one(Input).value == "b.t")
         await until(pilot, lambda: names(app) == ["b.txt"])
-        assert app.screen.query_one(Input).value == "b.t"
 
 
 async def test_a_filter_that_fits_nothing_says_so_and_cannot_be_taken(here: Path):

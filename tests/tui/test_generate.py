@@ -488,12 +488,12 @@ async def test_esc_stops_the_stream_closes_the_layer_and_leaves_the_field_in_thi
             await talk.drawn(turn, 3)
             talk.screen.set_focus(talk.transcript)
             await talk.press(key)
-            layer = talk.app.screen
-            assert layer is not talk.screen, key
+            layer = await until(talk.pilot, lambda: (top := talk.app.screen) is not talk.screen and top, key)
             await talk.press("escape")
-            assert (turn.is_over, talk.app.screen) == (True, layer)
+            await until(talk.pilot, lambda turn=turn: turn.is_over)
+            assert talk.app.screen is layer
             await talk.press("escape")
-            assert talk.app.screen is talk.screen
+            await until(talk.pilot, lambda: talk.app.screen is talk.screen)
 
 
 async def test_what_is_typed_in_one_burst_with_the_key_to_the_prompt_is_text(run):

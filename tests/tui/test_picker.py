@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from textual.app import App
-
+from gpt2tui.tui.ordered_app import OrderedApp
 from gpt2tui.tui.widgets.picker import Picker, Row
 from tests.tui.apps import app_for, text_of, until_text
 
 
-class PickerApp(App[None]):
+class PickerApp(OrderedApp):
     """``taken`` has what the layer gave."""
 
     def on_mount(self) -> None:

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from textual.app import App, ComposeResult
+from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.events import Paste
 from textual.widgets import Static
 
+from gpt2tui.tui.ordered_app import OrderedApp
 from gpt2tui.tui.widgets.prompt import PromptArea
 from tests.tui.terminal import Terminal
 
 
-class PromptApp(App[None]):
+class PromptApp(OrderedApp):
     BINDINGS: ClassVar = [
         Binding("f1", "note('f1')", "One"),
         Binding("p", "note('p')", "Pause"),
@@ -178,8 +179,8 @@ def test_in_a_terminal_alt_enter_and_a_paste_send_nothing(tmp_path: Path) -> Non
 def test_keys_that_come_at_once_act_in_order(field: str, burst: bytes, value: str) -> None:
     code = (
         "from tests.tui.test_prompt import *; from gpt2tui.tui.terminal.driver import TerminalDriver\n"
-        "from gpt2tui.tui.widgets.ordered_keys import TextField\n"
-        "class Fields(App):\n"
+        "from gpt2tui.tui.widgets.text_field import TextField\n"
+        "class Fields(OrderedApp):\n"
         "    def get_driver_class(self): return TerminalDriver\n"
         f"    def compose(self): yield {field}(placeholder='here')\n"
         "    def on_input_submitted(self, event): self.exit(message=f'sent {event.value!r}')\n"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual import on
-from textual.widgets import Input
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.transcript import as_markdown
@@ -23,7 +22,6 @@ from gpt2tui.tui.widgets.sampling_panel import Choice
 from gpt2tui.tui.widgets.transcript import Transcript
 
 _WITH_CURSOR = ("enter_token", "branch", "close_cursor")
-_TO_THE_PROMPT = ("focus_prompt", "edit")
 """Before any other key is looked at; in a field they are text."""
 _WITH_TURN = ("regenerate", "edit", "read_tokens")
 """These need a chosen turn, and no cursor in it; in the settings they would surprise."""
@@ -45,8 +43,6 @@ class GenerateScreen(ModelScreen):
             return self.is_streaming
         if action == "leave":
             return self._is_in_panel
-        if action in _TO_THE_PROMPT and isinstance(self.focused, PromptArea | Input):
-            return False
         if action == "leave_prompt":
             return isinstance(self.focused, PromptArea) and not self._has_more_to_leave
         if action in _WITH_CURSOR:

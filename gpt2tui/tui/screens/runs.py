@@ -12,7 +12,6 @@ from gpt2tui.tui.run_keeping import RunKeeping
 from gpt2tui.tui.run_keys import RUN_KEYS
 from gpt2tui.tui.screens.listing import ListingScreen
 from gpt2tui.tui.widgets.run_comparison import RunComparison
-from gpt2tui.tui.widgets.run_filter import RunFilter
 from gpt2tui.tui.widgets.run_table import RunTable
 
 T = TypeVar("T")
@@ -33,9 +32,7 @@ class RunsScreen(ListingScreen):
         return self._export.words()
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Without runs there is nothing to do with one, and in the filter / is text."""
-        if action == "filter" and self.is_mounted and self.query_one(RunFilter).has_field_focus:
-            return False
+        """Without runs there is nothing to do with one."""
         is_about_runs = any(one.action == action for one in RUN_KEYS)
         return bool(self.ledger.entries) or not is_about_runs
 

@@ -159,16 +159,12 @@ class TrainScreen(DashboardScreen):
 
     # Starting
 
-    async def action_new(self) -> None:
+    def action_new(self) -> None:
         self.show_form(True, is_filled=False)
-        await self._fill_form()
-        # The next key is meant for the form, and tab finds its way there only when all is laid out.
-        is_laid_out = asyncio.Event()
-        self.call_after_refresh(is_laid_out.set)
-        await is_laid_out.wait()
+        self._fill_form_for_next_key()
 
-    async def action_new_beside(self) -> None:
-        await self.action_new()
+    def action_new_beside(self) -> None:
+        self.action_new()
 
     def action_back(self) -> None:
         self.show_form(False)
@@ -184,6 +180,15 @@ class TrainScreen(DashboardScreen):
         else:
             self.set_focus(None)
             self._draw_pictures()
+
+    @work(exclusive=True, group="form")
+    async def _fill_form_for_next_key(self) -> None:
+        with self.app.holding_keys():
+            await self._fill_form()
+            # Tab finds its way there only when all is laid out.
+            is_laid_out = asyncio.Event()
+            self.call_after_refresh(is_laid_out.set)
+            await is_laid_out.wait()
 
     @work(exclusive=True, group="form")
     async def _fill_form_later(self, problem: Gpt2TuiError | None) -> None:

@@ -46,8 +46,7 @@ GENERATE_KEYS: list[Binding] = [
         )
         for row, digit in enumerate(DIGITS)
     ),
-    # With priority, so that it is obeyed before the next key is sent anywhere: that may be text.
-    Binding("i", "focus_prompt", "Write", id="generate.write", show=False, priority=True, tooltip="To the prompt"),
+    Binding("i", "focus_prompt", "Write", id="generate.write", show=False, tooltip="To the prompt"),
     Binding(
         "r",
         "regenerate",
@@ -55,14 +54,7 @@ GENERATE_KEYS: list[Binding] = [
         id="generate.regenerate",
         tooltip="Go on from the chosen prompt once more, with another seed",
     ),
-    Binding(
-        "e",
-        "edit",
-        "Edit",
-        id="generate.edit",
-        priority=True,
-        tooltip="Change the chosen turn's prompt and send it again",
-    ),
+    Binding("e", "edit", "Edit", id="generate.edit", tooltip="Change the chosen turn's prompt and send it again"),
     Binding(
         "c",
         "read_tokens",

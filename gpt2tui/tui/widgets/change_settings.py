@@ -22,7 +22,7 @@ from gpt2tui.runs.view import RunView
 from gpt2tui.runs.words import SETTINGS
 from gpt2tui.text import loss_text
 from gpt2tui.tui.form.start_option import NO_TARGET
-from gpt2tui.tui.widgets.ordered_keys import TextField
+from gpt2tui.tui.widgets.text_field import TextField
 
 
 class _Field(NamedTuple):
@@ -77,8 +77,8 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
     BINDINGS: ClassVar = [
         Binding("escape", "dismiss(None)", "Close", id="settings.close"),
         Binding("ctrl+s", "apply", "Apply", id="settings.apply"),
-        Binding("down", "app.focus_next", show=False, priority=True, id="settings.next"),
-        Binding("up", "app.focus_previous", show=False, priority=True, id="settings.previous"),
+        Binding("down", "app.focus_next", show=False, id="settings.next"),
+        Binding("up", "app.focus_previous", show=False, id="settings.previous"),
     ]
 
     def __init__(self, view: RunView) -> None:

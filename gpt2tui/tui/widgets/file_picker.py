@@ -22,7 +22,7 @@ from textual.widgets.tree import TreeNode
 from gpt2tui.text import one_line
 from gpt2tui.tui.form.folder_listing import Entry, Listing, list_folder
 from gpt2tui.tui.processes.corpora import NamedCorpus
-from gpt2tui.tui.widgets.ordered_keys import TextField
+from gpt2tui.tui.widgets.text_field import TextField
 
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
@@ -135,8 +135,7 @@ class FilePicker(ModalScreen[str | None]):
     VERTICAL_BREAKPOINTS = [(0, "-low"), (20, "-high")]  # noqa: RUF012 (Textual declares no ClassVar)
     BINDINGS: ClassVar = [
         Binding("escape", "dismiss(None)", "Close", id="files.leave", tooltip="Choose nothing"),
-        # With priority, so that what is typed right behind it goes to the filter.
-        Binding("slash", "filter", "Filter", id="files.filter", priority=True, tooltip="Show only names that fit"),
+        Binding("slash", "filter", "Filter", id="files.filter", tooltip="Show only names that fit"),
     ]
 
     def __init__(self, corpora: Sequence[NamedCorpus], folder: Path | None = None) -> None:
@@ -160,10 +159,6 @@ class FilePicker(ModalScreen[str | None]):
     def action_filter(self) -> None:
         """Go to the filter."""
         self.set_focus(self.query_one(Input))
-
-    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """In the filter its key is text."""
-        return action != "filter" or not isinstance(self.focused, Input)
 
     @on(Input.Changed)
     def _filter(self, event: Input.Changed) -> None:

@@ -13,7 +13,7 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.events import DescendantFocus, Resize
 from textual.geometry import Size
 from textual.widget import Widget
-from textual.widgets import Collapsible, Static
+from textual.widgets import Button, Collapsible, Static
 
 from gpt2tui.errors import UsageError
 from gpt2tui.text import one_line
@@ -23,7 +23,6 @@ from gpt2tui.tui.form.start_options import START_OPTIONS
 from gpt2tui.tui.form.start_words import placed_complaints, split_texts, words_of
 from gpt2tui.tui.widgets.estimate_panel import EstimatePanel
 from gpt2tui.tui.widgets.form_field import FormField
-from gpt2tui.tui.widgets.ordered_controls import OrderedButton
 
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
@@ -83,7 +82,7 @@ class FormFields(Vertical):
                 yield self._busy
                 yield self._error
                 with Horizontal(classes="buttons"):
-                    yield OrderedButton("Start", variant="primary", id="start", compact=True)
+                    yield Button("Start", variant="primary", id="start", compact=True)
                     yield Static("ctrl+s", classes="key", markup=False)
                 yield Static("the same on a server:", classes="lead", markup=False)
                 yield self._command
@@ -93,7 +92,7 @@ class FormFields(Vertical):
         beside: Widget | None = None
         if option.name == "text":
             ellipsis = self.app.glyphs.ellipsis
-            beside = OrderedButton(
+            beside = Button(
                 f"Choose{ellipsis}", id="browse", compact=True, tooltip="Choose a text from the disk (ctrl+o)"
             )
         users = self._users.get(option.name, option.default)

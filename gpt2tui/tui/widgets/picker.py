@@ -15,7 +15,7 @@ from textual.widgets import Input, Label, OptionList, Static
 from textual.widgets.option_list import Option
 
 from gpt2tui.text import one_line
-from gpt2tui.tui.widgets.ordered_keys import TextField
+from gpt2tui.tui.widgets.text_field import TextField
 
 T = TypeVar("T")
 
@@ -33,10 +33,10 @@ class Picker(ModalScreen[T | None], Generic[T]):
 
     BINDINGS: ClassVar = [
         Binding("escape", "dismiss(None)", "Close", id="picker.close", priority=True, tooltip="Choose nothing"),
-        Binding("up", "move('cursor_up')", "Up", id="picker.up", show=False, priority=True),
-        Binding("down", "move('cursor_down')", "Down", id="picker.down", show=False, priority=True),
-        Binding("pageup", "move('page_up')", "Page up", id="picker.page_up", show=False, priority=True),
-        Binding("pagedown", "move('page_down')", "Page down", id="picker.page_down", show=False, priority=True),
+        Binding("up", "move('cursor_up')", "Up", id="picker.up", show=False),
+        Binding("down", "move('cursor_down')", "Down", id="picker.down", show=False),
+        Binding("pageup", "move('page_up')", "Page up", id="picker.page_up", show=False),
+        Binding("pagedown", "move('page_down')", "Page down", id="picker.page_down", show=False),
     ]
 
     def __init__(self, title: str, rows: Sequence[Row[T]], *, present: T | None = None) -> None:

@@ -11,12 +11,12 @@ from textual.strip import Strip
 from textual.widgets import TextArea
 
 from gpt2tui.text import visible
-from gpt2tui.tui.widgets.ordered_keys import OrderedText
+from gpt2tui.tui.widgets.text_field import QuietCursor
 
 _REMEMBERED = 200
 
 
-class PromptArea(OrderedText, TextArea):
+class PromptArea(QuietCursor, TextArea):
     """Several lines of text that enter sends; nothing else does, and nothing pasted.
 
     While ``keeps_escape`` is false, esc is left to the screen, which may have something to stop. While the keys are
@@ -130,9 +130,8 @@ class PromptArea(OrderedText, TextArea):
         self._place = place
         self.put(self._draft if place == len(self._history) else self._history[place])
 
-    async def _on_key(self, event: events.Key) -> None:
-        await super()._on_key(event)
-        if event.key == "enter":  # else a line break to the field below, where it is bound to nothing
+    def _on_key(self, event: events.Key) -> None:  # type: ignore[override]
+        if event.key == "enter":  # a binding, where Textual's breaks the line
             event.prevent_default()
 
     async def _on_paste(self, event: events.Paste) -> None:

@@ -13,7 +13,7 @@ from textual.events import Click, Key
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, Static
 
-from gpt2tui.tui.widgets.ordered_keys import TextField
+from gpt2tui.tui.widgets.text_field import TextField
 
 
 class Ask(ModalScreen[str | None]):

@@ -10,7 +10,7 @@ from textual.containers import Horizontal
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from gpt2tui.tui.widgets.ordered_keys import TextField
+from gpt2tui.tui.widgets.text_field import TextField
 
 
 class RunFilter(Horizontal):

@@ -16,7 +16,7 @@ from textual.widgets import Input, Label, Static
 
 from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.tui.talk.sampling_fields import FIELDS, read_settings, typed_value
-from gpt2tui.tui.widgets.ordered_keys import TextField
+from gpt2tui.tui.widgets.text_field import TextField
 
 
 class Choice(Widget, can_focus=True):

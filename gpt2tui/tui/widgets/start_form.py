@@ -14,7 +14,7 @@ from textual.widgets import Button, Collapsible, Input, OptionList
 
 from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.tui.widgets.estimated_form import EstimatedForm
-from gpt2tui.tui.widgets.ordered_keys import TextField
+from gpt2tui.tui.widgets.text_field import TextField
 
 
 class StartForm(EstimatedForm, can_focus=True):
@@ -28,7 +28,7 @@ class StartForm(EstimatedForm, can_focus=True):
         Binding("ctrl+o", "browse", "Choose text", id="form.browse", tooltip="Choose a text from the disk"),
         Binding("ctrl+l", "more", "More", id="form.more", tooltip="Show all options, or the main ones"),
         Binding("ctrl+y", "copy", "Copy command", id="form.copy", tooltip="Copy the command that does the same"),
-        # With priority they move the focus before the next key is looked at, however fast it comes.
+        # With priority, for enter and down mean something else to a field and a closed list.
         Binding(
             "enter", "enter", "Next field", id="form.enter", show=False, priority=True, tooltip="On to the next field"
         ),

@@ -1,4 +1,4 @@
-"""Fields in which keys act in the order in which they were pressed."""
+"""A field of one line, and what it shares with the one of several."""
 
 from __future__ import annotations
 
@@ -11,34 +11,13 @@ from gpt2tui.text import visible
 
 if TYPE_CHECKING:
     from textual.app import App
-    from textual.binding import BindingsMap
 
 
-class OrderedKeys:
-    """To be mixed into a field: looks its own bindings up when a key arrives.
-
-    Textual looks bindings up when the key has come up to the screen. What was typed after it has then been inserted,
-    if both came at once, as over a slow line: a, backspace, b would be an a.
-    """
+class QuietCursor:
+    """To be mixed into a field: its cursor is still where nothing is to move."""
 
     if TYPE_CHECKING:
         app: App[Any]
-        _bindings: BindingsMap
-
-    async def _on_key(self, event: events.Key) -> None:
-        bindings = self._bindings.copy()
-        bindings.apply_keymap(self.app._keymap)
-        for binding in bindings.key_to_bindings.get(event.key, ()):
-            if await self.app.run_action(binding.action, self):  # type: ignore[arg-type]
-                event.stop()
-                event.prevent_default()
-                return
-
-
-class OrderedText(OrderedKeys):
-    """To be mixed into a field of text: its cursor is still where nothing is to move."""
-
-    if TYPE_CHECKING:
         cursor_blink: bool
 
     def on_mount(self) -> None:
@@ -46,8 +25,8 @@ class OrderedText(OrderedKeys):
         self.cursor_blink = self.app.animation_level != "none"
 
 
-class TextField(OrderedText, Input):
-    """Textual's field of one line, with its keys in order, and without what a terminal might obey or hide.
+class TextField(QuietCursor, Input):
+    """Textual's field, without what a terminal might obey or hide.
 
     Without a selection ctrl+c and ctrl+x are the app's.
     """
@@ -60,6 +39,10 @@ class TextField(OrderedText, Input):
         if action in ("copy", "cut"):
             return bool(self.selected_text)
         return super().check_action(action, parameters)
+
+    def check_consume_key(self, key: str, character: str | None = None) -> bool:
+        """Textual has no character for this key."""
+        return super().check_consume_key(key, "/" if key == "slash" else character)
 
     def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()

@@ -1,0 +1,106 @@
+"""An app in which every key has acted before the next one is looked at."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from textual.app import App
+from textual.events import Event, Key, Paste
+from textual.message import Message
+
+if TYPE_CHECKING:
+    from textual.dom import DOMNode
+    from textual.timer import Timer
+
+PATIENCE_SECONDS = 1.0
+"""What was typed waits no longer for what was typed before it: the widget that had it may be gone."""
+
+ROUNDS = 4
+"""The first finds that a key was answered, the others that so were the messages which that set off in turn."""
+
+
+class KeyPassed(Message, verbose=True):
+    """Follows a key from ``start`` up to the app, some ``rounds`` more after this one."""
+
+    def __init__(self, typed: Event | None, start: DOMNode, rounds: int) -> None:
+        super().__init__()
+        self.typed = typed
+        self.start = start
+        self.rounds = rounds
+
+
+class OrderedApp(App[None]):
+    """Hands on what is typed one key at a time, however fast it comes.
+
+    Textual hands all keys that have come to what has the focus now, and looks bindings up when a key has come up
+    from there. Where many keys arrive at once, as over a slow line, a, backspace, b would be an a, and what is
+    typed after the key that opens a layer would be lost below it.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._typed: deque[Event] = deque()
+        self._answered: Event | None = None
+        self._holders = 0
+        self._patience: Timer | None = None
+
+    @contextmanager
+    def holding_keys(self) -> Iterator[None]:
+        """What is typed waits for what is done here: for a worker that a key has started."""
+        self._holders += 1
+        try:
+            yield
+        finally:
+            self._holders -= 1
+            self._follow(self._answered)
+
+    async def on_event(self, event: Event) -> None:
+        """Keys and pasted text in their turn, all else at once."""
+        if not isinstance(event, Key | Paste) or event.is_forwarded:
+            await super().on_event(event)
+            return
+        self._typed.append(event)
+        if self._answered is None:
+            await self._answer_next()
+        else:
+            self._be_patient()
+
+    async def _answer_next(self) -> None:
+        if self._patience is not None:
+            self._patience.stop()
+            self._patience = None
+        if self._holders:
+            return
+        self._answered = self._typed.popleft() if self._typed else None
+        if self._answered is not None:
+            self._be_patient()
+            await super().on_event(self._answered)
+            self._follow(self._answered)
+
+    def _be_patient(self) -> None:
+        if self._typed and self._patience is None:
+            self._patience = self.set_timer(PATIENCE_SECONDS, self._answer_next)
+
+    async def on_key_passed(self, event: KeyPassed) -> None:
+        """Follow the key again, from where the focus is now."""
+        if event.typed is not self._answered or self._holders:
+            return
+        if event.start is not self._has_keys:
+            self._follow(event.typed)
+        elif event.rounds:
+            self._follow(event.typed, event.rounds - 1)
+        else:
+            await self._answer_next()
+
+    def _follow(self, typed: Event | None, rounds: int = ROUNDS - 1) -> None:
+        if start := self._has_keys:
+            start.post_message(KeyPassed(typed, start, rounds))
+
+    @property
+    def _has_keys(self) -> DOMNode | None:
+        """What is typed goes there; None when the app is over."""
+        screens = self.screen_stack
+        return (screens[-1].focused or screens[-1]) if screens else None
