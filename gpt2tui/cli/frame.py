@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Group
+from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
@@ -75,7 +76,7 @@ class _Frame:
         is_unicode = not options.ascii_only if self._is_unicode is None else self._is_unicode
         picture = _Picture(self._view, state=self._state, now=self._now, name=self._name, is_unicode=is_unicode)
         yield picture.title()
-        yield Text(("─" if is_unicode else "-") * width, style="dim")
+        yield Rule(Text(one_line(self._name)), align="left", characters="─" if is_unicode else "-", style="dim")
         if width < _WIDE:
             yield picture.numbers(width)
             yield from picture.aftermath(self._log_tail)

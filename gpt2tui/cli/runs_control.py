@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from gpt2tui.cli.run_argument import RunReference, find_run
+from gpt2tui.cli.run_argument import RunReference, find_run, store
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs import commands
 from gpt2tui.runs.event_lines import event_line
@@ -47,7 +47,9 @@ def _tell(run: Run, command: commands.Command, timeout: float, *, until_end: boo
         Gpt2TuiError: nobody trains the run, the trainer ends without an answer, or none comes in time.
     """
     if not run.is_alive():
-        raise Gpt2TuiError(f"run {run.id} is not being trained; go on with: gpt2tui resume {run.id} --headless")
+        other = next((one for one in store().all() if one.is_alive()), None)
+        way_out = f", but {other.id} is: name it" if other else f"; go on with: gpt2tui resume {run.id} --headless"
+        raise Gpt2TuiError(f"run {run.id} is not being trained{way_out}")
     journal = run.events_file
     reader = event_reader(journal, offset=journal.stat().st_size if journal.is_file() else 0)
     run.send(command)

@@ -25,6 +25,14 @@ def parse_seconds(text: str) -> float:
     return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
 
 
+def typed_seconds(seconds: float) -> str:
+    """A time as a person would type it: ``45s``, ``30m``, ``1h30m``."""
+    hours, rest = divmod(round(seconds, 3), _UNITS["h"])
+    minutes, rest = divmod(rest, _UNITS["m"])
+    parts = ((hours, "h"), (minutes, "m"), (round(rest, 3), "s"))
+    return "".join(f"{number:g}{unit}" for number, unit in parts if number) or "0s"
+
+
 def parse_every(text: str) -> Every:
     """The rhythm of ``500`` (steps), ``10m`` (time) or ``never``.
 

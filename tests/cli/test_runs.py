@@ -271,6 +271,15 @@ def test_a_run_that_is_not_alive_takes_no_commands(store: RunStore, verb: str) -
     assert not run.commands_file.exists()
 
 
+def test_where_another_run_trains_it_is_named(store: RunStore) -> None:
+    living = make_run(store, whole_story(20)[:-1], name="lear", created=START)
+    make_run(store, whole_story(20), name="hamlet", created=START + 60)
+    with held(living):
+        found = call(store, "runs", "stop")
+    assert found.code == 1
+    assert found.err.endswith(f" is not being trained, but {living.id} is: name it\n")
+
+
 def answer(run: Run, verb: str, kind: type, *events: object) -> Result:
     """Send a verb while a trainer holds the run, and answer its command with events that carry its id."""
     import msgspec

@@ -33,7 +33,16 @@ def test_one_frame_tells_the_run(tmp_path: Path) -> None:
     make_run(RunStore(tmp_path / "data" / "runs"), whole_story(), name="hamlet")
     found = gpt2tui("watch", "hamlet", "--once", home=tmp_path)
     assert found.code == 0, found.err
-    for part in ("nano", "a-play 2,001 tokens", "target reached", "corpus loss", "0.0910", "0.099999", "100 %"):
+    for part in (
+        "hamlet-",
+        "nano",
+        "a-play 2,001 tokens",
+        "target reached",
+        "corpus loss",
+        "0.0910",
+        "0.099999",
+        "100 %",
+    ):
         assert part in found.out
     assert "94,000 tokens" in found.out
     assert "step 470" in found.out

@@ -94,6 +94,13 @@ async def test_a_hostile_name_of_a_run_is_shown(store):
         assert run.name() == "a\x1b[31m\u202e[b]"
 
 
+async def test_a_long_name_leaves_room_for_the_checkpoint(store):
+    tiny_run(store.folder, config=tiny_run_config(name="the " * 20))
+    async with talking(size=(80, 24)) as talk:
+        first = await until(talk.pilot, lambda: "the the" in (line := text_of(talk.app).splitlines()[0]) and line)
+        assert first.endswith(talk.screen._choice.checkpoint_words())
+
+
 async def test_earlier_turns_are_there_when_the_app_is_opened_again(run):
     async with talking() as talk:
         first = await talk.tell("Before", max_new_tokens=6)

@@ -457,6 +457,9 @@ async def test_up_and_down_go_through_the_settings_and_a_target_that_is_met_alre
             assert layer.query_one("#learning_rate").value == "0.3"
             assert layer.query_one("#target_loss").has_focus
             assert not run.commands_file.is_file()
+            await pilot.press("ctrl+u", "0")
+            await until(pilot, lambda: "x ends it" not in text_of(pilot.app))
+            assert "step limit: a whole number" in text_of(pilot.app)
 
 
 async def test_a_target_is_refused_by_the_corpus_loss_where_that_is_the_lowest(store):

@@ -26,6 +26,7 @@ from gpt2tui.tui.widgets.alternatives import Alternatives
 from gpt2tui.tui.widgets.key_bar import KeyBar
 from gpt2tui.tui.widgets.legend import Legend
 from gpt2tui.tui.widgets.prompt import PromptArea
+from gpt2tui.tui.widgets.run_columns import cut
 from gpt2tui.tui.widgets.sampling_panel import SamplingPanel
 from gpt2tui.tui.widgets.summary import Summary, device_words, hints, speed_words
 from gpt2tui.tui.widgets.top_bar import TopBar
@@ -38,6 +39,10 @@ FLUSH_SECONDS = 1 / 18
 """How often what was drawn comes to the screen."""
 NARROW, WIDE = 60, 110
 """Columns from which the panel has room beside the turns, and from which it is there unasked."""
+
+_BESIDE_NAME = 60
+"""Columns of the top bar for the screens and the checkpoint."""
+_LEAST_NAME = 8
 
 
 class TalkScreen(Screen[None]):
@@ -254,7 +259,8 @@ class TalkScreen(Screen[None]):
         if words != self._place_words:
             self._place_words = words
             self.query_one(SamplingPanel).show_place(Content(name), Content(checkpoint))
-            about = self.app.glyphs.separator.join(words[:2]) if choice.run else ""
+            short = cut(name, max(_LEAST_NAME, self.size.width - _BESIDE_NAME), self.app.glyphs)
+            about = self.app.glyphs.separator.join((short, checkpoint)) if choice.run else ""
             self.query_one(TopBar).tell(Content.styled(about, "$text-muted"))
             self.query_one("#guide", Static).update(words[2])
             self.query_one("#guide").display = bool(words[2])

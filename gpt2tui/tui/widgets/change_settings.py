@@ -17,7 +17,7 @@ from textual.widgets import Input, Label, Static
 from gpt2tui.errors import UsageError
 from gpt2tui.runs.commands import Set, Setting
 from gpt2tui.runs.recipe import HIGHEST_RATE
-from gpt2tui.runs.spans import parse_seconds
+from gpt2tui.runs.spans import parse_seconds, typed_seconds
 from gpt2tui.runs.view import RunView
 from gpt2tui.runs.words import SETTINGS
 from gpt2tui.text import loss_text
@@ -90,7 +90,7 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
             "target_loss": "" if limits.target_loss is None else f"{limits.target_loss:g}",
             "learning_rate": f"{rate:g}",
             "max_steps": "" if limits.max_steps is None else str(limits.max_steps),
-            "max_seconds": "" if limits.max_seconds is None else f"{limits.max_seconds:g}s",
+            "max_seconds": "" if limits.max_seconds is None else typed_seconds(limits.max_seconds),
             "max_tokens": "" if limits.max_tokens is None else str(limits.max_tokens),
         }
 
@@ -119,6 +119,10 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
             meaning += f"; at step {step.step:,} the rate was {step.learning_rate:.2e}"
         self.query_one(".hint", Static).update(f"{meaning}\n{_KEYS}")
 
+    @on(Input.Changed)
+    def _mended(self, event: Input.Changed) -> None:
+        self._complain(str(event.input.id), "")
+
     @on(Input.Submitted)
     def action_apply(self) -> None:
         """Return what was changed, unless a field is wrong: the first of those gets the keys."""
@@ -134,13 +138,16 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
                 except UsageError as error:
                     problem = f"{SETTINGS[field.name]}: {error}"
                     wrong.append(entry)
-            line = self.query_one(f"#problem-{field.name}", Static)
-            line.update(problem)
-            line.display = bool(problem)
+            self._complain(field.name, problem)
         if wrong:
             self.set_focus(wrong[0])
         else:
             self.dismiss(changes)
+
+    def _complain(self, name: str, problem: str) -> None:
+        line = self.query_one(f"#problem-{name}", Static)
+        line.update(problem)
+        line.display = bool(problem)
 
     def _value(self, field: _Field, text: str) -> float | None:
         if not text and field.name not in _NEEDED:
