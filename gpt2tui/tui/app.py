@@ -132,7 +132,7 @@ class Gpt2TuiApp(FollowingApp):
         self.call_after_refresh(_collect_again)
         self.begin_to_follow()
         if self.options.screen != "train":
-            self.on_loss_chart_ready()
+            self.on_drawn_chart_ready()
 
     # The end
 

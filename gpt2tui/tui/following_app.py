@@ -71,7 +71,7 @@ class FollowingApp(OrderedApp):
             self._tell_problem(str(error))
         self._tell("change_run")
 
-    def on_loss_chart_ready(self) -> None:
+    def on_drawn_chart_ready(self) -> None:
         self._has_drawn.set()
 
     def overlay(self, run: Run | None) -> None:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from textual.dom import DOMNode
     from textual.timer import Timer
 
-PATIENCE_SECONDS = 1.0
-"""What was typed waits no longer for what was typed before it: the widget that had it may be gone."""
+PATIENCE_SECONDS = 3.0
+"""What was typed waits no longer for what was typed before it: what had that may be gone, or never answer."""
 
 ROUNDS = 4
 """The first finds that a key was answered, the others that so were the messages which that set off in turn."""
@@ -44,17 +44,18 @@ class OrderedApp(App[None]):
         super().__init__(**options)
         self._typed: deque[Event] = deque()
         self._answered: Event | None = None
-        self._holders = 0
+        self._holders: set[object] = set()
         self._patience: Timer | None = None
 
     @contextmanager
     def holding_keys(self) -> Iterator[None]:
         """What is typed waits for what is done here: for a worker that a key has started."""
-        self._holders += 1
+        holder = object()
+        self._holders.add(holder)
         try:
             yield
         finally:
-            self._holders -= 1
+            self._holders.discard(holder)
             self._follow(self._answered)
 
     async def on_event(self, event: Event) -> None:
@@ -63,26 +64,21 @@ class OrderedApp(App[None]):
             await super().on_event(event)
             return
         self._typed.append(event)
-        if self._answered is None:
+        if self._answered is None and not self._holders:
             await self._answer_next()
-        else:
-            self._be_patient()
+        elif self._patience is None:
+            self._patience = self.set_timer(PATIENCE_SECONDS, self._answer_next)
 
     async def _answer_next(self) -> None:
         if self._patience is not None:
             self._patience.stop()
             self._patience = None
-        if self._holders:
-            return
+        self._holders.clear()  # if there are any, they were waited for
         self._answered = self._typed.popleft() if self._typed else None
         if self._answered is not None:
-            self._be_patient()
+            self._patience = self.set_timer(PATIENCE_SECONDS, self._answer_next)
             await super().on_event(self._answered)
             self._follow(self._answered)
-
-    def _be_patient(self) -> None:
-        if self._typed and self._patience is None:
-            self._patience = self.set_timer(PATIENCE_SECONDS, self._answer_next)
 
     async def on_key_passed(self, event: KeyPassed) -> None:
         """Follow the key again, from where the focus is now."""
@@ -96,8 +92,8 @@ class OrderedApp(App[None]):
             await self._answer_next()
 
     def _follow(self, typed: Event | None, rounds: int = ROUNDS - 1) -> None:
-        if start := self._has_keys:
-            start.post_message(KeyPassed(typed, start, rounds))
+        if (start := self._has_keys) and not start.post_message(KeyPassed(typed, start, rounds)):
+            self.call_later(self._answer_next)  # it is being taken down
 
     @property
     def _has_keys(self) -> DOMNode | None:

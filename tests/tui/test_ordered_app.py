@@ -74,6 +74,13 @@ async def test_the_prompt_from_another_screen_and_back(three: dict[str, Run]) ->
         assert screen.app.screen.query_one(PromptArea).text == "Once q 1"
 
 
+async def test_layers_that_close_lose_no_key(three: dict[str, Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ordered_app, "PATIENCE_SECONDS", 1e6)
+    async with opened() as (pilot, screen):
+        burst(screen.app, "n\x1be\x1bd\x1b?\x1b2o\x1bp\x1b31n\x1b\x1b3/\x1bR\x1b" * 2 + "Sn\x15at last\r")
+        await until(pilot, lambda: three["lear"].label().name == "at last")
+
+
 class _Stuck(Input):
     async def _on_key(self, event: Key) -> None:
         self.may_answer = asyncio.Event()
@@ -126,7 +133,7 @@ async def test_what_is_typed_waits_for_a_worker_that_holds_the_keys() -> None:
     async with app.run_test() as pilot:
         app.post_message(Key("f1", None))
         burst(app, "text")
-        for _ in range(20):
+        for _ in range(5):
             await pilot.pause()
         may_end.set()
         await until(pilot, lambda: app.query(Input) and app.query_one(Input).value == "text")

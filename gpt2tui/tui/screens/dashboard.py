@@ -19,7 +19,8 @@ from gpt2tui.runs.view import State
 from gpt2tui.text import duration
 from gpt2tui.tui.processes.steering import Steering
 from gpt2tui.tui.widgets.banner import Banner
-from gpt2tui.tui.widgets.chart import ChartSource, LossChart
+from gpt2tui.tui.widgets.chart import LossChart
+from gpt2tui.tui.widgets.drawn_chart import ChartSource
 from gpt2tui.tui.widgets.key_bar import KeyBar
 from gpt2tui.tui.widgets.last_sample import LastSample
 from gpt2tui.tui.widgets.news import News

@@ -2,65 +2,24 @@
 
 from __future__ import annotations
 
-import asyncio
-from importlib import import_module
+from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
-from rich.segment import Segment
-from textual import events, work
+from textual import events
 from textual.binding import Binding
-from textual.geometry import Region
-from textual.message import Message
-from textual.strip import Strip
-from textual.widget import Widget
 
-from gpt2tui.runs.events import Evaluated
-from gpt2tui.runs.follower import Follower
-from gpt2tui.text import one_line
-from gpt2tui.tui.chart.inks import ASCII, UNICODE, Ink
-from gpt2tui.tui.widgets.chart_titles import legend, reading
+from gpt2tui.tui.widgets.drawn_chart import DrawnChart
 
 if TYPE_CHECKING:
-    from gpt2tui.tui.app import Gpt2TuiApp
-    from gpt2tui.tui.chart.picture import Picture
-    from gpt2tui.tui.chart.plot import Plot, Source
+    from gpt2tui.tui.chart.plot import Plot
 
-_INKS = tuple(ink.name.lower() for ink in Ink if ink is not Ink.BLANK)
 _ZOOM = 2.0
 _WHEEL = 1.25
 _PAN = 1 / 8
-_ENDS = 4
-"""Cells of the frame that a title leaves: a corner and a space on each side."""
 
 
-class ChartSource:
-    """A run as the chart takes it: its series, and what its journal tells."""
-
-    def __init__(self, follower: Follower) -> None:
-        self._follower = follower
-        self.path = follower.run.series_file
-        self.name = one_line(follower.run.name())
-
-    @property
-    def evaluations(self) -> list[Evaluated]:
-        return self._follower.view.evaluations
-
-    @property
-    def target_loss(self) -> float | None:
-        return self._follower.view.target_loss
-
-
-class LossChart(Widget, can_focus=True):
-    """Loss over steps, tokens, passes or time.
-
-    ``show`` and ``overlay`` say what is drawn, ``refresh_data`` takes in what was written since. All actions can be
-    called by a screen that takes the keys itself.
-    """
-
-    app: Gpt2TuiApp
-
-    class Ready(Message):
-        """What it draws with is loaded, and the first run drawn."""
+class LossChart(DrawnChart, can_focus=True):
+    """The chart with its keys and the mouse. All actions can be called by a screen that takes the keys itself."""
 
     BINDINGS: ClassVar = [
         Binding("y", "toggle_log", "Log", id="chart.log", tooltip="Logarithmic or linear losses"),
@@ -77,229 +36,87 @@ class LossChart(Widget, can_focus=True):
         Binding("end", "follow", "End", id="chart.follow", show=False, tooltip="To the end, and follow it"),
         Binding("v", "toggle_cursor", "Read", id="chart.read", tooltip="A cursor that reads values"),
     ]
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"chart--{ink}" for ink in _INKS}
-    DEFAULT_CSS: ClassVar[str] = """
-    LossChart {
-        & > .chart--axis { color: $text-muted; }
-        & > .chart--target { color: $success; }
-        & > .chart--cursor { color: $foreground; }
-        & > .chart--raw { color: $primary 65%; }
-        & > .chart--overlay { color: $warning; }
-        & > .chart--mean { color: $primary; text-style: bold; }
-        & > .chart--validation { color: $foreground; }
-        & > .chart--corpus { color: $success; text-style: bold; }
-    }
-    """
 
     def __init__(self) -> None:
         super().__init__()
-        self._source: Source | None = None
-        self._other: Source | None = None
-        self._plot: Plot | None = None
-        self._is_loading = False
-        self._strips: list[Strip] = []
-        self._titles: tuple[str, str] = ("", "")
         self._dragged_from: int | None = None
-
-    # What is shown
-
-    def show(self, source: Source | None) -> None:
-        """Draw another run, or the same one anew."""
-        self._source = source
-        if source and not self._is_loading:
-            self._is_loading = True
-            # Once there is something to draw, and after the app's first frame: a widget's own callback comes
-            # within Textual's batch of the start, the app's first one before the frame is written.
-            self.app.call_after_refresh(self.app.call_after_refresh, self._load)
-        self._take_in()
-
-    def overlay(self, source: Source | None) -> None:
-        """Lay another run's mean over it, or take it away."""
-        self._other = source
-        self._take_in()
-
-    def refresh_data(self) -> bool:
-        """Take in what was written since and draw it; whether there was anything."""
-        if not self._plot or not self._plot.refresh():
-            return False
-        self._draw()
-        return True
-
-    @property
-    def is_ready(self) -> bool:
-        """Whether it can draw: what it draws with is loaded after the app's first paint."""
-        return self._plot is not None
-
-    @work
-    async def _load(self) -> None:
-        module = await asyncio.to_thread(import_module, "gpt2tui.tui.chart.plot")
-        self._plot = module.Plot(is_ascii=self.app.glyphs.is_ascii)
-        self._take_in()
-        self.post_message(self.Ready())
-
-    def _take_in(self) -> None:
-        if self._plot:
-            self._plot.show(self._source, self._other)
-            self._draw()
-
-    # Drawing
-
-    def render_line(self, y: int) -> Strip:
-        """A line of the picture as it was last drawn."""
-        if y < len(self._strips) and self._strips[y].cell_length == self.size.width:
-            return self._strips[y]
-        return Strip.blank(self.size.width, self.visual_style.rich_style)
-
-    def notify_style_update(self) -> None:
-        """Another theme, or the focus: the same picture in other colours."""
-        super().notify_style_update()
-        if self.is_mounted:
-            self.call_after_refresh(self._draw)  # when the styles of its parts are the new ones, too
-
-    def on_resize(self) -> None:
-        self._draw()
-
-    def _draw(self) -> None:
-        width, height = self.size
-        if not self._plot or width < 1 or height < 1:
-            return
-        picture = self._plot.draw(width, height)
-        strips = self._strips_of(picture) if picture else []
-        if self._set_titles(self._plot) or len(strips) != len(self._strips):
-            self._strips = strips
-            self.refresh()
-            return
-        changed = [y for y, (old, new) in enumerate(zip(self._strips, strips, strict=True)) if old != new]
-        self._strips = strips
-        if changed:
-            self.refresh(*(Region(0, y, width, 1) for y in changed))
-
-    def _strips_of(self, picture: Picture) -> list[Strip]:
-        styles = [self.visual_style.rich_style, *(self.get_component_rich_style(f"chart--{ink}") for ink in _INKS)]
-        width = picture.canvas.columns
-        return [
-            Strip([Segment(text, styles[style]) for text, style in pieces], width) for pieces in picture.canvas.lines()
-        ]
-
-    def _set_titles(self, plot: Plot) -> bool:
-        """Write the legend above the picture and the reading below it; whether they changed."""
-        width = self.size.width - _ENDS
-        signs = ASCII if self.app.glyphs.is_ascii else UNICODE
-        overlay = self._other.name if self._other else ""
-        kinds = ("raw", "mean", *plot.legend())
-        title = legend(kinds, signs, is_log=plot.is_log, overlay=overlay, width=width)
-        read = reading(plot.reading(), self.app.glyphs.separator, width=width)
-        if (titles := (title.markup, read.markup)) == self._titles:
-            return False
-        self._titles = titles
-        self.border_title, self.border_subtitle = title, read
-        return True
-
-    @property
-    def is_reading(self) -> bool:
-        """Whether the reading cursor is there."""
-        return self._plot is not None and self._plot.cursor is not None
 
     # Keys
 
     def action_toggle_log(self) -> None:
         """Draw losses on the other scale."""
-        if self._plot:
-            self._plot.toggle_log()
-            self._draw()
+        self._change(lambda plot: plot.toggle_log())
 
     def action_cycle_x(self) -> None:
         """The next unit of x."""
-        if self._plot:
-            self._plot.cycle_x()
-            self._draw()
+        self._change(lambda plot: plot.cycle_x())
 
     def action_zoom_in(self) -> None:
         """See half as much, about the cursor or the right edge."""
-        self._zoom(1 / _ZOOM)
+        self._change(lambda plot: plot.zoom(1 / _ZOOM))
 
     def action_zoom_out(self) -> None:
         """See twice as much."""
-        self._zoom(_ZOOM)
+        self._change(lambda plot: plot.zoom(_ZOOM))
 
     def action_show_all(self) -> None:
         """See the whole run, and follow it."""
-        if self._plot:
-            self._plot.show_all()
-            self._draw()
+        self._change(lambda plot: plot.show_all())
 
     def action_follow(self) -> None:
         """Go to the end of the run, and follow it."""
-        if self._plot:
-            self._plot.follow()
-            self._draw()
+        self._change(lambda plot: plot.follow())
 
     def action_left(self) -> None:
         """Move the reading cursor or else the window."""
-        self._move(-1, -_PAN)
+        self._change(lambda plot: plot.move_cursor(-1) if self.is_reading else plot.pan(-_PAN))
 
     def action_right(self) -> None:
         """Move the reading cursor or else the window."""
-        self._move(1, _PAN)
+        self._change(lambda plot: plot.move_cursor(1) if self.is_reading else plot.pan(_PAN))
 
     def action_half_left(self) -> None:
         """Move the window by half of it."""
-        self._pan(-0.5)
+        self._change(lambda plot: plot.pan(-0.5))
 
     def action_half_right(self) -> None:
         """Move the window by half of it."""
-        self._pan(0.5)
+        self._change(lambda plot: plot.pan(0.5))
 
     def action_toggle_cursor(self) -> None:
         """Show the reading cursor, or hide it."""
-        if self._plot:
-            self._plot.toggle_cursor()
-            self._draw()
+        self._change(lambda plot: plot.toggle_cursor())
 
-    def _zoom(self, factor: float, *, column: int | None = None) -> None:
+    def _change(self, change: Callable[[Plot], None]) -> None:
         if self._plot:
-            self._plot.zoom(factor, column=column)
-            self._draw()
-
-    def _move(self, columns: int, share: float) -> None:
-        if self._plot and self.is_reading:
-            self._plot.move_cursor(columns)
-            self._draw()
-        else:
-            self._pan(share)
-
-    def _pan(self, share: float) -> None:
-        if self._plot:
-            self._plot.pan(share)
+            change(self._plot)
             self._draw()
 
     # Mouse
 
     def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
         event.stop()
-        self._zoom(1 / _WHEEL, column=self._column(event))
+        self._change(lambda plot: plot.zoom(1 / _WHEEL, column=self._column(event)))
 
     def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
         event.stop()
-        self._zoom(_WHEEL, column=self._column(event))
+        self._change(lambda plot: plot.zoom(_WHEEL, column=self._column(event)))
 
     def on_mouse_down(self, event: events.MouseDown) -> None:
         if self._plot:
-            self._dragged_from = self._column(event)
+            self._dragged_from = column = self._column(event)
             self.capture_mouse()
-            self._plot.point_at(self._dragged_from)
-            self._draw()
+            self._change(lambda plot: plot.point_at(column))
 
     def on_mouse_move(self, event: events.MouseMove) -> None:
-        if self._dragged_from is None or not self._plot:
+        before, column = self._dragged_from, self._column(event)
+        if before is None:
             return
-        column = self._column(event)
-        if self._plot.cursor is not None:
-            self._plot.point_at(column)
-            self._draw()
-        elif column != self._dragged_from:
-            self._pan((self._dragged_from - column) / max(1, self.size.width))
         self._dragged_from = column
+        if self.is_reading:
+            self._change(lambda plot: plot.point_at(column))
+        elif column != before:
+            self._change(lambda plot: plot.pan((before - column) / max(1, self.size.width)))
 
     def on_mouse_up(self) -> None:
         if self._dragged_from is not None:
