@@ -17,14 +17,15 @@ from gpt2tui.runs.store import RunStore
 from gpt2tui.tui import ordered_app
 from gpt2tui.tui.ordered_app import OrderedApp
 from gpt2tui.tui.screens.train import TrainScreen
+from gpt2tui.tui.widgets.file_picker import FilePicker
 from gpt2tui.tui.widgets.prompt import PromptArea
 from gpt2tui.tui.widgets.run_filter import RunFilter
 from gpt2tui.tui.widgets.start_form import StartForm
-from tests.tui.apps import PATIENCE, text_of, until
+from tests.tui.apps import PATIENCE, text_of, until, until_text
 from tests.tui.listing import opened
 from tests.tui.test_train import training
 
-NAMES = {"\r": "enter", "\x1b": "escape", "\t": "tab", "\x7f": "backspace", "\x15": "ctrl+u", "\x13": "ctrl+s"}
+NAMES = {"\r": "enter", "\x1b": "escape", "\t": "tab", "\x7f": "backspace", "\x15": "ctrl+u", "\x0f": "ctrl+o"}
 
 
 def burst(app: App[None], keys: str) -> None:
@@ -60,9 +61,14 @@ async def test_settings_and_samples_of_a_run_that_trains(store: RunStore) -> Non
 async def test_the_form_from_another_screen_and_its_lists(three: dict[str, Run]) -> None:
     async with opened() as (pilot, screen):
         burst(screen.app, "1n\x15fool.txt\r\rm\r\t\t\x150.2")
-        form = await until(pilot, lambda: next(iter(screen.app.screen.query(StartForm)), None))
-        await until(pilot, lambda: form.words()[-2:] == ["0.2", "fool.txt"], "the target")
-        assert form.words() == ["--preset", "mini", "--target-loss", "0.2", "fool.txt"]
+        await until_text(pilot, "--target-loss 0.2 fool.txt")  # the command that does the same
+        assert screen.app.screen.query_one(StartForm).words() == [
+            "--preset",
+            "mini",
+            "--target-loss",
+            "0.2",
+            "fool.txt",
+        ]
 
 
 async def test_the_prompt_from_another_screen_and_back(three: dict[str, Run]) -> None:
@@ -72,6 +78,17 @@ async def test_the_prompt_from_another_screen_and_back(three: dict[str, Run]) ->
         burst(screen.app, "2")
         await until(pilot, lambda: "Once q 1" in text_of(pilot.app))
         assert screen.app.screen.query_one(PromptArea).text == "Once q 1"
+
+
+async def test_the_model_of_a_run_and_the_list_of_texts(three: dict[str, Run]) -> None:
+    async with opened() as (pilot, screen):
+        burst(screen.app, "jgiOnce")
+        await until(pilot, lambda: screen.app.screen.query(PromptArea))
+        await until(pilot, lambda: screen.app.screen.query_one(PromptArea).text == "Once")
+        assert "hamlet" in text_of(pilot.app).splitlines()[0]
+        burst(screen.app, "\x1b1n\x0f/fool")
+        await until(pilot, lambda: isinstance(screen.app.screen, FilePicker))
+        await until(pilot, lambda: screen.app.screen.query_one(Input).value == "fool")
 
 
 async def test_layers_that_close_lose_no_key(three: dict[str, Run], monkeypatch: pytest.MonkeyPatch) -> None:

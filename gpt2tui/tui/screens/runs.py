@@ -54,7 +54,8 @@ class RunsScreen(ListingScreen):
         if entry := self._whole():
             from gpt2tui.tui.screens.generate import GenerateScreen
 
-            await self.app.switch_mode("generate")
+            with self.app.holding_keys():
+                await self.app.switch_mode("generate")
             for screen in self.app.screen_stack:  # a layer may stand above it
                 if isinstance(screen, GenerateScreen):
                     screen.open_run(entry.run)

@@ -169,7 +169,8 @@ class StartForm(EstimatedForm, can_focus=True):
         """Choose a text on a layer of its own; it takes the place of what is named."""
         from gpt2tui.tui.widgets.file_picker import FilePicker
 
-        picker = FilePicker(await self._known_corpora())
+        with self.app.holding_keys():
+            picker = FilePicker(await self._known_corpora())
         self.focus_first()  # what is typed after the choice is meant for the form
         chosen = await self.app.push_screen_wait(picker)
         field = self.field("text")
