@@ -21,8 +21,8 @@ from gpt2tui.tui.chart.plot import Plot
 from gpt2tui.tui.chart.window import Extent, Window
 from gpt2tui.tui.widgets.chart import ChartSource, LossChart
 from tests.runs.synthetic import evaluated, make_run, started, step
+from tests.tui.chart_app import Host, shown
 from tests.tui.series_files import Run, append_steps, falling, history_of, write_series
-from tests.tui.test_chart import Host, shown
 from tests.tui.test_columns import check
 
 
