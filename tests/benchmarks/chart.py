@@ -23,8 +23,8 @@ from gpt2tui.tui.chart.window import Window
 from gpt2tui.tui.widgets.chart import LossChart
 from tests.benchmarks.app import percentile
 from tests.benchmarks.table import Table, keep, parser
+from tests.tui.chart_app import Host, shown
 from tests.tui.series_files import Run, extend_series, falling, write_series
-from tests.tui.test_chart import Host, shown
 
 _KEYS = {
     "zoom in": ("zoom_in",) * 3,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from textual.app import App
 
@@ -10,6 +12,7 @@ from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.processes import asking, speaker
 from tests.preloaded import preloaded
+from tests.tui.form_app import BOOK
 from tests.tui.listing import three_runs
 
 
@@ -23,6 +26,16 @@ def store() -> RunStore:
 def three(store: RunStore) -> dict[str, Run]:
     """Three runs, of which lear is the newest and othello the oldest."""
     return three_runs(store)
+
+
+@pytest.fixture
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of texts, which the app is started in."""
+    folder = tmp_path / "texts"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    (folder / "book.txt").write_text(BOOK)
+    return folder
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""The smallest app around the form."""
+"""The smallest app around the form, and what stands in it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from textual.app import ComposeResult
 from textual.containers import Container
 from textual.pilot import Pilot
+from textual.widgets import Static
 
 from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.store import RunStore
@@ -18,6 +19,9 @@ from gpt2tui.tui.widgets.start_form import StartForm
 from tests.tui.apps import until
 
 STYLES = "../../gpt2tui/tui/styles"
+WIDE = (140, 40)
+SMALL = (80, 24)
+BOOK = "The rain fell on the quay, and the bell rang. " * 40
 
 
 class FormApp(OrderedApp):
@@ -60,3 +64,11 @@ async def estimated(pilot: Pilot[Any]) -> dict[str, str]:
     assert isinstance(app, FormApp)
     found: dict[str, str] = await until(pilot, lambda: app.facts, "the estimate")
     return found
+
+
+def line_of(app: FormApp, name: str, of: str = "problem") -> str:
+    """What stands below a field; empty where nothing is shown."""
+    if not app.form.field(name).is_mounted:
+        return ""
+    line = app.form.field(name).query_one(f".{of}", Static)
+    return str(line.render()) if line.display else ""

@@ -18,8 +18,10 @@ from textual.app import App
 
 from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.screens.generate import GenerateScreen
-from tests.tui.albums import many_runs, speaker, when_complete, whole
 from tests.tui.apps import until
+from tests.tui.generate_albums import speaker
+from tests.tui.run_states import many_runs, whole
+from tests.tui.runs_albums import when_complete
 from tests.tui.scenes import (
     START,
     VERSE,

@@ -1,18 +1,21 @@
-"""Pictures of the screen as text: written, read and compared."""
+"""Pictures of the screen as text: taken, written, read and compared."""
 
 from __future__ import annotations
 
 import difflib
 import os
 import re
+from collections.abc import Awaitable, Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from rich.color import Color as RichColor
 from rich.style import Style
 from textual.app import App
 from textual.color import Color
+from textual.pilot import Pilot
 
+from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.palettes import PALETTES
 
 FOLDER = Path(__file__).with_name("snapshots")
@@ -21,6 +24,20 @@ ACCEPT = "GPT2TUI_ACCEPT"
 
 _IS_ACCEPTING = os.environ.get(ACCEPT) == "1"
 """Read here, since tests have nothing of the caller's settings."""
+
+WIDE, SMALL, TINY = (140, 40), (80, 24), (40, 10)
+SIZES = (WIDE, SMALL)
+
+
+class Shoot(Protocol):
+    """Takes a picture at each of these sizes, once these texts are there and nothing moves."""
+
+    async def __call__(
+        self, pilot: Pilot[Any], name: str, *texts: str, sizes: tuple[tuple[int, int], ...] = SIZES
+    ) -> None: ...
+
+
+Album = Callable[[RunStore, Shoot], Awaitable[None]]
 
 
 def difference(name: str, picture: str) -> str:

@@ -15,9 +15,11 @@ from textual.widgets import OptionList
 from gpt2tui.tui.app import Gpt2TuiApp
 from gpt2tui.tui.palettes import PALETTES
 from gpt2tui.tui.terminal.colourless import contrast
-from tests.tui.albums import ALBUMS, START, WIDE, half_way, opened
+from tests.tui.albums import ALBUMS
 from tests.tui.apps import until
-from tests.tui.scenes import fixed_surroundings, place_run, settled, without_colours
+from tests.tui.run_states import half_way
+from tests.tui.scenes import START, fixed_surroundings, opened, place_run, settled, without_colours
+from tests.tui.snapshot import WIDE
 
 ALBUMS_READ = ("form_first", "generate_talk", "generate_panel", "runs_many")
 

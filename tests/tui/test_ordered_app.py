@@ -23,7 +23,7 @@ from gpt2tui.tui.widgets.run_filter import RunFilter
 from gpt2tui.tui.widgets.start_form import StartForm
 from tests.tui.apps import PATIENCE, text_of, until, until_text
 from tests.tui.listing import opened
-from tests.tui.test_train import training
+from tests.tui.training import training
 
 NAMES = {"\r": "enter", "\x1b": "escape", "\t": "tab", "\x7f": "backspace", "\x15": "ctrl+u", "\x0f": "ctrl+o"}
 

@@ -22,8 +22,8 @@ from gpt2tui.tui.chart.window import Extent, Window
 from gpt2tui.tui.widgets.chart import LossChart
 from gpt2tui.tui.widgets.drawn_chart import ChartSource
 from tests.runs.synthetic import evaluated, make_run, started, step
+from tests.tui.chart_app import Host, shown
 from tests.tui.series_files import Run, append_steps, falling, history_of, write_series
-from tests.tui.test_chart import Host, shown
 from tests.tui.test_columns import check
 
 

@@ -13,10 +13,11 @@ import pytest
 from textual.pilot import Pilot
 
 from gpt2tui.runs.store import RunStore
-from tests.tui.albums import ALBUMS, SIZES, Shoot, train_alive, train_ended
+from tests.tui.albums import ALBUMS
 from tests.tui.apps import text_of
 from tests.tui.scenes import fixed_surroundings, settled
-from tests.tui.snapshot import ACCEPT, FOLDER, difference, styles_of
+from tests.tui.snapshot import ACCEPT, FOLDER, SIZES, Shoot, difference, styles_of
+from tests.tui.train_albums import train_alive, train_ended
 
 STYLED = ("train-training", "train-crashed", "generate-tinted", "runs", "colourless-train")
 """Pictures with a map of their colours."""
@@ -76,7 +77,9 @@ def test_no_footer_has_more_than_six_keys() -> None:
 
 
 def test_every_picture_is_of_a_state_that_is_shown() -> None:
-    sources = Path(__file__).with_name("albums.py").read_text(encoding="utf-8")
+    here = Path(__file__).parent
+    places = [*here.glob("*albums.py"), here / "run_states.py"]
+    sources = "".join(path.read_text(encoding="utf-8") for path in places)
     names = {path.stem.rpartition("-")[0] for path in FOLDER.glob("*.txt")}
     assert len(names) > 40
     unknown = {name for name in names if f'"{name}"' not in sources and f'"{name.partition("-")[2]}"' not in sources}

@@ -1,0 +1,75 @@
+"""The settings of a run that trains: what they mean, and which values are refused."""
+
+from __future__ import annotations
+
+from gpt2tui.runs.events import PhaseChanged
+from tests.runs.synthetic import START, evaluated, held, make_run, started, step
+from tests.tui.apps import app_for, text_of, until, until_text
+from tests.tui.training import WIDE, training
+
+
+async def test_a_step_limit_that_lies_behind_is_refused_at_its_field_which_gets_the_keys(store):
+    async with training(store, 1_200) as (run, app, pilot):
+        await pilot.press("e")
+        await until_text(pilot, "step limit")
+        app.screen.query_one("#max_steps").value = "1,199"
+        await pilot.press("enter")
+        await until_text(pilot, "step limit: the run is at step 1,200 already")
+        assert app.focused is app.screen.query_one("#max_steps")
+        await pilot.press("ctrl+u", *"1201", "enter")
+        await until(pilot, lambda: run.commands_file.is_file())
+
+
+async def test_a_target_is_not_emptied_by_a_slip(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    with held(run):
+        async with app_for(run=run.folder, at=START + 2).run_test(size=WIDE) as pilot:
+            await until_text(pilot, "● training")
+            await pilot.press("e", "ctrl+u", "enter")
+            await until_text(pilot, "target loss: a loss, or none")
+            await pilot.press(*"none", "enter")
+            await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
+            sent = await until(pilot, lambda: run.commands_file.is_file() and run.commands_file.read_text())
+            assert '"name":"target_loss","value":null' in sent
+
+
+async def test_what_a_setting_means_is_told_while_its_field_has_the_keys(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    with held(run):
+        async with app_for(run=run.folder, at=START + 2).run_test(size=WIDE) as pilot:
+            await until_text(pilot, "● training")
+            await pilot.press("e")
+            await until_text(pilot, "the run ends when the corpus loss is below it")
+            await pilot.press("tab", "tab", "tab")
+            await until_text(pilot, "such as 30m or 2h, since the session began")
+            assert "the run ends when" not in text_of(pilot.app)
+            await pilot.press("shift+tab", "shift+tab")
+            await until_text(pilot, "the peak of the schedule; at step 1 the rate was 2.00e-04")
+
+
+async def test_up_and_down_go_through_the_settings_and_a_target_that_is_met_already_is_refused(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    with held(run):
+        async with app_for(run=run.folder, at=START + 2).run_test(size=WIDE) as pilot:
+            await until_text(pilot, "● training")
+            await pilot.press("e", "ctrl+u", *"50", "down", "ctrl+u", *"0.3", "down", "ctrl+u", *"9.5", "up", "enter")
+            await until_text(pilot, "target loss: it is at 10.3955 already; x ends it")
+            await until_text(pilot, "step limit: a whole number")
+            layer = pilot.app.screen
+            assert layer.query_one("#learning_rate").value == "0.3"
+            assert layer.query_one("#target_loss").has_focus
+            assert not run.commands_file.is_file()
+            await pilot.press("ctrl+u", "0")
+            await until(pilot, lambda: "x ends it" not in text_of(pilot.app))
+            assert "step limit: a whole number" in text_of(pilot.app)
+
+
+async def test_a_target_is_refused_by_the_corpus_loss_where_that_is_the_lowest(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1), evaluated(1, 0.5), step(2)])
+    with held(run):
+        async with app_for(run=run.folder, at=START + 3).run_test(size=WIDE) as pilot:
+            await until_text(pilot, "● training")
+            await pilot.press("e", "ctrl+u", *"0.6", "enter")
+            await until_text(pilot, "target loss: it is at 0.5000 already; x ends it")
+            await pilot.press("ctrl+u", *"0.4", "enter")
+            await until(pilot, lambda: run.commands_file.is_file())

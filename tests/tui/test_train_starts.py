@@ -1,0 +1,136 @@
+"""How a training begins on its screen: by the form, by the command line, and not at all."""
+
+from __future__ import annotations
+
+import pytest
+from textual.widgets import Input
+
+from gpt2tui.runs.events import PhaseChanged
+from gpt2tui.tui.screens.train import TrainScreen
+from gpt2tui.tui.widgets.start_form import StartForm
+from tests.runs.synthetic import START, held, make_run, started, step, whole_story
+from tests.tui.apps import app_for, text_of, until, until_text
+from tests.tui.training import STEPS_OF_64_TOKENS, WIDE
+
+
+async def test_without_runs_the_form_is_there_and_nothing_else_is_asked():
+    app = app_for()
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "A new run")
+        assert len(app.screen_stack) == 1
+
+
+async def test_the_first_form_says_how_to_leave_a_field_and_where_the_other_screens_are(store):
+    app = app_for()
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await until_text(pilot, "esc Leave field")
+        assert text_of(app).splitlines()[0].startswith(" f1 Train  f2 Generate  f3 Runs")
+        await pilot.press("escape")
+        await until(pilot, lambda: "esc Leave field" not in text_of(app))
+        await pilot.press("f3")
+        await until_text(pilot, "No runs yet.")
+        assert text_of(app).splitlines()[0].startswith(" 1 Train  2 Generate  3 Runs")
+
+
+async def test_the_form_stays_while_its_run_is_read_on(store):
+    run = make_run(store, whole_story())
+    app = app_for(run=run.folder, at=START + 500)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "Below the target")
+        await pilot.press("n")
+        await until_text(pilot, "Files, folders, globs")
+        app.overlay(run)
+        await pilot.pause()
+        assert "Files, folders, globs" in text_of(app)
+
+
+async def test_a_refused_resume_leaves_the_run_on_the_screen(store):
+    run = make_run(store, whole_story())
+    app = app_for(start=("resume", run.id), at=START + 500)
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await until_text(pilot, "has reached its target")
+        await until_text(pilot, "Below the target")
+
+
+async def test_a_training_that_cannot_start_is_told_at_the_form():
+    words = ("--preset", "nano", "--keep", "3", "/no/such/text")
+    app = app_for(start=("train", *words), typed={"preset": "nano", "keep": 3, "text": ["/no/such/text"]})
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "no such file or folder")
+        assert isinstance(app.screen, TrainScreen)
+        assert app.screen.query_one(StartForm).words() == list(words)
+        await until_text(pilot, "no estimate: see text")  # a look of the form's own finds the same
+        assert "no such file or folder" in text_of(app)
+
+
+async def test_out_of_the_form_of_a_training_that_cannot_start_esc_leads_to_the_run_that_trains(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(7)], name="the first")
+    app = app_for(start=("train", "/no/such/text"), typed={"text": ["/no/such/text"]}, at=START + 7)
+    with held(run):
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, "no such file or folder")
+            field = app.screen.query_one(StartForm).field("text").control
+            await until(pilot, lambda: app.focused is field)
+            await pilot.press("escape")
+            await until_text(pilot, "esc Back")
+            assert "no such file or folder" in text_of(app)
+            await pilot.press("escape")
+            await until_text(pilot, "the first")
+            await until_text(pilot, "● training")
+            await pilot.press("n")
+            await until_text(pilot, "/no/such/text")
+
+
+async def test_the_words_of_the_command_line_start_a_training():
+    app = app_for(start=("train", *STEPS_OF_64_TOKENS, "--max-steps", "2", "--name", "typed"))
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "Ended at its limit")
+        assert "typed" in text_of(app)
+
+
+async def test_a_start_beside_another_training_is_warned_about(store):
+    other = make_run(store, [started(), step(1)], name="[hamlet]")
+    app = app_for(start=("train", *STEPS_OF_64_TOKENS, "--max-steps", "1"), run=other.folder)
+    told, notify = [], app.notify  # what is on the screen goes away by itself
+    app.notify = lambda message, **options: (told.append(message), notify(message, **options))
+    with held(other):
+        async with app.run_test(size=WIDE, notifications=True) as pilot:
+            await until_text(pilot, "run [hamlet] trains on cpu already")
+            await until_text(pilot, "Ended at its limit")
+            await pilot.press("R")
+            await until(pilot, lambda: sum("trains on cpu already" in message for message in told) == 2)
+            await pilot.press("x", "s")  # its limit no longer holds
+            await until_text(pilot, "Stopped and saved")
+
+
+async def test_who_comes_back_to_the_form_is_in_the_field_that_was_left(store):
+    app = app_for()
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "Files, folders, globs")
+        await pilot.press("tab", "tab", "tab", "tab", *"0.5", "escape", "f2")
+        await until_text(pilot, "There is no model to talk to yet")
+        await pilot.press("f1")
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press("1")
+        form = app.screen.query_one(StartForm)
+        assert form.field("target_loss").value.endswith("0.51")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 10), (20, 5), (200, 60)])
+async def test_any_size_works_and_resizing_loses_nothing(store, size):
+    run = make_run(store, whole_story())
+    app = app_for(run=run.folder, at=START + 500)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "Below the target")
+        await pilot.press("n")
+        await until_text(pilot, "Files, folders, globs")
+        await pilot.press(*"my text.txt")
+        await pilot.resize_terminal(*size)
+        await pilot.pause()
+        await pilot.resize_terminal(*WIDE)
+        await until_text(pilot, "my text.txt")
+        await pilot.press("escape")
+        await until(pilot, lambda: isinstance(app.focused, StartForm))
+        await pilot.press("escape")
+        await until_text(pilot, "Below the target")

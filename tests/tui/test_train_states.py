@@ -1,0 +1,166 @@
+"""What the training screen tells of a run: every state, every end, and what others write."""
+
+from __future__ import annotations
+
+import shutil
+
+import msgspec
+import pytest
+
+from gpt2tui.runs.commands import Set
+from gpt2tui.runs.events import CheckpointSaved, Notice, PhaseChanged, SettingChanged
+from gpt2tui.runs.run import Label
+from tests.runs.synthetic import START, append, held, make_run, started, step, whole_story
+from tests.tui.apps import app_for, text_of, until, until_text
+from tests.tui.training import WIDE, training
+
+
+async def test_a_name_that_another_viewer_gives_is_shown(store):
+    async with training(store) as (run, _, pilot):
+        run.set_label(Label(name="nightingale"))
+        await until_text(pilot, "nightingale")
+
+
+STATES = {
+    "starting": ([started(), PhaseChanged(time=START, phase="starting")], "● starting"),
+    "compiling": ([started(), PhaseChanged(time=START, phase="compiling")], "the first step takes a while"),
+    "training": ([started(), PhaseChanged(time=START, phase="training"), step(1), step(2)], "● training"),
+    "paused": ([started(), step(1), PhaseChanged(time=START, phase="paused")], "space goes on"),
+    "evaluating": ([started(), step(1), PhaseChanged(time=START, phase="evaluating")], "● evaluating"),
+    "saving": ([started(), step(1), PhaseChanged(time=START, phase="saving")], "● saving"),
+    "stalled": ([started(), PhaseChanged(time=START, phase="training"), step(1)], "No sign of life for 1 h"),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+async def test_every_state_of_a_living_run_is_told(store, state):
+    events, words = STATES[state]
+    run = make_run(store, events)
+    app = app_for(run=run.folder, at=START + (3_601 if state == "stalled" else 2))
+    with held(run):
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, words)
+
+
+ENDS = {
+    "target_reached": "Below the target: corpus loss",
+    "limit": "Ended at its limit",
+    "stopped": "Stopped and saved",
+    "interrupted": "Interrupted and saved",
+    "diverged": "Diverged: the loss was not finite",
+    "out_of_memory": "Out of memory: the loss was not finite",
+    "failed": "Failed: the loss was not finite",
+}
+
+
+@pytest.mark.parametrize("reason", ENDS)
+async def test_every_end_is_told_with_what_to_do(store, reason):
+    story = whole_story()
+    last = msgspec.structs.replace(story[-1], reason=reason)
+    run = make_run(store, [*story[:-1], Notice(time=START + 470, level="error", text="the loss was not finite"), last])
+    app = app_for(run=run.folder, at=START + 500)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, ENDS[reason])
+
+
+async def test_a_crash_shows_the_end_of_the_log(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    run.log_file.write_text("".join(f"line {number}\n" for number in range(20)) + "Segmentation \x1b[31mfault\n")
+    app = app_for(run=run.folder, at=START + 5)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "Segmentation ^[[31mfault")
+        assert "R goes on from the beginning: 1 step will be done again." in text_of(app)
+        assert "line 19" in text_of(app)
+        assert "line 2\n" not in text_of(app)
+
+
+async def test_the_very_end_of_the_log_is_seen_where_there_is_room_for_little(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    run.log_file.write_text("".join(f"line {number} {'of words ' * 20}\n" for number in range(20)) + "the very end\n")
+    app = app_for(run=run.folder, at=START + 5)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_text(pilot, "the very end")
+        assert "R goes on from the beginning: 1 step will be done again." in text_of(app)
+        assert "line 19" in text_of(app)
+        assert "line 15" not in text_of(app)
+
+
+async def test_what_is_untrusted_is_text(store):
+    name = "[/red]\u202e\u200b漢字"
+    run = make_run(store, whole_story(), name=name)
+    append(run, [Notice(time=START, level="warning", text="\x1b]0;title\x07 [bold]x")])
+    app = app_for(run=run.folder, at=START)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "[/red]\\u202e\\u200b漢字")
+        await until_text(pilot, "^[]0;title^G [bold]x")
+        assert "upon^[[31m a time" in text_of(app)
+
+
+async def test_events_written_by_others_appear(store):
+    async with training(store) as (run, _, pilot):
+        append(run, [step(number) for number in range(2, 78)])
+        await until_text(pilot, "step 77")
+        run.send(Set(name="target_loss", value=0.5))
+        append(run, [SettingChanged(time=START + 78, name="target_loss", value=0.5, previous=0.099999)])
+        await until_text(pilot, "0.5")
+
+
+async def test_a_run_whose_folder_is_deleted_is_gone(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    app = app_for(run=run.folder, at=START + 2)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "Its process ended without a word")
+        shutil.rmtree(run.folder)
+        await until_text(pilot, "Its folder is gone: deleted, or moved elsewhere.")
+        await until_text(pilot, "✗ folder gone")
+        await until(pilot, lambda: "R Go on" not in text_of(app))
+        await until_text(pilot, "n New run")
+
+
+FULL = "no room for the checkpoint of step 9 in /there: 1.0 kB are free; free 2.0 MB, and it goes on by itself"
+
+
+async def test_a_pause_for_a_full_disk_says_what_ends_it_whatever_was_asked_meanwhile(store):
+    phases = [
+        PhaseChanged(time=START, phase="saving"),
+        Notice(time=START, level="error", text=FULL),
+        PhaseChanged(time=START, phase="paused"),
+        PhaseChanged(time=START + 60, phase="paused", command="another"),
+    ]
+    run = make_run(store, [started(), step(1), *phases])
+    with held(run):
+        app = app_for(run=run.folder, at=START + 61)
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, "and it goes on by itself")
+            assert "space tries again now" in text_of(app)
+            assert "○ paused, disk full" in text_of(app)
+
+
+async def test_a_silent_run_on_a_full_disk_says_so(store):
+    huge = CheckpointSaved(time=START, step=1, path="checkpoints/a", bytes=10**18, seconds=1.0, reason="asked")
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1), huge])
+    with held(run):
+        app = app_for(run=run.folder, at=START + 3_601)
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, "Its disk is full, so for 1 h it could not even say so.")
+            assert "and it goes on by itself." in text_of(app)
+
+
+async def test_events_tell_the_day_where_it_is_another_and_when_a_pause_ended(store):
+    day = 86_400
+    moments = [
+        (START - 40 * day, "paused"),
+        (START - 2 * day, "saving"),
+        (START - 2 * day, "paused"),
+        (START - 2 * day, "training"),
+        (START - 2 * day + 60, "paused"),
+        (START + 60, "training"),
+    ]
+    run = make_run(store, [started(at=START - 40 * day), *(PhaseChanged(time=at, phase=one) for at, one in moments)])
+    app = app_for(run=run.folder, at=START + 120)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "goes on")
+        lines = [str(line).split(" ") for line in str(app.screen.query_one("News Static").render()).splitlines()]
+        assert [line[-1] for line in lines[:4]] == ["on", "paused", "on", "paused"]  # saving was no end of the pause
+        assert [len(line[:-2]) if line[-1] == "on" else len(line[:-1]) for line in lines[:4]] == [1, 2, 1, 2]
+        assert lines[3][0].startswith("2023-10-0")
