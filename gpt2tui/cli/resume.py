@@ -16,6 +16,7 @@ from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.runs.commands import Set
 from gpt2tui.runs.spans import parse_seconds
 from gpt2tui.runs.view import RunView
+from gpt2tui.runs.words import next_target
 
 
 def resume(
@@ -68,6 +69,12 @@ def resume(
         )
     if view.finished and view.finished.reason == "target_reached" and not (no_target or target_loss is not None):
         raise UsageError(f"run {found.id} has reached its target; to go on past it, add --target-loss or --no-target")
+    reached = view.best_corpus_loss
+    if reached is not None and target_loss and not no_target and target_loss >= reached:
+        raise UsageError(
+            f"run {found.id} has had a corpus loss of {reached:.4g}: a target of {target_loss:g} is reached already; "
+            f"name one below, such as {next_target(reached)}, or --no-target"
+        )
     tune_process()
 
     from gpt2tui.training.session import train

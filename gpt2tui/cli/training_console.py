@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Literal
@@ -25,11 +26,13 @@ from gpt2tui.runs.view import RunView
 from gpt2tui.runs.words import REASONS, left_words
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, ConsoleOptions, RenderableType
+    from rich.segment import Segment
 
 Form = Literal["live", "lines", "quiet", "json", "jsonl"]
 
 _LINE_SECONDS = 10.0
+_DEFECT = "the training goes on, but this could not be shown"
 _EXIT_CODES = {"target_reached": 0, "limit": 4, "stopped": 4, "diverged": 5, "out_of_memory": 6, "failed": 1}
 
 
@@ -78,6 +81,22 @@ def follow_training(run: Run, events: Iterator[AnyEvent], style: Style) -> int:
     return _EXIT_CODES[finished.reason]
 
 
+class _Guarded:
+    """A picture that, where it cannot be drawn, says so: Live's thread would end of it."""
+
+    def __init__(self, picture: RenderableType) -> None:
+        self._picture = picture
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[RenderableType | Segment]:
+        from rich.text import Text
+
+        try:
+            drawn: list[Segment] | list[Text] = list(console.render(self._picture, options))
+        except Exception as error:  # noqa: BLE001 (as below)
+            drawn = [Text(f"{_DEFECT}: {error!r}")]
+        yield from drawn
+
+
 class _TrainingConsole:
     def __init__(self, run: Run, style: Style) -> None:
         self.view = RunView.of(run)  # a resumed run goes on where its journal ends
@@ -89,6 +108,7 @@ class _TrainingConsole:
         self._told_at = time.time()
         self._encoder = msgspec.json.Encoder()
         self._is_open = True
+        self._defects: set[str] = set()
 
     def __enter__(self) -> None:
         if self._form == "live":
@@ -110,9 +130,7 @@ class _TrainingConsole:
             self._try(lambda: narrate(text))
 
     def show(self, event: AnyEvent) -> None:
-        with self._lock:
-            self.view.fold([event])
-        self._try(lambda: self._print(event))
+        self._try(lambda: self._take(event))
 
     def finish(self, finished: RunFinished) -> None:
         """The summary that remains."""
@@ -128,6 +146,20 @@ class _TrainingConsole:
             self._is_open = False
             for stream in (sys.stdout, sys.stderr):
                 abandon(stream)
+        except Exception as error:  # noqa: BLE001 (a defect of ours must not cost anybody a training)
+            self._tell_defect(error)
+
+    def _tell_defect(self, error: Exception) -> None:
+        """Once of each kind, with where it happened: the training goes on."""
+        if (kind := repr(error)) not in self._defects:
+            self._defects.add(kind)
+            traceback.print_exception(error)
+            narrate(f"{_DEFECT}: {kind}")
+
+    def _take(self, event: AnyEvent) -> None:
+        with self._lock:
+            self.view.fold([event])
+        self._print(event)
 
     def _print_end(self, finished: RunFinished) -> None:
         if self._form == "json":
@@ -165,12 +197,8 @@ class _TrainingConsole:
     def _frame(self) -> RenderableType:
         now = time.time()
         with self._lock:
-            return frame(
-                self.view,
-                state=self.view.state(is_alive=True, now=now),
-                now=now,
-                name=self._run.id,
-            )
+            picture = frame(self.view, state=self.view.state(is_alive=True, now=now), now=now, name=self._run.id)
+        return _Guarded(picture)
 
     def _result(self, finished: RunFinished) -> dict[str, Any]:
         view, step = self.view, self.view.step

@@ -94,15 +94,14 @@ def forecast(
     goal = _level(ABOVE * target)
     whole, recent = _fit(usable, now), _fit_of_recent(usable, now)
     left = whole.reaches(goal)
-    if target < _UNTRIED and left < _FARTHEST * now:
-        return Forecast(left, 0.0, max(left, recent.reaches(goal) if recent else left) + _SHARE_GONE * now)
     if is_blurred:
         return _between(left, recent.reaches(goal), now) if recent else None
     if left > _FARTHEST * now or (left and recent and recent.slope > _SLOWEST * whole.slope):
         return NOT_ON_COURSE if len(points) >= _FEWEST_TO_GIVE_UP else None
     recently = min(recent.reaches(goal), _LONGEST * left + _SHARE_GONE * now) if recent else left
     margin = (_SHARE_LEFT + _SHARE_EARLY * max(0.0, left / now - 1)) * left + _SHARE_GONE * now
-    return Forecast(left, max(0.0, min(left, recently) - margin), max(left, recently) + margin)
+    earliest = 0.0 if target < _UNTRIED else max(0.0, min(left, recently) - margin)
+    return Forecast(left, earliest, max(left, recently) + margin)
 
 
 def _between(one: float, other: float, now: float) -> Forecast | None:

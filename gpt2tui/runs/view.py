@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Literal
 
-from gpt2tui.runs.config import RunConfig
+from gpt2tui.runs.config import TARGET_LOSS, RunConfig
 from gpt2tui.runs.events import (
     AnyEvent,
     CheckpointSaved,
@@ -164,6 +164,11 @@ class RunView:
     def lowest_loss(self) -> float:
         """Of the corpus losses and the running losses so far; infinite before there is one."""
         return min(self._lowest, math.inf if self.best_corpus_loss is None else self.best_corpus_loss)
+
+    @property
+    def reached_loss(self) -> float:
+        """The lowest corpus loss, below which a run that reached its target can go on; else the target itself."""
+        return self.best_corpus_loss or self.target_loss or TARGET_LOSS
 
     @property
     def leading_corpus_loss(self) -> Evaluated | None:

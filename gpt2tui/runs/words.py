@@ -150,16 +150,23 @@ def _target_words(found: Forecast, step: Step, does_step: bool, now: float) -> s
 
 
 def left_words(found: Forecast) -> str:
-    """The time that is left, and the interval: ``8 min (5 min to 12 min)``, or ``8 min (at most 12 min)``."""
+    """The time that is left, and the interval: ``8 min (5 min to 12 min)``, or ``8 min (up to 12 min)``."""
     seconds, earliest, latest = (_rounded(seconds) for seconds in found)
-    interval = f"{duration(earliest)} to {duration(latest)}" if earliest else f"at most {duration(latest)}"
+    interval = f"{duration(earliest)} to {duration(latest)}" if earliest else f"up to {duration(latest)}"
     return f"{duration(seconds)} ({interval})"
 
 
 def _rounded(seconds: float) -> float:
     """No finer than a forecast can be told: some tenth of it."""
+    if math.isinf(seconds):
+        return seconds
     grain = next((grain for limit, grain in _GRAINS if seconds < limit), 3_600)
     return grain * round(seconds / grain)
+
+
+def next_target(reached: float) -> str:
+    """A target for a run that is at this loss: half of it, as it would be typed."""
+    return f"{reached / 2:.3g}"
 
 
 def limits_words(limits: Limits) -> str:

@@ -179,6 +179,9 @@ def test_a_run_that_reached_its_target_says_how_to_go_on_past_it(text: str) -> N
     done = gpt2tui("resume", "--headless")
     assert done.code == 2
     assert "--no-target" in done.err
+    met = gpt2tui("resume", "--headless", "--target-loss", "19.9")
+    assert met.code == 2
+    assert "a target of 19.9 is reached already; name one below, such as 5." in met.err
     again = gpt2tui("resume", "--headless", "--no-target", "--max-steps", "3", "--json")
     assert again.code == 0, again.err
     assert json.loads(again.out)["step"] == 3

@@ -100,6 +100,23 @@ def test_a_loss_that_fell_and_falls_no_more_is_not_on_course() -> None:
     assert after == NOT_ON_COURSE
 
 
+@pytest.mark.parametrize("is_blurred", [False, True])
+@pytest.mark.parametrize("target", [TARGET, 0.02, 1e-9])
+def test_what_is_said_is_finite_or_not_on_course_as_a_whole(target: float, is_blurred: bool) -> None:
+    fallen = [(time, max(exponential(time), 0.5)) for time in range(1, 500)]
+    risen = [(time, loss + max(0, time - 300) / 100) for time, loss in fallen]
+    for points in (fallen, risen):
+        for count in range(1, len(points), 7):
+            found = forecast(points[:count], target, is_blurred=is_blurred)
+            assert found is None or found == NOT_ON_COURSE or all(map(math.isfinite, found)), count
+
+
+@pytest.mark.parametrize("target", [TARGET, 0.02])
+def test_where_a_low_target_is_foretold_the_loss_still_falls(target: float) -> None:
+    fallen = [(time, max(exponential(time), 0.5)) for time in range(1, 500)]
+    assert forecast(fallen, target) == NOT_ON_COURSE
+
+
 def test_too_few_points_say_nothing() -> None:
     points = [(100.0 + time, exponential(time)) for time in range(50)]
     assert forecast([], TARGET) is None

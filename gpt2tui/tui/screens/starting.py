@@ -12,7 +12,6 @@ from textual.content import Content
 from textual.events import ScreenResume
 
 from gpt2tui.errors import Gpt2TuiError
-from gpt2tui.runs.config import TARGET_LOSS
 from gpt2tui.runs.neighbours import crowding_of
 from gpt2tui.text import one_line
 from gpt2tui.tui.processes.training import start_training
@@ -113,8 +112,7 @@ class StartingScreen(DashboardScreen):
             if target is not None:
                 self._start(("resume", str(follower.run.folder), *target_words(target)))
 
-        reached = follower.view.best_corpus_loss or follower.view.target_loss or TARGET_LOSS
-        self.app.push_screen(AskTarget(reached), answered)
+        self.app.push_screen(AskTarget(follower.view.reached_loss), answered)
 
     def _start(self, words: tuple[str, ...], *, is_warned: bool = False) -> None:
         if not self._is_starting:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gpt2tui.runs.words import next_target
 from gpt2tui.text import one_line
 from gpt2tui.tui.form.start_option import NO_TARGET
 from gpt2tui.tui.widgets.question import Ask
@@ -16,7 +17,7 @@ class AskTarget(Ask):
     def __init__(self, reached: float, name: str = "") -> None:
         super().__init__(
             f"Go on{f' with {one_line(name)}' if name else ''} until the corpus loss is below",
-            value=f"{reached / 2:.3g}",
+            value=next_target(reached),
             hint=f"it has reached {reached:.4g}; {NO_TARGET} is no target; enter starts, esc goes back",
             check=lambda text: _problem(text.strip(), reached),
         )
