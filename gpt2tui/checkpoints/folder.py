@@ -110,7 +110,7 @@ class CheckpointFolder:
         if (everything := self.all()) and reference != "best":
             return everything[0]
         kind = f"{reference} checkpoint" if reference else "checkpoint"
-        raise UsageError(f"there is no {kind} in {self.folder} yet")
+        raise UsageError(f"there is no {kind} in {self.folder} yet; of a run that trains: gpt2tui runs checkpoint")
 
     def discard_after(self, step: int) -> None:
         """Take away the checkpoints after ``step``, where the run went back to: they are damaged or void.

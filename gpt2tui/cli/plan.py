@@ -152,7 +152,7 @@ class Draft:
         least = self._options.block_size or min(SMALLEST_BLOCK, wanted)
         if tokens <= least:
             raise CorpusError(
-                f"{name} is too small: {tokens:,} training tokens, and a block size of {least} needs {least + 1}"
+                f"{name} is too small: a block size of {least} needs {least + 1} training tokens, and it has {tokens:,}"
             )
         notices.append(f"{name} has only {tokens:,} training tokens: the block size is {tokens - 1}, not {wanted}")
         return tokens - 1

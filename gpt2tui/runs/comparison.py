@@ -40,7 +40,7 @@ class Field(NamedTuple):
 
 def present_config(view: RunView) -> RunConfig:
     """A run's configuration with what was changed since its start: limits, target and learning rate."""
-    recipe = msgspec.structs.replace(view.config.recipe, learning_rate=view.peak_learning_rate)
+    recipe = view.config.recipe.with_learning_rate(view.peak_learning_rate)
     return msgspec.structs.replace(view.config, limits=view.limits, recipe=recipe)
 
 
@@ -67,6 +67,8 @@ def field_text(value: Any) -> str:
             return "yes" if value else "no"
         case int():
             return f"{value:,}" if value >= 10_000 else str(value)
+        case float():
+            return f"{value:.6g}"
         case list() | tuple():
             return ", ".join(map(field_text, value)) or "-"
         case dict():

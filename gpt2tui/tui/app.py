@@ -223,9 +223,9 @@ class Gpt2TuiApp(FollowingApp):
 
     def action_help_quit(self) -> None:
         """ctrl+c with nothing selected: Textual's word on how to leave is another."""
-        self.notify(
-            "Nothing is selected to copy. q leaves the app (esc first in a field); trainings go on.", markup=False
-        )
+        stop = "esc stops the text; " if self.check_action("stop_stream", ()) else ""
+        leave = "q leaves the app (esc first in a field); trainings go on."
+        self.notify(f"Nothing is selected to copy. {stop}{leave}", markup=False)
 
     def copy_to_clipboard(self, text: str) -> None:
         """Copy by OSC 52, which says nothing of whether it was taken, and by tmux where this runs in one."""

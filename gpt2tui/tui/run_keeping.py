@@ -67,7 +67,8 @@ class RunKeeping:
                 self._do(self._relabel(entry, "", lambda label: msgspec.structs.replace(label, notes=kept)))
 
         hint = "enter keeps it, empty removes it, esc goes back"
-        self._app.push_screen(Ask(f"Notes on {_called(entry)}", value=entry.label.notes, hint=hint), answered)
+        layer = Ask(f"Notes on {_called(entry)}", value=entry.label.notes, is_kept=True, hint=hint)
+        self._app.push_screen(layer, answered)
 
     def delete(self, entries: Sequence[Entry]) -> None:
         """Delete runs, after a question that names them and their size, as far as that was measured."""

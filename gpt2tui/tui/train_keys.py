@@ -13,6 +13,7 @@ TRAIN_KEYS = [
     Binding("e", "change", "Set", id="train.change", tooltip="Change target, limits and learning rate"),
     Binding("R", "resume", "Go on", id="train.resume", tooltip="Go on from the last checkpoint"),
     Binding("g", "go_past", "Past it", id="train.go_past", tooltip="Go on to a lower target"),
+    Binding("R", "go_past", "Past it", id="train.resume_past", show=False, tooltip="Go on to a lower target"),
     Binding("n", "new", "New run", id="train.new", tooltip="Open the form"),
     Binding("n", "new_beside", "New run", id="train.beside", show=False, tooltip="Open the form; this one goes on"),
     Binding("escape", "back", "Back", id="train.back", tooltip="Close the form"),

@@ -147,6 +147,17 @@ async def test_what_is_typed_right_behind_the_slash_is_filtered_by(here: Path):
         await until(pilot, lambda: names(app) == ["b.txt"])
 
 
+async def test_the_filter_looks_into_folders_that_are_open(here: Path):
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        await pilot.press("down", "right")
+        await until(pilot, lambda: "one.txt" in text_of(app))
+        await pilot.press("slash", *"one")
+        await until(pilot, lambda: names(app) == ["letters"] and "one.txt" in text_of(app))
+        await pilot.press("enter", "down", "enter")
+        await until(pilot, lambda: app.chosen == "letters/one.txt")
+
+
 async def test_a_filter_that_fits_nothing_says_so_and_cannot_be_taken(here: Path):
     async with PickerApp().run_test(size=(80, 24)) as pilot:
         app = await opened(pilot)

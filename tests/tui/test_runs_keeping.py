@@ -86,8 +86,10 @@ async def test_e_keeps_notes_which_the_details_show(three: dict[str, Run]) -> No
     async with opened() as (pilot, _):
         await pilot.press("e")
         await until_text(pilot, "Notes on lear")
-        await pilot.press(*"too", "space", *"mad", "enter")
+        await pilot.press(*"too", "enter", "e", "space", *"mad", "enter")  # notes are written on, a name is replaced
         await until_text(pilot, "notes       too mad")
+        await pilot.press("n", *"fool", "enter")
+        await until(pilot, lambda: three["lear"].label().name == "fool")
         assert three["lear"].label().notes == "too mad"
 
 

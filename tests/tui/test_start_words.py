@@ -180,7 +180,7 @@ def test_a_look_at_the_disk_finds_what_is_wrong_with_a_text(tmp_path: Path, monk
         ("--val-fraction 0.9999 of 7,183 tokens leaves 1 to train on", 2, ["val_fraction"]),
         ("no run 'nope'; list them with: gpt2tui runs", 2, ["init"]),
         ("Error: Invalid value for '--seed': Input should be a valid integer", 2, ["seed"]),
-        ("a is too small: 3 training tokens, and a block size of 16 needs 17", 3, ["text"]),
+        ("a is too small: a block size of 16 needs 17 training tokens, and it has 3", 3, ["text"]),
         ("b c.txt: byte 3 is not UTF-8", 1, ["text"]),
         ("too little space in /x: 1 GB are free", 1, [""]),
         ("unexpected Oddity: names and nameless things", 1, [""]),

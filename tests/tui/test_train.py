@@ -173,13 +173,11 @@ async def test_a_run_past_its_target_goes_on_to_a_lower_one(text):
         await until_text(pilot, "Below the target")
         await pilot.press("g")
         await until_text(pilot, "until the corpus loss is below")
-        for _ in range(8):
-            await pilot.press("backspace")
-        await pilot.press(*"10.6", "enter")
+        await pilot.press("escape", "R")  # as a run that was stopped goes on
+        await until_text(pilot, "until the corpus loss is below")
+        await pilot.press(*"10.6", "enter")  # instead of what is proposed
         await until_text(pilot, "reached already")
-        for _ in range(8):
-            await pilot.press("backspace")
-        await pilot.press(*"7.5", "enter")
+        await pilot.press("ctrl+u", *"7.5", "enter")
         await until(pilot, lambda: len(found(run, RunFinished)) == 2)
         await until_text(pilot, "Below the target")
     assert found(run, SettingChanged)[-1].value == 7.5

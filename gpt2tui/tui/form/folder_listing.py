@@ -5,6 +5,7 @@ from __future__ import annotations
 import fnmatch
 import heapq
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,15 +28,15 @@ class Listing(NamedTuple):
     problem: str | None
 
 
-def list_folder(folder: Path, pattern: str = "") -> Listing:
-    """The entries of a folder whose names fit, folders first, in the order of their names.
+def list_folder(folder: Path, pattern: str = "", *, kept: Collection[str] = ()) -> Listing:
+    """The entries of a folder whose names fit, and those that are ``kept``, folders first, in the order of their names.
 
     A pattern with ``*`` or ``?`` is a glob, any other may stand anywhere in the name, in any case. Hidden entries
     are left out unless the pattern begins with a dot. Takes as long as the file system does.
     """
     try:
         with os.scandir(folder) as entries:
-            fitting = (entry for entry in entries if _fits(entry.name, pattern))
+            fitting = (entry for entry in entries if entry.name in kept or _fits(entry.name, pattern))
             found = [(not _is_folder(entry), entry.name.lower(), entry.name) for entry in fitting]
     except OSError as error:
         return Listing([], 0, error.strerror or str(error))

@@ -272,7 +272,7 @@ class TalkScreen(Screen[None]):
         speed = speed_words(conversation.turn or self._chosen)
         panel.show_device(separator.join(device_words(conversation) if self._is_its_model else []))
         panel.show_speed("\n".join(speed))
-        self.query_one(Summary).show([*panel.words(), *hints(conversation), *speed])
+        self.query_one(Summary).show([*panel.problems.values(), *panel.words(), *hints(conversation), *speed])
         can_branch = bool(self.query_one(Alternatives).alternatives)
         # The footer is built anew by this, which takes longer than all the rest.
         state = (conversation.turn is None, self._chosen is None, self.query_one(Transcript).has_cursor, can_branch)

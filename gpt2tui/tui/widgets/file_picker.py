@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 class FileTree(Tree[Entry | None]):
     """The files below a folder, each folder read in a thread when it is opened.
 
-    ``pattern`` thins out what is shown. Nodes without an entry say what cannot be shown.
+    ``pattern`` thins out what is shown, but for folders that are open. Nodes without an entry say what cannot be shown.
     """
 
     app: Gpt2TuiApp
@@ -44,6 +44,7 @@ class FileTree(Tree[Entry | None]):
     def __init__(self, folder: Path) -> None:
         super().__init__("", data=Entry(folder, True))
         self.pattern = ""
+        self._opened: set[Path] = set()
         self.auto_expand = False
         self.guide_depth = 2
         self.show_guides = False
@@ -71,7 +72,8 @@ class FileTree(Tree[Entry | None]):
     async def _read(self, node: TreeNode[Entry | None], pattern: str) -> None:
         assert node.data is not None
         folder = node.data.path
-        listing = await asyncio.to_thread(list_folder, folder, pattern)
+        kept = {path.name for path in self._opened if path.parent == folder}
+        listing = await asyncio.to_thread(list_folder, folder, pattern, kept=kept)
         if pattern == self.pattern and node.data and node.data.path == folder:
             self._fill(node, listing)
 
@@ -80,7 +82,9 @@ class FileTree(Tree[Entry | None]):
         for entry in listing.entries:
             name = Text(one_line(entry.path.name))
             if entry.is_folder:
-                node.add(name, data=entry)
+                child = node.add(name, data=entry)
+                if entry.path in self._opened:
+                    self.read(child)
             else:
                 node.add_leaf(name, data=entry)
         if listing.problem:
@@ -105,8 +109,16 @@ class FileTree(Tree[Entry | None]):
     @on(Tree.NodeExpanded)
     def _expanded(self, event: Tree.NodeExpanded[Entry | None]) -> None:
         event.stop()
-        if not event.node.children and event.node.data:
-            self.read(event.node)
+        if event.node.data:
+            self._opened.add(event.node.data.path)
+            if not event.node.children:
+                self.read(event.node)
+
+    @on(Tree.NodeCollapsed)
+    def _collapsed(self, event: Tree.NodeCollapsed[Entry | None]) -> None:
+        event.stop()
+        if event.node.data:
+            self._opened.discard(event.node.data.path)
 
     def action_open(self) -> None:
         """Look into the folder at the cursor."""

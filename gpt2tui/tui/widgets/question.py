@@ -19,21 +19,28 @@ from gpt2tui.tui.widgets.text_field import TextField
 class Ask(ModalScreen[str | None]):
     """Asks for one line. The answer is what was entered, or None where the layer was closed.
 
-    ``check`` says what is wrong with an entry, or nothing.
+    What is typed takes the place of ``value``, unless that is to be kept. ``check`` says what is wrong with an entry,
+    or nothing.
     """
 
     BINDINGS: ClassVar = [Binding("escape", "dismiss(None)", "Close", id="question.close")]
 
     def __init__(
-        self, title: str, *, value: str = "", hint: str = "", check: Callable[[str], str | None] = lambda text: None
+        self,
+        title: str,
+        *,
+        value: str = "",
+        is_kept: bool = False,
+        hint: str = "",
+        check: Callable[[str], str | None] = lambda text: None,
     ) -> None:
         super().__init__(classes="question")
-        self._title, self._value, self._hint, self._check = title, value, hint, check
+        self._title, self._value, self._is_kept, self._hint, self._check = title, value, is_kept, hint, check
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Label(self._title, classes="title", markup=False)
-            yield TextField(self._value, compact=True, select_on_focus=False)
+            yield TextField(self._value, compact=True, select_on_focus=not self._is_kept)
             yield Static(self._hint, classes="hint", markup=False)
 
     @on(Input.Submitted)
