@@ -15,8 +15,8 @@ from gpt2tui.runs.comparison import compared, present_config
 from gpt2tui.runs.files import tree_bytes
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
-from gpt2tui.runs.words import corpus_loss_words, left_words, running_loss_words, state_words
-from gpt2tui.text import byte_size, clock_time, duration, loss_text, one_line
+from gpt2tui.runs.words import corpus_loss_words, left_words, running_loss_words, state_words, time_words
+from gpt2tui.text import byte_size, clock_time, loss_text, one_line
 
 
 class CheckpointRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -119,10 +119,8 @@ def _print(run: Run, view: RunView, checkpoints: list[CheckpointRow], now: float
         rows.append(("started", clock_time(view.config.created, now=now)))
     if step := view.step:
         rows += [
-            (
-                "step",
-                f"{step.step:,} (pass {step.passes:,.2f}, {step.tokens:,} tokens, {duration(step.elapsed)})",
-            ),
+            ("step", f"{step.step:,} (pass {step.passes:,.2f}, {step.tokens:,} tokens)"),
+            ("time", time_words(step, view.finished)),
             ("running loss", f"{loss_text(step.running_loss)}, {running_loss_words(view)}"),
         ]
     if view.corpus_loss:

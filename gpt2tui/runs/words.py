@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from gpt2tui.runs.config import Limits
-from gpt2tui.runs.events import Evaluated, Reason, Step
+from gpt2tui.runs.events import Evaluated, Reason, RunFinished, Step
 from gpt2tui.runs.forecast import Forecast
 from gpt2tui.runs.room import waits_for_room
 from gpt2tui.runs.view import RunView, State
@@ -167,6 +167,11 @@ def _rounded(seconds: float) -> float:
 def next_target(reached: float) -> str:
     """A target for a run that is at this loss: half of it, as it would be typed."""
     return f"{reached / 2:.3g}"
+
+
+def time_words(step: Step, finished: RunFinished | None) -> str:
+    """How long a run was at work: one that has ended also after its last step, to measure and to save."""
+    return duration(finished.seconds if finished else step.elapsed)
 
 
 def limits_words(limits: Limits) -> str:

@@ -9,6 +9,7 @@ from gpt2tui.runs.events import AnyEvent, PhaseChanged, Rewound, RunFinished, Se
 from gpt2tui.runs.recipe import load_recipe
 from gpt2tui.runs.store import RunStore
 from gpt2tui.runs.view import RunView, State
+from gpt2tui.runs.words import time_words
 from tests.runs.synthetic import (
     START,
     configuration,
@@ -173,3 +174,10 @@ def test_the_bar_does_not_go_back_but_with_the_run() -> None:
     assert view.progress() > at_best
     view.fold([Rewound(time=START, to_step=1, why="its losses were not finite")])
     assert view.progress() == 0
+
+
+def test_the_time_of_a_run_that_ended_is_all_of_it() -> None:
+    view = RunView(configuration())
+    view.fold([started(), step(5), RunFinished(time=START + 9, reason="limit", step=5, loss=1.0, seconds=9.0)])
+    assert view.step
+    assert (time_words(view.step, None), time_words(view.step, view.finished)) == ("5 s", "9 s")

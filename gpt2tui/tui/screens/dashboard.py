@@ -16,7 +16,7 @@ from gpt2tui.runs.events import AnyEvent, DeviceReading, Notice, Step
 from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.phases import Phases
 from gpt2tui.runs.view import State
-from gpt2tui.text import duration
+from gpt2tui.runs.words import time_words
 from gpt2tui.tui.processes.steering import Steering
 from gpt2tui.tui.widgets.banner import Banner
 from gpt2tui.tui.widgets.chart import LossChart
@@ -198,9 +198,8 @@ def _place(follower: Follower, separator: str) -> str:
     step = follower.view.step
     if not step:
         return ""
-    finished = follower.view.finished
     shifted = " shifted" if Phases(follower.view.config).is_shifted(step.passes) else ""
     return (
         f"pass {step.passes:,.1f}{shifted}{separator}step {step.step:,}\n"
-        f"{step.tokens:,} tokens{separator}{duration(finished.seconds if finished else step.elapsed)}"
+        f"{step.tokens:,} tokens{separator}{time_words(step, follower.view.finished)}"
     )

@@ -15,8 +15,8 @@ from textual.widgets import Static
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.entry import Entry
 from gpt2tui.runs.model_config import ModelConfig
-from gpt2tui.runs.words import corpus_loss_words, left_words
-from gpt2tui.text import bar, byte_size, clock_time, count, duration, loss_text, visible
+from gpt2tui.runs.words import corpus_loss_words, left_words, time_words
+from gpt2tui.text import bar, byte_size, clock_time, count, loss_text, visible
 from gpt2tui.tui.widgets.run_columns import age, colour, cut, shown, sign
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class RunDetail(VerticalScroll):
             fields.append(("validation", loss_text(entry.validation_loss.loss)))
         if step := entry.step:
             fields.append(("step", f"{step.step:,}, pass {step.passes:,.2f}"))
-            fields.append(("time", f"{duration(step.elapsed)}, {count(step.tokens)} tokens"))
+            fields.append(("time", f"{time_words(step, entry.finished)}, {count(step.tokens)} tokens"))
         if entry.forecast:
             fields.append(("to target", f"about {left_words(entry.forecast)}"))
         return fields
