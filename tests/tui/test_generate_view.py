@@ -17,6 +17,7 @@ from gpt2tui.tui.screens.generate import GenerateScreen
 from gpt2tui.tui.talk.history import STRETCH
 from gpt2tui.tui.widgets.picker import Picker
 from gpt2tui.tui.widgets.prompt import PromptArea
+from gpt2tui.tui.widgets.sampling_panel import SamplingPanel
 from tests.runs.synthetic import append, held, make_run
 from tests.tiny import add_checkpoint, tiny_run, tiny_run_config
 from tests.training.small import NO_TARGET, small_config, small_run, training
@@ -99,6 +100,13 @@ async def test_a_long_name_leaves_room_for_the_checkpoint(store):
     async with talking(size=(80, 24)) as talk:
         first = await until(talk.pilot, lambda: "the the" in (line := text_of(talk.app).splitlines()[0]) and line)
         assert first.endswith(talk.screen._choice.checkpoint_words())
+
+
+async def test_a_setting_that_is_wrong_is_told_where_the_panel_is_hidden(run):
+    async with talking(size=(80, 24)) as talk:
+        await talk.set(temperature="warm")
+        assert not talk.screen.query_one(SamplingPanel).display
+        await until_text(talk.pilot, "temperature must be")
 
 
 async def test_earlier_turns_are_there_when_the_app_is_opened_again(run):
