@@ -18,18 +18,24 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 3.0
 """What was typed waits no longer for what was typed before it: what had that may be gone, or never answer."""
 
-ROUNDS = 4
-"""The first finds that a key was answered, the others that so were the messages which that set off in turn."""
+FEWEST_ROUNDS, MOST_ROUNDS = 2, 7
+"""The first round finds that a key was answered, the others that so were the messages which that set off in turn."""
 
 
 class KeyPassed(Message, verbose=True):
-    """Follows a key from ``start`` up to the app, some ``rounds`` more after this one."""
+    """Follows a key from ``start`` up to the app, for the ``number``-th time."""
 
-    def __init__(self, typed: Event | None, start: DOMNode, rounds: int) -> None:
+    def __init__(self, typed: Event | None, start: DOMNode, number: int) -> None:
         super().__init__()
         self.typed = typed
         self.start = start
-        self.rounds = rounds
+        self.number = number
+
+    @property
+    def is_last(self) -> bool:
+        """Whether nothing more is on this way, or it has been gone often enough."""
+        is_quiet = not any(node.message_queue_size for node in self.start.ancestors_with_self)
+        return self.number >= (FEWEST_ROUNDS if is_quiet else MOST_ROUNDS)
 
 
 class OrderedApp(App[None]):
@@ -86,13 +92,13 @@ class OrderedApp(App[None]):
             return
         if event.start is not self._has_keys:
             self._follow(event.typed)
-        elif event.rounds:
-            self._follow(event.typed, event.rounds - 1)
-        else:
+        elif event.is_last:
             await self._answer_next()
+        else:
+            self._follow(event.typed, event.number + 1)
 
-    def _follow(self, typed: Event | None, rounds: int = ROUNDS - 1) -> None:
-        if (start := self._has_keys) and not start.post_message(KeyPassed(typed, start, rounds)):
+    def _follow(self, typed: Event | None, number: int = 1) -> None:
+        if (start := self._has_keys) and not start.post_message(KeyPassed(typed, start, number)):
             self.call_later(self._answer_next)  # it is being taken down
 
     @property
