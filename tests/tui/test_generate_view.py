@@ -109,6 +109,23 @@ async def test_a_setting_that_is_wrong_is_told_where_the_panel_is_hidden(run):
         await until_text(talk.pilot, "temperature must be")
 
 
+async def test_the_token_under_the_cursor_is_seen_in_the_smallest_terminal(run):
+    async with talking(size=(40, 10)) as talk:
+        await talk.tell("Begin", max_new_tokens=40)
+        await talk.press("escape", "c")
+        await until_text(talk.pilot, "Instead of this token")
+        for keys in ([], ["left"] * 30, ["home"], ["end"]):
+            await talk.press(*keys)
+            view = talk.transcript.chosen
+            rows = range(view.virtual_region.y + view.rows(view.cursor)[0], view.virtual_region.bottom)
+            await until(talk.pilot, lambda rows=rows: rows[0] in _seen(talk))
+
+
+def _seen(talk) -> range:
+    """The rows of the transcript that are on the screen."""
+    return range(round(talk.transcript.scroll_y), round(talk.transcript.scroll_y) + talk.transcript.size.height)
+
+
 async def test_earlier_turns_are_there_when_the_app_is_opened_again(run):
     async with talking() as talk:
         first = await talk.tell("Before", max_new_tokens=6)

@@ -42,7 +42,7 @@ NARROW, WIDE = 60, 110
 
 _BESIDE_NAME = 60
 """Columns of the top bar for the screens and the checkpoint."""
-_LEAST_NAME = 8
+_LEAST_NAME = 20
 
 
 class TalkScreen(Screen[None]):

@@ -242,12 +242,19 @@ class Transcript(VerticalScroll, can_focus=True):
         turn = view.turn
         token = max(turn.first_token, min(len(turn.text.starts) - 1, token))
         view.show_cursor(token)
-        first, last = view.rows(token)
+        self._show_cursor()
+        self.post_message(self.Moved(token))
+
+    def _show_cursor(self) -> None:
+        view = self.chosen
+        if view is None or view.cursor is None:
+            return
+        self.release_anchor()
+        first, last = view.rows(view.cursor)
         place = view.virtual_region
         self.scroll_to_region(
             Region(place.x, place.y + first, place.width, last - first + 1), animate=False, force=True
         )
-        self.post_message(self.Moved(token))
 
     def _show_view(self, view: TurnView) -> None:
         self.scroll_to_widget(view, animate=False, top=view.outer_size.height > self.size.height, force=True)
@@ -257,7 +264,7 @@ class Transcript(VerticalScroll, can_focus=True):
         """What can be seen, in the coordinates of the turns."""
         return Region(0, round(self.scroll_y), self.size.width, self.size.height)
 
-    # Resizing keeps what is at the upper edge
+    # Resizing keeps the cursor, or else what is at the upper edge
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
@@ -273,7 +280,9 @@ class Transcript(VerticalScroll, can_focus=True):
                 return
 
     def on_resize(self, event: Resize) -> None:
-        if self._top and not (self.is_anchored and not self._anchor_released):
+        if self.has_cursor:
+            self.call_after_refresh(self._show_cursor)
+        elif self._top and not (self.is_anchored and not self._anchor_released):
             self.call_after_refresh(self._restore_top, *self._top)
 
     def _restore_top(self, view: TurnView, character: int) -> None:
