@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from gpt2tui.cli.output import narrate, print_json, put
 from gpt2tui.runs.config import RunConfig
-from gpt2tui.runs.estimate import estimate
+from gpt2tui.runs.estimate import estimate, memory_words
 from gpt2tui.runs.paths import Paths
 from gpt2tui.text import one_line
 
 
 def print_estimate(config: RunConfig, notices: list[str], *, as_json: bool) -> None:
     """Print it as lines or as one JSON object; ``notices`` are what was decided on the way."""
-    taken = estimate(config)
-    if as_json:
-        from gpt2tui.cli.machine import device_memory, free_disk
+    from gpt2tui.cli.machine import device_memory, free_disk
 
-        memory = device_memory(config.device)
+    taken = estimate(config)
+    memory = device_memory(config.device)
+    if as_json:
         print_json(
             {
                 "tokens": taken.tokens,
@@ -47,7 +47,7 @@ def print_estimate(config: RunConfig, notices: list[str], *, as_json: bool) -> N
         ("model", f"{taken.parameters:,} parameters"),
         ("step", f"{config.recipe.batch_size} x {config.block_size} tokens on {config.device} in {config.dtype}"),
         ("pass", f"{taken.tokens_per_pass:,} tokens, {taken.steps_per_pass:,.1f} steps"),
-        ("memory", f"about {taken.training_memory / 1e9:.1f} GB"),
+        ("memory", memory_words(taken.training_memory, memory["available"], memory["total"])),
         ("disk", f"up to {taken.disk / 1e9:.1f} GB, {taken.checkpoint / 1e9:.2f} GB a checkpoint"),
     ]
     for name, value in [*rows, *(("" if number else "time", words) for number, words in enumerate(_times(config)))]:

@@ -75,6 +75,7 @@ def resume(
             f"run {found.id} has had a corpus loss of {reached:.4g}: a target of {target_loss:g} is reached already; "
             f"name one below, such as {next_target(reached)}, or --no-target"
         )
+    _check_limits(found.id, view, max_steps, max_tokens)
     tune_process()
 
     from gpt2tui.training.session import train
@@ -82,3 +83,13 @@ def resume(
     style = Style.of(quiet=quiet, as_json=as_json, as_jsonl=as_jsonl)
     events = train(found, resume=True, changes=changes)
     raise typer.Exit(follow_training(found, moving_in(found, events) if worker else events, style))
+
+
+def _check_limits(run: str, view: RunView, max_steps: int | None, max_tokens: int | None) -> None:
+    """Refuse a limit that the last checkpoint has met: none would end the run."""
+    step = view.step
+    if not (step and view.checkpoint and view.checkpoint.step == step.step):
+        return  # it goes on from before its last step; the trainer tells of limits that are met there
+    for name, limit, reached in (("max-steps", max_steps, step.step), ("max-tokens", max_tokens, step.tokens)):
+        if limit is not None and limit <= reached:
+            raise UsageError(f"run {run} is at {reached:,} already: --{name} {limit:,} is met; say more, or nothing")

@@ -14,6 +14,8 @@ from gpt2tui.runs.event_lines import event_line
 from gpt2tui.runs.events import AnyEvent, RunFinished
 from gpt2tui.runs.journal import event_reader
 from gpt2tui.runs.run import Run
+from gpt2tui.runs.view import RunView
+from gpt2tui.runs.words import resume_words
 
 _POLL_SECONDS = 0.05
 
@@ -48,7 +50,7 @@ def _tell(run: Run, command: commands.Command, timeout: float, *, until_end: boo
     """
     if not run.is_alive():
         other = next((one for one in store().all() if one.is_alive()), None)
-        way_out = f", but {other.id} is: name it" if other else f"; go on with: gpt2tui resume {run.id} --headless"
+        way_out = f", but {other.id} is: name it" if other else f"; go on with: {resume_words(run.id, RunView.of(run))}"
         raise Gpt2TuiError(f"run {run.id} is not being trained{way_out}")
     journal = run.events_file
     reader = event_reader(journal, offset=journal.stat().st_size if journal.is_file() else 0)

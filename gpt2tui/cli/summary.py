@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpt2tui.runs.events import RunFinished
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
-from gpt2tui.runs.words import REASONS, corpus_loss_words, next_target, running_loss_words
+from gpt2tui.runs.words import REASONS, corpus_loss_words, resume_words, running_loss_words
 from gpt2tui.text import duration, loss_text
 
 
@@ -25,8 +25,5 @@ def summary(view: RunView, run: Run, finished: RunFinished) -> str:
     if step:
         lines.append(f'  gpt2tui sample --run {run.id} "…"')
         lines.append(f"  gpt2tui runs plot {run.id}")
-    if finished.reason == "target_reached":
-        lines.append(f"  gpt2tui resume {run.id} --headless --target-loss {next_target(view.reached_loss)}")
-    else:
-        lines.append(f"  gpt2tui resume {run.id} --headless")
+    lines.append(f"  {resume_words(run.id, view)}")
     return "\n".join(lines)

@@ -7,6 +7,7 @@ import msgspec
 from gpt2tui.runs.config import Dtype, RunConfig
 from gpt2tui.runs.model_config import ModelConfig
 from gpt2tui.runs.recipe import Recipe
+from gpt2tui.text import byte_size
 
 BYTES: dict[Dtype, int] = {"float32": 4, "bfloat16": 2, "float16": 2}
 _HEAD_ROWS = 2_048
@@ -84,3 +85,11 @@ def training_bytes(
 def sampling_bytes(model: ModelConfig, context: int, dtype: Dtype) -> int:
     """Memory to sample one text: the weights, and keys and values of a full window."""
     return (model.parameters + 2 * model.layers * model.width * context) * BYTES[dtype]
+
+
+def memory_words(needed: int, free: int, total: int) -> str:
+    """What is needed of the memory there is, in bytes, and where that is too little."""
+    words = f"about {byte_size(needed)} of {byte_size(total)}"
+    if needed > total:
+        return f"{words}: it does not fit"
+    return f"{words}, of which only {byte_size(free)} are free now" if needed > free else words

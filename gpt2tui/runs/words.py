@@ -169,6 +169,13 @@ def next_target(reached: float) -> str:
     return f"{reached / 2:.3g}"
 
 
+def resume_words(run: str, view: RunView) -> str:
+    """The command that goes on with a run that has ended, past its target where that was reached."""
+    is_past = view.finished is not None and view.finished.reason == "target_reached"
+    past = f" --target-loss {next_target(view.reached_loss)}" if is_past else ""
+    return f"gpt2tui resume {run} --headless{past}"
+
+
 def time_words(step: Step, finished: RunFinished | None) -> str:
     """How long a run was at work: one that has ended also after its last step, to measure and to save."""
     return duration(finished.seconds if finished else step.elapsed)

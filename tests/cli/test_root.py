@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -186,6 +187,7 @@ def test_a_dry_run_tells_the_time_by_the_runs_before_as_the_form_does(tmp_path: 
     lines = gpt2tui(*words).out.splitlines()
     assert "if it takes 47.0 passes as run play on 2,001 tokens did" in lines[-2]
     assert lines[-1].strip().startswith("a pass takes about ")
+    assert re.search(r"^memory   about \S+ [MG]B of ", "\n".join(lines), re.MULTILINE)
 
 
 def test_a_missing_text_and_an_unknown_corpus_exit_3():

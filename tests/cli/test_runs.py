@@ -265,9 +265,8 @@ def test_a_run_that_is_not_alive_takes_no_commands(store: RunStore, verb: str) -
     run = make_run(store, whole_story(20))
     found = call(store, "runs", verb)
     assert found.code == 1
-    assert found.err == (
-        f"gpt2tui: run {run.id} is not being trained; go on with: gpt2tui resume {run.id} --headless\n"
-    )
+    way_on = f"gpt2tui resume {run.id} --headless --target-loss 4.09"  # it is at its target
+    assert found.err == f"gpt2tui: run {run.id} is not being trained; go on with: {way_on}\n"
     assert not run.commands_file.exists()
 
 

@@ -158,6 +158,17 @@ async def test_the_filter_looks_into_folders_that_are_open(here: Path):
         await until(pilot, lambda: app.chosen == "letters/one.txt")
 
 
+async def test_letters_filter_wherever_they_are_typed(here: Path):
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        await pilot.press(*"b.")
+        await until(pilot, lambda: names(app) == ["b.txt"])
+        await pilot.press("enter", "t")
+        assert app.screen.query_one(Input).value == "b.t"
+        await pilot.press("enter", "enter")
+        await until(pilot, lambda: app.chosen == "b.txt")
+
+
 async def test_a_filter_that_fits_nothing_says_so_and_cannot_be_taken(here: Path):
     async with PickerApp().run_test(size=(80, 24)) as pilot:
         app = await opened(pilot)

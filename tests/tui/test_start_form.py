@@ -34,6 +34,7 @@ async def test_pressing_enter_twice_starts_one_run_and_a_failure_lets_it_be_star
         await pilot.press("enter", "enter", "ctrl+s")
         assert len(app.started) == 1
         assert app.form.query_one("#start", Button).disabled
+        assert app.focused is app.form, "what is typed now is no text of the form"
         app.form.show_busy(False)
         app.form.show_error("the disk is on fire")
         assert error_of(app) == "the disk is on fire"

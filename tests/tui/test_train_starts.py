@@ -6,6 +6,7 @@ import pytest
 from textual.widgets import Input
 
 from gpt2tui.runs.events import PhaseChanged
+from gpt2tui.tui.screens.generate import GenerateScreen
 from gpt2tui.tui.screens.train import TrainScreen
 from gpt2tui.tui.widgets.start_form import StartForm
 from tests.runs.synthetic import START, held, make_run, started, step, whole_story
@@ -87,6 +88,24 @@ async def test_the_words_of_the_command_line_start_a_training():
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, "Ended at its limit")
         assert "typed" in text_of(app)
+
+
+async def test_what_is_typed_while_a_run_starts_is_no_text_of_its_form_and_the_next_run_has_another_name(tmp_path):
+    text = tmp_path / "play.txt"
+    text.write_text("Who comes on iron tyres with a limping wheel?\n" * 40)
+    app = app_for(typed={"text": [str(text)], "preset": "nano", "max_steps": 2, "block_size": 16, "name": "mine"})
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "mine")
+        form = app.screen.query_one(StartForm)
+        form.field("name").control.focus()
+        await pilot.press("ctrl+s", "2", "i", "x")
+        await until(pilot, lambda: isinstance(app.screen, GenerateScreen))
+        await pilot.press("escape", "1")
+        await until_text(pilot, "Ended at its limit")
+        assert app.screen_stack == [app.screen]
+        await pilot.press("n")
+        await until(pilot, lambda: form.field("text").value == str(text))
+        assert (form.field("name").value, form.field("preset").value) == ("", "nano")
 
 
 async def test_a_start_beside_another_training_is_warned_about(store):

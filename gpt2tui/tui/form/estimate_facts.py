@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal, NamedTuple
 
+from gpt2tui.runs.estimate import memory_words
 from gpt2tui.runs.pace import Pace, Plan, time_words
 from gpt2tui.text import byte_size, one_line
 
@@ -74,12 +75,7 @@ def _pass_words(found: Mapping[str, Any], tokens: int | None) -> str:
 
 def _memory_words(found: Mapping[str, Any]) -> tuple[str, Level]:
     needed, free, total = found["memory"], found["memory_free"], found["memory_total"]
-    words = f"about {byte_size(needed)} of {byte_size(total)}"
-    if needed > total:
-        return f"{words}: it does not fit", "error"
-    if needed > free:
-        return f"{words}, of which only {byte_size(free)} are free now", "warning"
-    return words, ""
+    return memory_words(needed, free, total), "error" if needed > total else "warning" if needed > free else ""
 
 
 def _disk_words(found: Mapping[str, Any]) -> tuple[str, Level]:

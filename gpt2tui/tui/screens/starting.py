@@ -134,6 +134,8 @@ class StartingScreen(DashboardScreen):
                 self._show_what_there_is()
         else:
             self._typed = {}
+            if self._form:
+                self._form.field("name").value = ""  # it was this run's
             self.app.follow(run)
             if not is_warned and (warning := crowding_of(run, self.app.store)):
                 self.notify(one_line(warning), severity="warning", markup=False)

@@ -105,7 +105,6 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
                         placeholder=NO_TARGET if field.name != "learning_rate" else "",
                         id=field.name,
                         compact=True,
-                        select_on_focus=False,
                     )
                     entry.tooltip = field.hint
                     yield entry

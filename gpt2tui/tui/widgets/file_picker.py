@@ -14,6 +14,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding
 from textual.containers import Vertical
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Input, Label, OptionList, Static, Tree
 from textual.widgets.option_list import Option
@@ -160,10 +161,10 @@ class FilePicker(ModalScreen[str | None]):
             yield Label("Choose a text", classes="heading", markup=False)
             if self._corpora:
                 yield OptionList(*(_line(corpus) for corpus in self._corpora), markup=False, compact=True)
-            yield TextField(placeholder="filter: part of a name, or *.txt", compact=True)
+            yield TextField(placeholder="filter: part of a name, or *.txt", compact=True, select_on_focus=False)
             yield FileTree(self._folder)
             yield Static(
-                "enter takes a file or a whole folder | right looks into it | left goes up | / filters | esc closes",
+                "enter takes a file or whole folder | right looks into it | left goes up | letters filter | esc closes",
                 classes="note",
                 markup=False,
             )
@@ -171,6 +172,13 @@ class FilePicker(ModalScreen[str | None]):
     def action_filter(self) -> None:
         """Go to the filter."""
         self.set_focus(self.query_one(Input))
+
+    def on_key(self, event: Key) -> None:
+        """What is typed anywhere is part of a name."""
+        if event.is_printable and event.character and event.character not in " /?":
+            event.stop()
+            self.action_filter()
+            self.query_one(Input).insert_text_at_cursor(event.character)
 
     @on(Input.Changed)
     def _filter(self, event: Input.Changed) -> None:

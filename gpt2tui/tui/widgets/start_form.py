@@ -68,6 +68,8 @@ class StartForm(EstimatedForm, can_focus=True):
         button.disabled = is_busy
         if is_busy:
             self._show_error("")
+            if self.has_focus_within:
+                self.action_leave()  # what is typed now is meant for what comes, and is no text of the form
 
     def show_error(self, error: str | Gpt2TuiError) -> None:
         """Why the run could not be started: at the field that it is about, else above the button."""
@@ -137,6 +139,8 @@ class StartForm(EstimatedForm, can_focus=True):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A list keeps its keys, the last field its enter; a field can be left only where there is one."""
         focused = self.screen.focused
+        if action == "enter" and self.is_busy:
+            return False  # it was one too many
         if action == "enter":
             return focused is self or (isinstance(focused, TextField) and not self._is_last(focused))
         if action in ("next", "previous", "start"):
