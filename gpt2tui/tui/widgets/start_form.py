@@ -139,10 +139,9 @@ class StartForm(EstimatedForm, can_focus=True):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """A list keeps its keys, the last field its enter; a field can be left only where there is one."""
         focused = self.screen.focused
-        if action == "enter" and self.is_busy:
-            return False  # it was one too many
-        if action == "enter":
-            return focused is self or (isinstance(focused, TextField) and not self._is_last(focused))
+        if action == "enter":  # while a run starts it was one too many
+            goes_on = focused is self or (isinstance(focused, TextField) and not self._is_last(focused))
+            return goes_on and not self.is_busy
         if action in ("next", "previous", "start"):
             return not isinstance(focused, OptionList)  # an open list
         return not (action == "leave" and (focused is self or isinstance(focused, OptionList)))
