@@ -50,6 +50,8 @@ class OrderedApp(App[None]):
         super().__init__(**options)
         self._typed: deque[Event] = deque()
         self._answered: Event | None = None
+        self._is_followed = False
+        """Only where another key waits: it would take its time from the frame."""
         self._holders: set[object] = set()
         self._patience: Timer | None = None
 
@@ -72,8 +74,8 @@ class OrderedApp(App[None]):
         self._typed.append(event)
         if self._answered is None and not self._holders:
             await self._answer_next()
-        elif self._patience is None:
-            self._patience = self.set_timer(PATIENCE_SECONDS, self._answer_next)
+        elif not self._is_followed:
+            self._follow(self._answered)
 
     async def _answer_next(self) -> None:
         if self._patience is not None:
@@ -81,10 +83,12 @@ class OrderedApp(App[None]):
             self._patience = None
         self._holders.clear()  # if there are any, they were waited for
         self._answered = self._typed.popleft() if self._typed else None
+        self._is_followed = False
         if self._answered is not None:
             self._patience = self.set_timer(PATIENCE_SECONDS, self._answer_next)
             await super().on_event(self._answered)
-            self._follow(self._answered)
+            if self._typed:
+                self._follow(self._answered)
 
     async def on_key_passed(self, event: KeyPassed) -> None:
         """Follow the key again, from where the focus is now."""
@@ -98,6 +102,7 @@ class OrderedApp(App[None]):
             self._follow(event.typed, event.number + 1)
 
     def _follow(self, typed: Event | None, number: int = 1) -> None:
+        self._is_followed = True
         if (start := self._has_keys) and not start.post_message(KeyPassed(typed, start, number)):
             self.call_later(self._answer_next)  # it is being taken down
 
