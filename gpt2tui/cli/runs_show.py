@@ -131,7 +131,7 @@ def _print(run: Run, view: RunView, checkpoints: list[CheckpointRow], now: float
         rows.append(("validation loss", loss_text(view.validation_loss.loss)))
     rows.append(("target", "none" if view.target_loss is None else f"{view.target_loss:g}"))
     if state != "finished" and (found := view.forecast()):
-        left = f"about {left_words(found)} more of training" if found.is_on_course else "not on this course"
+        left = f"{left_words(found)} more of training" if found.is_on_course else "not on this course"
         rows.append(("to the target", left))
     print_table(("run", ""), rows)
     if checkpoints:

@@ -192,7 +192,7 @@ class _TrainingConsole:
         found = self.view.forecast()
         if found is None:
             return ""
-        return f"  target in about {left_words(found)}" if found.is_on_course else "  target not on this course"
+        return f"  target in {left_words(found)}" if found.is_on_course else "  target not on this course"
 
     def _frame(self) -> RenderableType:
         now = time.time()

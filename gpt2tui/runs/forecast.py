@@ -60,6 +60,11 @@ class Forecast(NamedTuple):
         """Whether the fit sees a crossing at all."""
         return math.isfinite(self.seconds)
 
+    @property
+    def is_latest(self) -> bool:
+        """Whether it says no more than the latest."""
+        return not self.earliest and self.seconds == self.latest > 0
+
 
 NOT_ON_COURSE = Forecast(math.inf, math.inf, math.inf)
 
@@ -95,13 +100,19 @@ def forecast(
     whole, recent = _fit(usable, now), _fit_of_recent(usable, now)
     left = whole.reaches(goal)
     if is_blurred:
-        return _between(left, recent.reaches(goal), now) if recent else None
+        found = _between(left, recent.reaches(goal), now) if recent else None
+        return _latest_of(found) if found and target < _UNTRIED else found
     if left > _FARTHEST * now or (left and recent and recent.slope > _SLOWEST * whole.slope):
         return NOT_ON_COURSE if len(points) >= _FEWEST_TO_GIVE_UP else None
     recently = min(recent.reaches(goal), _LONGEST * left + _SHARE_GONE * now) if recent else left
     margin = (_SHARE_LEFT + _SHARE_EARLY * max(0.0, left / now - 1)) * left + _SHARE_GONE * now
-    earliest = 0.0 if target < _UNTRIED else max(0.0, min(left, recently) - margin)
-    return Forecast(left, earliest, max(left, recently) + margin)
+    found = Forecast(left, max(0.0, min(left, recently) - margin), max(left, recently) + margin)
+    return _latest_of(found) if target < _UNTRIED else found
+
+
+def _latest_of(found: Forecast) -> Forecast:
+    """Of the fit's answer only the latest."""
+    return Forecast(found.latest, 0.0, found.latest) if found.seconds > 0 else found
 
 
 def _between(one: float, other: float, now: float) -> Forecast | None:

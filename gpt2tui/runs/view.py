@@ -40,10 +40,6 @@ _HIGH = 2.5
 """Above this loss, it does not matter at which phase a pass began."""
 _KEPT_NEWS = 300
 _LEADING_PASSES = 2
-_WAVES = 4.0
-"""A running loss up to so many times the lowest loss is a wave of a run that learns: the corpus loss is lower than the
-mean of losses taken before each update, and windows cut elsewhere are known less well.
-"""
 
 
 class RunView:
@@ -154,16 +150,16 @@ class RunView:
         """How far from the first loss to the target, on a log scale, in [0, 1].
 
         The loss is the lowest of the corpus losses and of the running losses, which rise again with each pass that
-        is cut elsewhere; but where it has risen to many times that, what was gone is lost. Only a corpus loss below
-        the target makes it 1.
+        is cut elsewhere; where it is above the first loss, nothing is left of the way. Only a corpus loss below the
+        target makes it 1.
         """
         if self.is_target_reached:
             return 1.0
         if not (self.first_loss and self.step and self.target_loss):
             return 0.0
         whole = math.log(self.first_loss / self.target_loss)
-        loss = max(self.lowest_loss, self.step.running_loss / _WAVES, 1e-12)
-        gone = math.log(self.first_loss / loss)
+        is_lost = self.step.running_loss > self.first_loss
+        gone = 0.0 if is_lost else math.log(self.first_loss / max(self.lowest_loss, 1e-12))
         return min(0.99, max(0.0, gone / whole)) if whole > 0 else 0.99
 
     @property

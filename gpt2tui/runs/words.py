@@ -143,17 +143,22 @@ def _target_words(found: Forecast, step: Step, does_step: bool, now: float) -> s
     if found.seconds <= 0:
         return "about there; the corpus loss decides"
     if not does_step:
-        return f"below the target after about {left_words(found)} more of training"
+        return f"below the target after {left_words(found)} more of training"
     reached, passed = step.time + found.seconds, now - step.time
     left = Forecast(*(max(0.0, seconds - passed) for seconds in found))
-    return f"below the target at about {clock_time(reached, now=now)}, in {left_words(left)}"
+    at = "by" if found.is_latest else "at about"
+    return f"below the target {at} {clock_time(reached, now=now)}, in {left_words(left).removeprefix('about ')}"
 
 
 def left_words(found: Forecast) -> str:
-    """The time that is left, and the interval: ``8 min (5 min to 12 min)``, or ``8 min (up to 12 min)``."""
+    """The time that is left, and the interval: ``about 8 min (5 min to 12 min)``, ``about 8 min (up to 12 min)``; or
+    ``up to 12 min``.
+    """
     seconds, earliest, latest = (_rounded(seconds) for seconds in found)
+    if found.is_latest:
+        return f"up to {duration(latest)}"
     interval = f"{duration(earliest)} to {duration(latest)}" if earliest else f"up to {duration(latest)}"
-    return f"{duration(seconds)} ({interval})"
+    return f"about {duration(seconds)} ({interval})"
 
 
 def _rounded(seconds: float) -> float:

@@ -7,6 +7,7 @@ from itertools import pairwise
 import pytest
 
 from gpt2tui.runs.forecast import FEWEST_POINTS, NOT_ON_COURSE, forecast
+from gpt2tui.runs.words import left_words
 from tests.benchmarks.forecasts import Score, evened, judge, recorded_curves
 
 TARGET = 0.1
@@ -166,3 +167,12 @@ def test_of_a_target_below_all_that_was_recorded_only_the_latest_is_told() -> No
     assert low is not None
     assert usual.earliest > 0
     assert low.earliest == 0 < low.seconds <= low.latest
+
+
+@pytest.mark.parametrize("is_blurred", [False, True])
+def test_of_a_low_target_no_more_than_the_latest_is_said(is_blurred: bool) -> None:
+    points = [(float(at), 8.0 / at) for at in range(1, 60)]
+    found = forecast(points, 0.02, is_blurred=is_blurred)
+    assert found is not None
+    assert found.is_latest
+    assert left_words(found).startswith("up to ")

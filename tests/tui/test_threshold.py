@@ -147,9 +147,10 @@ async def test_a_run_whose_folder_is_gone_has_no_forecast() -> None:
 
 
 def test_no_time_is_told_finer_than_it_can_be_foretold() -> None:
-    assert left_words(Forecast(437.0, 391.0, 8_000.0)) == "7 min (7 min to 2 h 15 min)"
-    assert left_words(Forecast(43.4, 7.7, 78.0)) == "45 s (8 s to 1 min 15 s)"
-    assert left_words(Forecast(90_000.0, 0.2, 400_000.0)) == "1 d 1 h (up to 4 d 15 h)"
+    assert left_words(Forecast(437.0, 391.0, 8_000.0)) == "about 7 min (7 min to 2 h 15 min)"
+    assert left_words(Forecast(43.4, 7.7, 78.0)) == "about 45 s (8 s to 1 min 15 s)"
+    assert left_words(Forecast(90_000.0, 0.2, 400_000.0)) == "about 1 d 1 h (up to 4 d 15 h)"
+    assert left_words(Forecast(400_000.0, 0.0, 400_000.0)) == "up to 4 d 15 h"
 
 
 @pytest.mark.parametrize("state", ["training", "evaluating", "saving", "paused", "stalled"])

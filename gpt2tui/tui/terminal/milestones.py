@@ -162,7 +162,7 @@ class Milestones:
         if self.view.target_loss:
             line += f", {self.view.progress():.0%} of the way"
             if not is_over and (found := self.view.forecast()) and found.is_on_course:
-                line += f", about {left_words(found)} left"
+                line += f", {left_words(found)} left"
         return f"{line}."
 
 

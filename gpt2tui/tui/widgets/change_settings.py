@@ -157,6 +157,7 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
         step = self._view.step
         if field.name == "max_steps" and value is not None and step and value < step.step:
             raise UsageError(f"the run is at step {step.step:,} already")
-        if field.name == "target_loss" and value is not None and value >= self._view.lowest_loss:
-            raise UsageError(f"it is at {loss_text(self._view.lowest_loss)} already; x ends it")
+        reached = self._view.best_corpus_loss or self._view.lowest_loss
+        if field.name == "target_loss" and value is not None and value >= reached:
+            raise UsageError(f"it is at {loss_text(reached)} already; x ends it")
         return int(value) if value is not None and field.is_whole else value

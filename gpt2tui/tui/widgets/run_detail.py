@@ -106,7 +106,7 @@ class RunDetail(VerticalScroll):
             fields.append(("step", f"{step.step:,}, pass {step.passes:,.2f}"))
             fields.append(("time", f"{time_words(step, entry.finished)}, {count(step.tokens)} tokens"))
         if entry.forecast:
-            fields.append(("to target", f"about {left_words(entry.forecast)}"))
+            fields.append(("to target", left_words(entry.forecast)))
         return fields
 
     def _place(self, entry: Entry, now: float) -> list[tuple[str, str]]:
