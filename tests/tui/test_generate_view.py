@@ -246,9 +246,9 @@ async def test_scrolling_away_ends_following_and_the_end_resumes_it(run):
         await until(talk.pilot, lambda: talk.transcript.max_scroll_y > 30)
         assert talk.transcript.scroll_y > talk.transcript.max_scroll_y - 5
         talk.transcript.focus()
-        below = talk.transcript.scroll_y
-        await talk.press("pageup")
-        await until(talk.pilot, lambda: talk.transcript.scroll_y == talk.transcript.scroll_target_y < below)
+        await talk.press("pageup")  # while more is written below
+        shown = talk.transcript
+        await until(talk.pilot, lambda: shown.scroll_y == shown.scroll_target_y < shown.max_scroll_y - 5)
         place = talk.transcript.scroll_y
         drawn = turn.drawn
         await talk.drawn(turn, drawn + 200)
