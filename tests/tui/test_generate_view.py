@@ -248,7 +248,7 @@ async def test_scrolling_away_ends_following_and_the_end_resumes_it(run):
         talk.transcript.focus()
         await talk.press("pageup")  # while more is written below
         shown = talk.transcript
-        await until(talk.pilot, lambda: shown.scroll_y == shown.scroll_target_y < shown.max_scroll_y - 5)
+        await until(talk.pilot, lambda: shown._anchor_released and shown.scroll_y == shown.scroll_target_y)
         place = talk.transcript.scroll_y
         drawn = turn.drawn
         await talk.drawn(turn, drawn + 200)
