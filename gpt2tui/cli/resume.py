@@ -67,7 +67,7 @@ def resume(
         raise UsageError(
             f"run {found.id} was imported and has no text; give it one: gpt2tui train --init {found.id} TEXT"
         )
-    if view.finished and view.finished.reason == "target_reached" and not (no_target or target_loss is not None):
+    if view.has_ended_at_target and not (no_target or target_loss is not None):
         raise UsageError(f"run {found.id} has reached its target; to go on past it, add --target-loss or --no-target")
     reached = view.best_corpus_loss
     if reached is not None and target_loss and not no_target and target_loss >= reached:

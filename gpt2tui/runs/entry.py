@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from gpt2tui.runs.comparison import present_config
-from gpt2tui.runs.config import RunConfig
+from gpt2tui.runs.config import TARGET_LOSS, RunConfig
 from gpt2tui.runs.events import Evaluated, Reason, RunFinished, RunStarted, Sampled, Step
 from gpt2tui.runs.forecast import Forecast
 from gpt2tui.runs.room import waits_for_room
@@ -40,6 +40,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     progress: float = 0.0
     corpus_loss: Evaluated | None = None
     best_corpus_loss: float | None = None
+    reached_loss: float = TARGET_LOSS
     validation_loss: Evaluated | None = None
     evaluations: tuple[Evaluated, ...] = ()
     target_loss: float | None = None
@@ -65,6 +66,7 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
             progress=view.progress(),
             corpus_loss=view.corpus_loss,
             best_corpus_loss=view.best_corpus_loss,
+            reached_loss=view.reached_loss,
             validation_loss=view.validation_loss,
             evaluations=tuple(view.evaluations),
             target_loss=view.target_loss,

@@ -168,6 +168,11 @@ class RunView:
         return min(self._lowest, math.inf if self.best_corpus_loss is None else self.best_corpus_loss)
 
     @property
+    def has_ended_at_target(self) -> bool:
+        """Whether reaching the target is what ended it."""
+        return self.finished is not None and self.finished.reason == "target_reached"
+
+    @property
     def reached_loss(self) -> float:
         """The lowest corpus loss, below which a run that reached its target can go on; else the target itself."""
         return self.best_corpus_loss or self.target_loss or TARGET_LOSS

@@ -176,8 +176,7 @@ def next_target(reached: float) -> str:
 
 def resume_words(run: str, view: RunView) -> str:
     """The command that goes on with a run that has ended, past its target where that was reached."""
-    is_past = view.finished is not None and view.finished.reason == "target_reached"
-    past = f" --target-loss {next_target(view.reached_loss)}" if is_past else ""
+    past = f" --target-loss {next_target(view.reached_loss)}" if view.has_ended_at_target else ""
     return f"gpt2tui resume {run} --headless{past}"
 
 

@@ -11,7 +11,6 @@ from textual.screen import Screen
 
 from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.runs.commands import Stop
-from gpt2tui.runs.config import TARGET_LOSS
 from gpt2tui.runs.entry import Entry
 from gpt2tui.runs.ledger import Ledger
 from gpt2tui.runs.naming import called, checked_name
@@ -114,8 +113,7 @@ class RunKeeping:
             if target is not None:
                 self._do(self._resume(entry, *target_words(target)))
 
-        reached = entry.best_corpus_loss or entry.target_loss or TARGET_LOSS
-        self._app.push_screen(AskTarget(reached, entry.name), answered)
+        self._app.push_screen(AskTarget(entry.reached_loss, entry.name), answered)
 
     async def _resume(self, entry: Entry, *words: str) -> str:
         others = [one for one in self._ledger.entries if one.is_alive and _is_same_device(one, entry)]

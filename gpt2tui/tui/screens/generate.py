@@ -22,7 +22,6 @@ from gpt2tui.tui.widgets.sampling_panel import Choice
 from gpt2tui.tui.widgets.transcript import Transcript
 
 _WITH_CURSOR = ("enter_token", "branch", "close_cursor")
-"""Before any other key is looked at; in a field they are text."""
 _WITH_TURN = ("regenerate", "edit", "read_tokens")
 """These need a chosen turn, and no cursor in it; in the settings they would surprise."""
 

@@ -49,8 +49,7 @@ class TrainScreen(StartingScreen):
         if self._state == "gone" and action in ("resume", "go_past"):
             return False
         is_at_work = self._state in _AT_WORK
-        finished = self._follower.view.finished
-        is_past = bool(finished and finished.reason == "target_reached")
+        is_past = self._follower.view.has_ended_at_target
         return {
             "pause": is_at_work and self._state != "paused",
             "go_on": self._state == "paused",
