@@ -11,6 +11,8 @@ from itertools import pairwise
 # No full block: two sparklines below each other would grow together.
 _BLOCKS = "▁▂▃▄▅▆▇"
 _ASCII = "_.-:=+#"
+_GRAINS = ((10, 1), (60, 5), (300, 15), (900, 60), (7_200, 300), (36_000, 900))
+"""Below so many seconds, what lies ahead is told in multiples of so many."""
 
 
 def sparkline(values: Sequence[float], width: int, *, is_unicode: bool = True) -> str:
@@ -80,6 +82,14 @@ def duration(seconds: float) -> str:
             rest = whole % size // parts
             return f"{whole // size} {unit}" + (f" {rest} {smaller}" if rest else "")
     return f"{whole} s"
+
+
+def rounded_seconds(seconds: float) -> float:
+    """No finer than what lies ahead can be told: some tenth of it."""
+    if math.isinf(seconds):
+        return seconds
+    grain = next((grain for limit, grain in _GRAINS if seconds < limit), 3_600)
+    return grain * round(seconds / grain)
 
 
 def clock_time(at: float, *, now: float) -> str:

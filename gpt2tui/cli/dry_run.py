@@ -11,10 +11,13 @@ from gpt2tui.text import one_line
 
 def print_estimate(config: RunConfig, notices: list[str], *, as_json: bool) -> None:
     """Print it as lines or as one JSON object; ``notices`` are what was decided on the way."""
-    from gpt2tui.cli.machine import device_memory, free_disk
+    from gpt2tui.cli.machine import device_memory, free_disk, matrix_rate
 
     taken = estimate(config)
     memory = device_memory(config.device)
+    rate = None
+    if config.device == "cpu":  # for others nothing is known of the share of it that a training has
+        rate = matrix_rate(config.device, config.dtype, width=config.model.width, seconds=0.1)
     if as_json:
         print_json(
             {
@@ -29,6 +32,7 @@ def print_estimate(config: RunConfig, notices: list[str], *, as_json: bool) -> N
                 "disk_free": free_disk(Paths.from_environment().runs),
                 "checkpoint": taken.checkpoint,
                 "flops_per_token": taken.flops_per_token,
+                "matrix_rate": rate,
                 "block_size": config.block_size,
                 "batch_size": config.recipe.batch_size,
                 "recipe": config.recipe.name,
@@ -50,12 +54,15 @@ def print_estimate(config: RunConfig, notices: list[str], *, as_json: bool) -> N
         ("memory", memory_words(taken.training_memory, memory["available"], memory["total"])),
         ("disk", f"up to {taken.disk / 1e9:.1f} GB, {taken.checkpoint / 1e9:.2f} GB a checkpoint"),
     ]
-    for name, value in [*rows, *(("" if number else "time", words) for number, words in enumerate(_times(config)))]:
+    for name, value in [
+        *rows,
+        *(("" if number else "time", words) for number, words in enumerate(_times(config, rate))),
+    ]:
         put(f"{name:8} {one_line(value)}")
 
 
-def _times(config: RunConfig) -> list[str]:
-    """How long it will take, by the runs that were trained here before."""
+def _times(config: RunConfig, rate: float | None) -> list[str]:
+    """How long it will take, by the runs that were trained here before, or by the rate of its matrix products."""
     from gpt2tui.runs.pace import Plan, measured_paces, time_words
     from gpt2tui.runs.store import RunStore
 
@@ -71,5 +78,7 @@ def _times(config: RunConfig) -> list[str]:
         block_size=config.block_size,
         tokens=config.corpus.train_tokens,
         target_loss=config.limits.target_loss,
+        flops_per_token=config.model.flops_per_token(config.block_size),
+        matrix_rate=rate,
     )
     return time_words(plan, measured_paces(runs))

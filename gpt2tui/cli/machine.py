@@ -14,8 +14,7 @@ from typing import Any
 
 _NEEDED = ("torch", "tiktoken", "numpy", "safetensors", "msgspec", "rich", "typer", "plotext", "psutil", "filelock")
 _OPTIONAL = ("matplotlib",)
-_MATRIX = (2048, 768, 3072)
-"""Rows, width and four times the width: the MLP of the 124M over a batch of 16 x 128."""
+_ROWS = 2_048
 
 
 def cpu_model() -> str:
@@ -67,25 +66,25 @@ def free_disk(path: Path) -> int:
     return shutil.disk_usage(next(parent for parent in (path, *path.parents) if parent.exists())).free
 
 
-def matrix_rates(device: str, *, seconds: float = 0.6) -> dict[str, float]:
-    """FLOP a second of one matrix product in float32 and bfloat16, the best of what fits in ``seconds`` each."""
+def matrix_rates(device: str) -> dict[str, float]:
+    """FLOP a second of one matrix product in float32 and bfloat16."""
+    return {dtype: matrix_rate(device, dtype) for dtype in ("float32", "bfloat16")}
+
+
+def matrix_rate(device: str, dtype: str, *, width: int = 768, seconds: float = 0.6) -> float:
+    """FLOP a second of the first product of an MLP over 16 x 128 tokens, the best of what fits in ``seconds``."""
     import torch
 
     from gpt2tui.model.products import times
 
-    rates = {}
-    rows, width, wide = _MATRIX
-    for name, dtype in (("float32", torch.float32), ("bfloat16", torch.bfloat16)):
-        left = torch.randn(rows, width, device=device, dtype=dtype)
-        right = torch.randn(wide, width, device=device, dtype=dtype)
-        best, until = float("inf"), time.perf_counter() + seconds
-        while best == float("inf") or time.perf_counter() < until:
-            began = time.perf_counter()
-            product = times(left, right)
-            product[0, 0].item()  # an accelerator answers only when it is done
-            best = min(best, time.perf_counter() - began)
-        rates[name] = 2 * rows * width * wide / best
-    return rates
+    left = torch.randn(_ROWS, width, device=device, dtype=getattr(torch, dtype))
+    right = torch.randn(4 * width, width, device=device, dtype=left.dtype)
+    best, until = float("inf"), time.perf_counter() + seconds
+    while best == float("inf") or time.perf_counter() < until:
+        began = time.perf_counter()
+        times(left, right)[0, 0].item()  # an accelerator answers only when it is done
+        best = min(best, time.perf_counter() - began)
+    return 2 * left.numel() * len(right) / best
 
 
 def versions() -> dict[str, str | None]:

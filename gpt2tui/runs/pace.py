@@ -14,11 +14,20 @@ from gpt2tui.runs.events import RunFinished
 from gpt2tui.runs.journal import event_reader
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.series import Series
-from gpt2tui.text import duration
+from gpt2tui.text import duration, rounded_seconds
 
 _STEPS = 50
 _RUNS = 50
 """Older runs than so many are not looked at."""
+
+_SHARE = (0.25, 0.9)
+"""Of the rate of its matrix products, what a training has: the least on busy cores, the most (docs/benchmarks.md)."""
+
+_PASSES = {"fast": (12, 34)}
+"""Passes to a target near 0.1, by recipe: of the 124M on 340,000 tokens, of ``nano`` on 1,200 (docs/LOG.md)."""
+
+_NEAR = (0.05, 0.2)
+"""Targets that take about as many passes as 0.1 does."""
 
 _FINISHED = b'{"type":"run_finished",'
 """How the line of an end begins, as msgspec writes it."""
@@ -50,7 +59,10 @@ class Pace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of a run that is to be started. ``tokens`` is None for a text that is not here yet."""
+    """What is known of a run that is to be started. ``tokens`` is None for a text that is not here yet.
+
+    ``matrix_rate`` is what its device was just measured at, in FLOP a second, where that was done.
+    """
 
     parameters: int
     device: str
@@ -59,6 +71,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     block_size: int
     tokens: int | None
     target_loss: float | None
+    flops_per_token: int = 0
+    matrix_rate: float | None = None
 
 
 def measured_paces(runs: Iterable[Run]) -> list[Pace]:
@@ -117,7 +131,7 @@ def time_words(plan: Plan, paces: Sequence[Pace]) -> list[str]:
     """What can be said of the time: to the target, and of one pass. ``paces`` begin with the newest run's."""
     alike = [pace for pace in paces if (pace.parameters, pace.device) == (plan.parameters, plan.device)]
     if not alike:
-        return ["not known: no run of this shape has trained on this device yet"]
+        return _rough_words(plan)
     tokens = plan.tokens
     if not tokens:
         return [_target_words(plan, [], 0.0)]
@@ -125,6 +139,23 @@ def time_words(plan: Plan, paces: Sequence[Pace]) -> list[str]:
     same = [pace for pace in alike if (pace.batch_size, pace.block_size) == (plan.batch_size, plan.block_size)]
     a_pass = tokens / (same or nearest)[0].tokens_per_second
     return [_target_words(plan, nearest, a_pass), f"a pass takes about {duration(a_pass)} here"]
+
+
+def _rough_words(plan: Plan) -> list[str]:
+    """What a rate of matrix products lets expect where nothing of this shape has been trained."""
+    if not (plan.tokens and plan.matrix_rate):
+        return ["not known: no run of this shape has trained on this device yet"]
+    least, most = (plan.tokens * plan.flops_per_token / (plan.matrix_rate * share) for share in reversed(_SHARE))
+    words = [f"a pass takes {_range(least, most)}, by a short measurement"]
+    few, many = _PASSES.get(plan.recipe, (0, 0))
+    if few and plan.target_loss and _NEAR[0] <= plan.target_loss <= _NEAR[1]:
+        words.insert(0, f"{_range(few * least, many * most)} to the target, if it takes {few} to {many} passes")
+    return words
+
+
+def _range(least: float, most: float) -> str:
+    few, many = (max(1.0, rounded_seconds(seconds)) for seconds in (least, most))
+    return f"{duration(few)} to {duration(many)}" if few < many else f"about {duration(many)}"
 
 
 def _target_words(plan: Plan, paces: Sequence[Pace], a_pass: float) -> str:

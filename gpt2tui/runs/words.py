@@ -9,7 +9,7 @@ from gpt2tui.runs.events import Evaluated, Reason, RunFinished, Step
 from gpt2tui.runs.forecast import Forecast
 from gpt2tui.runs.room import waits_for_room
 from gpt2tui.runs.view import RunView, State
-from gpt2tui.text import clock_time, duration, loss_text
+from gpt2tui.text import clock_time, duration, loss_text, rounded_seconds
 
 REASONS: dict[Reason, str] = {
     "target_reached": "target reached",
@@ -44,8 +44,6 @@ SETTINGS: dict[str, str] = {
 AT_WORK = ("starting", "compiling", "training", "evaluating", "saving")
 _LONGEST_GAP = 10.0
 """Seconds, or if that is longer so many usual steps, without one after which steps do not come."""
-_GRAINS = ((10, 1), (60, 5), (300, 15), (900, 60), (7_200, 300), (36_000, 900))
-"""Below so many seconds, a forecast is told in multiples of so many."""
 _PASS_STEPS = 200
 """The running loss is a mean over one pass, but never over more steps than these."""
 
@@ -154,19 +152,11 @@ def left_words(found: Forecast) -> str:
     """The time that is left, and the interval: ``about 8 min (5 min to 12 min)``, ``about 8 min (up to 12 min)``; or
     ``up to 12 min``.
     """
-    seconds, earliest, latest = (_rounded(seconds) for seconds in found)
+    seconds, earliest, latest = (rounded_seconds(seconds) for seconds in found)
     if found.is_latest:
         return f"up to {duration(latest)}"
     interval = f"{duration(earliest)} to {duration(latest)}" if earliest else f"up to {duration(latest)}"
     return f"about {duration(seconds)} ({interval})"
-
-
-def _rounded(seconds: float) -> float:
-    """No finer than a forecast can be told: some tenth of it."""
-    if math.isinf(seconds):
-        return seconds
-    grain = next((grain for limit, grain in _GRAINS if seconds < limit), 3_600)
-    return grain * round(seconds / grain)
 
 
 def next_target(reached: float) -> str:

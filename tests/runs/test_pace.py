@@ -151,6 +151,21 @@ def test_another_shape_or_device_tells_nothing(change: dict[str, object]) -> Non
     assert words == ["not known: no run of this shape has trained on this device yet"]
 
 
+MEASURED = msgspec.structs.replace(PLAN, tokens=10_000, flops_per_token=1_000_000, matrix_rate=1e9)
+"""At all of that rate a pass would take ten seconds."""
+
+
+def test_where_nothing_was_trained_the_rate_of_products_tells_a_pass_and_a_target_near_a_tenth() -> None:
+    line = "a pass takes 10 s to 40 s, by a short measurement"
+    assert time_words(MEASURED, []) == ["2 min 15 s to 25 min to the target, if it takes 12 to 34 passes", line]
+    for change in ({"recipe": "sprint"}, {"target_loss": 0.01}, {"target_loss": 3.0}, {"target_loss": None}):
+        assert time_words(msgspec.structs.replace(MEASURED, **change), []) == [line]
+
+
+def test_a_pass_of_less_than_a_second_is_one() -> None:
+    assert time_words(msgspec.structs.replace(MEASURED, tokens=10), [])[1].startswith("a pass takes about 1 s,")
+
+
 def test_without_a_target_or_without_the_text_no_time_is_made_up() -> None:
     assert time_words(msgspec.structs.replace(PLAN, target_loss=None), [PLAY])[0] == (
         "no target: it ends at a limit, or when it is stopped"

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import textual.app
+import textual.pilot
 from textual.app import App
 
 from gpt2tui.runs.paths import Paths
@@ -14,6 +16,7 @@ from gpt2tui.tui.processes import asking, speaker
 from tests.preloaded import preloaded
 from tests.tui.form_app import BOOK
 from tests.tui.listing import three_runs
+from tests.tui.rest import rest
 
 
 @pytest.fixture
@@ -36,6 +39,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(folder)
     (folder / "book.txt").write_text(BOOK)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def pilots_wait_for_what_happens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pilot waits until the app rests, and no longer."""
+    for module in (textual.app, textual.pilot):
+        monkeypatch.setattr(module, "wait_for_idle", rest)
 
 
 @pytest.fixture(autouse=True)

@@ -342,6 +342,8 @@ ESTIMATE: dict[str, Any] = {
     "disk": 2_500_000_000,
     "disk_free": 90_000_000_000,
     "checkpoint": 1_240_000_000,
+    "flops_per_token": PRESETS["gpt2"].flops_per_token(_WINDOW),
+    "matrix_rate": 1e12,
     "notices": [],
 }
 

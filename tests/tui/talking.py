@@ -6,10 +6,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import pytest
-import textual.app
-import textual.pilot
-from textual._wait import wait_for_idle
 from textual.pilot import Pilot
 
 from gpt2tui.runs.run import Run
@@ -92,15 +88,7 @@ async def talking(*, size: tuple[int, int] = WIDE, **options: Any) -> AsyncItera
     app = app_for(screen="generate", **options)
     async with app.run_test(size=size) as pilot:
         await until(pilot, lambda: isinstance(app.screen, GenerateScreen) and app.screen.is_mounted)
-        with pytest.MonkeyPatch.context() as patch:
-            for module in (textual.app, textual.pilot):
-                patch.setattr(module, "wait_for_idle", _wait_a_little)
-            yield Talk(app, pilot)
-
-
-async def _wait_a_little(min_sleep: float = 0, max_sleep: float = 0.1) -> None:
-    """A pilot waits after each key until the app rests, which it does not while a text streams: a second each."""
-    await wait_for_idle(min_sleep, max_sleep)
+        yield Talk(app, pilot)
 
 
 def kept(run: Run) -> list[Turn]:

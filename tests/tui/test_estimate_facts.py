@@ -18,6 +18,8 @@ FOUND: dict[str, Any] = {
     "disk": 4_600_000_000,
     "disk_free": 70_000_000_000,
     "checkpoint": 1_153_539_072,
+    "flops_per_token": 756_076_032,
+    "matrix_rate": None,
     "block_size": 128,
     "batch_size": 16,
     "recipe": "fast",

@@ -121,9 +121,9 @@ async def test_ascii_mode_draws_ascii_only():
     async with app.run_test(size=WIDE) as pilot:
         await estimated(pilot)
         await pilot.press("ctrl+l")
-        app.form.field("preset").control.focus()
+        await until(pilot, lambda: app.focused is app.form.field("block_size").control, "the first of the others")
+        app.screen.set_focus(app.form.field("preset").control)
         await pilot.press("enter")
-        await pilot.pause()
         assert "gpt2-medium" in text_of(app)
         assert text_of(app).isascii()
 

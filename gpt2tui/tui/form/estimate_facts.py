@@ -44,6 +44,8 @@ def estimate_facts(
         block_size=found["block_size"],
         tokens=training_tokens,
         target_loss=target_loss,
+        flops_per_token=found["flops_per_token"],
+        matrix_rate=found["matrix_rate"],
     )
     times = time_words(plan, paces)
     facts = [
