@@ -77,6 +77,11 @@ class Rhythm:
         self._every = every
         self._last = now
 
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it is to happen at all."""
+        return self._every != Every()
+
     def is_due(self, step: int, now: float) -> bool:
         """Whether it is time, after ``step`` steps and at ``now`` seconds of training."""
         if self._every.steps:

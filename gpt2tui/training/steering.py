@@ -30,6 +30,7 @@ class Steering:
         self._sampler = Sampler(course.config, course.train_tokens)
         self._queue: deque[AnyCommand] = deque()
         self._is_paused = False
+        self._sampled_step = 0
         self._lifted_by: str | None = None
         self.lacks_space = False
 
@@ -94,6 +95,14 @@ class Steering:
         yield from self.save("before sampling")
         yield self._sampler.draw(course.learner.model, course.step, prompt, settings, command)
         course.samples_due.happened(course.progress.elapsed)
+        self._sampled_step = course.step
+
+    def sample_at_end(self) -> Events:
+        """Show what was learnt, where samples are wanted: a short run would else never have drawn one."""
+        course = self._course
+        is_earned = course.ending in ("target_reached", "limit") and not course.is_leaving
+        if is_earned and course.samples_due.is_wanted and self._sampled_step != course.step:
+            yield from self.sample()
 
     def save(self, reason: str, command: str | None = None, *, is_awaited: bool = False) -> Events:
         """Save a checkpoint, unless this step has one and none was asked for. It is written beside the steps that

@@ -143,6 +143,7 @@ class Trainer:
                         yield from self._advance()
                 if course.step:
                     yield from self.steering.save("end", is_awaited=True)
+                    yield from self.steering.sample_at_end()
                 return
             except NotFiniteError as error:
                 yield from course.rewind(str(error))

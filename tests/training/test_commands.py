@@ -97,6 +97,23 @@ def test_a_checkpoint_is_of_the_step_it_was_asked_at_and_told_of_when_it_is_whol
     assert only(events, RunFinished).step == 12
 
 
+@pytest.mark.parametrize(("every", "expected"), [(Every(), []), (Every(seconds=900.0), [5]), (Every(steps=5), [5])])
+def test_a_run_that_earned_its_end_shows_once_what_it_has_learnt(
+    tmp_path: Path, every: Every, expected: list[int]
+) -> None:
+    limits = Limits(target_loss=None, max_steps=5)
+    events = list(train(small_run(tmp_path, small_config(limits=limits, sample_every=every))))
+    assert [event.step for event in of_type(events, Sampled)] == expected
+    assert isinstance(events[-1], RunFinished)
+
+
+def test_a_run_that_is_stopped_draws_no_sample_first(tmp_path: Path) -> None:
+    run = small_run(tmp_path, small_config(limits=Limits(target_loss=None), sample_every=Every(seconds=900.0)))
+    events = list(steered(run, {4: [commands.Stop()]}))
+    assert not of_type(events, Sampled)
+    assert only(events, RunFinished).reason == "stopped"
+
+
 def test_set_takes_effect_at_the_next_step(tmp_path: Path) -> None:
     run = small_run(tmp_path, small_config(recipe=small_recipe("fast"), limits=Limits(target_loss=None, max_steps=9)))
     rate = commands.Set(name="learning_rate", value=1e-5)
