@@ -38,6 +38,8 @@ RECENT = 400
 _KEPT_NOTICES = 50
 _HIGH = 2.5
 """Above this loss, it does not matter at which phase a pass began."""
+_RISEN = 1.1
+"""Of the first loss: batches of an untrained model differ by less."""
 _KEPT_NEWS = 300
 _LEADING_PASSES = 2
 
@@ -158,9 +160,14 @@ class RunView:
         if not (self.first_loss and self.step and self.target_loss):
             return 0.0
         whole = math.log(self.first_loss / self.target_loss)
-        is_lost = self.step.running_loss > self.first_loss
-        gone = 0.0 if is_lost else math.log(self.first_loss / max(self.lowest_loss, 1e-12))
+        gone = 0.0 if self.is_worse_than_untrained else math.log(self.first_loss / max(self.lowest_loss, 1e-12))
         return min(0.99, max(0.0, gone / whole)) if whole > 0 else 0.99
+
+    @property
+    def is_worse_than_untrained(self) -> bool:
+        """Whether the running loss has risen above where it began, by more than one batch differs from another."""
+        first, step = self.first_loss, self.step
+        return first is not None and step is not None and step.running_loss > _RISEN * first
 
     @property
     def lowest_loss(self) -> float:

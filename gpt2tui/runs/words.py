@@ -109,11 +109,13 @@ def outlook_words(view: RunView, state: State, now: float) -> str:
     if state == "gone":
         return state_words(view, state)
     limits = limits_words(view.limits)
+    risen = "the loss is above where it began: the learning rate may be too high" * view.is_worse_than_untrained
     if not view.target_loss:
-        return limits or "no target and no limit: it trains until it is stopped"
+        told = "; ".join(filter(None, (risen, limits)))
+        return told or "no target and no limit: it trains until it is stopped"
     step, found = view.step, view.forecast()
-    words = "no forecast yet: too early to say"
-    if step and found:
+    words = risen or "no forecast yet: too early to say"
+    if step and found and not risen:
         words = _target_words(found, step, is_stepping(view, state, now), now)
     if not limits:
         return words

@@ -126,6 +126,14 @@ async def test_it_says_when_the_target_will_be_reached_and_when_that_cannot_be_s
     assert "not on this course" in await words_of(view_of(*flat))
 
 
+@pytest.mark.parametrize("target", [0.1, None])
+async def test_a_loss_that_rises_above_where_it_began_is_told(target: float | None) -> None:
+    risen = [step(number, loss=10.0 * number, running_loss=10.0 * number) for number in range(1, 400)]
+    assert "above where it began: the learning rate may be too high" in await words_of(view_of(*risen, target=target))
+    noise = [step(1, loss=10.0, running_loss=10.0), step(2, loss=10.5, running_loss=10.5)]
+    assert "above where it began" not in await words_of(view_of(*noise, target=target))
+
+
 async def test_a_limit_that_may_come_before_the_target_is_said_beside_it() -> None:
     for limits, told in [
         (Limits(max_steps=5_000, max_seconds=9_000), "at the latest it ends after 5,000 steps or 2 h 30 min of this"),

@@ -46,6 +46,22 @@ async def test_the_form_stays_while_its_run_is_read_on(store):
         assert "Files, folders, globs" in text_of(app)
 
 
+async def test_the_curve_of_the_run_before_never_stands_beside_the_name_of_the_new_one(store, monkeypatch):
+    run = make_run(store, whole_story())
+    app = app_for(run=run.folder, at=START + 500)
+    frames: list[str] = []
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "◆┄")
+        await pilot.press("n")
+        await until_text(pilot, "Files, folders, globs")
+        display = app._display
+        monkeypatch.setattr(app, "_display", lambda *frame: (frames.append(text_of(app)), display(*frame)))
+        app.follow(make_run(store, [], name="the new one"))
+        await until(pilot, lambda: frames and "the new one" in frames[-1])
+        await pilot.pause()
+    assert not [frame for frame in frames if "the new one" in frame and "◆┄" in frame]
+
+
 async def test_a_refused_resume_leaves_the_run_on_the_screen(store):
     run = make_run(store, whole_story())
     app = app_for(start=("resume", run.id), at=START + 500)
