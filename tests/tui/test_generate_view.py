@@ -453,6 +453,33 @@ async def test_where_the_followed_run_is_gone_the_newest_that_can_answer_is_take
         await until_text(talk.pilot, "best, step 4")
 
 
+async def test_where_the_run_is_deleted_another_one_takes_its_place_and_that_is_said(store, run):
+    other = make_run(store, name="unwanted")
+    async with talking(run=run.folder) as talk:
+        await until_text(talk.pilot, "best, step 4")
+        talk.screen.open_run(other)
+        await until_text(talk.pilot, "unwanted has no checkpoint")
+        store.delete(other)
+        await until_text(talk.pilot, "best, step 4")
+        assert "unwanted was deleted; this is " in told(talk)
+        store.delete(run)
+        await until_text(talk.pilot, "There is no model to talk to yet")
+        assert "there is no other run" in told(talk)
+
+
+async def test_the_first_settings_are_those_of_the_last_turn_but_its_seed(run):
+    async with talking() as talk:
+        await talk.tell("Say", max_new_tokens=7, temperature=0.5, seed=11)
+    async with talking() as talk:
+        panel = talk.screen.query_one(SamplingPanel)
+        await until(talk.pilot, lambda: panel.settings.max_new_tokens == 7)
+        assert (panel.settings.temperature, panel.settings.seed) == (0.5, None)
+        await talk.set(max_new_tokens=9)
+        talk.screen.open_run(run)
+        await talk.pilot.pause()
+        assert panel.settings.max_new_tokens == 9
+
+
 async def test_every_key_has_an_id_and_a_meaning_and_the_footer_shows_six_at_most(run):
     async with talking() as talk:
         await talk.tell("Say", max_new_tokens=3)

@@ -13,7 +13,7 @@ from gpt2tui.tui.talk.history import History
 from gpt2tui.tui.talk.model_choice import NOW
 from gpt2tui.tui.widgets.picker import Picker
 from gpt2tui.tui.widgets.prompt import PromptArea
-from gpt2tui.tui.widgets.sampling_panel import Choice
+from gpt2tui.tui.widgets.sampling_panel import Choice, SamplingPanel
 from gpt2tui.tui.widgets.transcript import Transcript
 
 _LOOK_SECONDS = 1.0
@@ -29,6 +29,10 @@ class ModelScreen(TalkScreen):
         super().__init__()
         self._snapshot_watch: Timer
         self._was_left = False
+        self._has_shown = False
+        """Whether the turns of a run were shown before: the first one's last turn says how the next is drawn."""
+        self._called = ""
+        """The run, for people, also when it was deleted."""
         self._wanted: tuple[Run, str | None] | None = None
         """A run that was chosen by hand, before this screen was first shown or after."""
 
@@ -86,6 +90,7 @@ class ModelScreen(TalkScreen):
         if self._edited:
             self._edited = None
             self._restore_draft()
+        self._called = one_line(run.name()) if run else ""
         self._history = History(run, is_ascii=self.app.glyphs.is_ascii) if run else None
         self._show_history(self._history)
         if self._choice.step() is None and not self.query_one(PromptArea).text:
@@ -101,6 +106,9 @@ class ModelScreen(TalkScreen):
             except OSError as error:
                 problem = f"the earlier turns cannot be read: {error.strerror or error}"
                 self.notify(problem, severity="error", markup=False)
+        if turns and not self._has_shown:
+            self.query_one(SamplingPanel).take(turns[-1].settings)
+        self._has_shown = True
         transcript = self.query_one(Transcript)
         await transcript.show(turns)
         transcript.tell_earlier(history.earlier if history else 0)
@@ -112,6 +120,16 @@ class ModelScreen(TalkScreen):
             await transcript.show_earlier(self._history.before())
             transcript.tell_earlier(self._history.earlier)
 
+    def _leave_deleted(self, name: str) -> None:
+        """Take another run in place of one that was deleted."""
+        self._wanted = None
+        run = self._choice.default_run(self._followed)
+        self._choice.choose(run)
+        self._open(run)
+        self._prepare()
+        instead = f"this is {one_line(run.name())}" if run else "there is no other run"
+        self.notify(f"{name} was deleted; {instead}", severity="warning", markup=False)
+
     def _prepare(self) -> None:
         if self.is_current and (place := self._choice.place()):
             self._conversation.prepare(place)
@@ -119,6 +137,8 @@ class ModelScreen(TalkScreen):
     def _look(self) -> None:
         if not self.is_current:
             return
+        if self._choice.run and self._choice.run.is_gone() and self._conversation.turn is None:
+            self._leave_deleted(self._called)
         if self._choice.step() is None and self._choice.reference is None and not self._choice.snapshot:
             self.change_run()
             self._prepare()

@@ -73,8 +73,8 @@ class ModelChoice:
         self.reference: str | None = None
         self.snapshot: Snapshot | None = None
 
-    def choose(self, run: Run, reference: str | None = None) -> None:
-        """Choose a run and a checkpoint."""
+    def choose(self, run: Run | None, reference: str | None = None) -> None:
+        """Choose a run and a checkpoint, or none."""
         self.run, self.reference, self.snapshot = run, reference, None
 
     def default_run(self, followed: Run | None) -> Run | None:

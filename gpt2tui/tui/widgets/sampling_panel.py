@@ -112,6 +112,13 @@ class SamplingPanel(VerticalScroll, can_focus=False):
         self.settings = settings
         self.post_message(self.Changed())
 
+    def take(self, settings: SamplingSettings) -> None:
+        """Draw as a turn was drawn, with another seed; where something was typed that stands."""
+        if self.settings == self._given and not self.problems:
+            for field in FIELDS:
+                if field.name != "seed":
+                    self.query_one(f"#{field.name}", Input).value = typed_value(settings, field.name)
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """On run and checkpoint enter opens their lists."""
         return action != "next" or isinstance(self.screen.focused, TextField)
