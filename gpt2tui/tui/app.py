@@ -236,8 +236,17 @@ class Gpt2TuiApp(FollowingApp):
             self.run_worker(hand_to_tmux(text), group="clipboard", exclusive=True)
 
     def action_leave(self) -> None:
-        """Leave; trainings are processes of their own and go on."""
-        self.exit()
+        """Leave; trainings are processes of their own and go on. What would be lost is asked about first."""
+        if not (lost := getattr(self.screen, "would_be_lost", "")):
+            self.exit()
+            return
+        from gpt2tui.tui.widgets.question import Choose, Option
+
+        def answered(answer: str | None) -> None:
+            if answer:
+                self.exit()
+
+        self.push_screen(Choose(f"Leave, and lose {lost}?", (Option("q", "leave", "leave"),)), answered)
 
     def now(self) -> float:
         """The time, in seconds since the epoch; tests fix it."""

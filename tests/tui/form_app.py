@@ -66,6 +66,13 @@ async def estimated(pilot: Pilot[Any]) -> dict[str, str]:
     return found
 
 
+async def open_more(pilot: Pilot[Any]) -> None:
+    """Show all options by the key, and wait until the first of the others has the keys."""
+    await pilot.press("ctrl+l")
+    first = pilot.app.query_one(StartForm).field("block_size")
+    await until(pilot, lambda: first.has_focus_within, "the first of the others")
+
+
 def line_of(app: FormApp, name: str, of: str = "problem") -> str:
     """What stands below a field; empty where nothing is shown."""
     if not app.form.field(name).is_mounted:

@@ -11,7 +11,7 @@ from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.form.start_options import OPTIONS
 from tests.runs.synthetic import held, make_run, whole_story
 from tests.tui.apps import text_of, until
-from tests.tui.form_app import SMALL, WIDE, FormApp, estimated
+from tests.tui.form_app import SMALL, WIDE, FormApp, estimated, open_more
 
 
 def error_of(app: FormApp) -> str:
@@ -120,8 +120,7 @@ async def test_ascii_mode_draws_ascii_only():
     app = FormApp(is_ascii=True, preset="nano")
     async with app.run_test(size=WIDE) as pilot:
         await estimated(pilot)
-        await pilot.press("ctrl+l")
-        await until(pilot, lambda: app.focused is app.form.field("block_size").control, "the first of the others")
+        await open_more(pilot)
         app.screen.set_focus(app.form.field("preset").control)
         await pilot.press("enter")
         assert "gpt2-medium" in text_of(app)

@@ -21,7 +21,7 @@ from gpt2tui.tui.widgets import estimated_form
 from tests.cli.program import gpt2tui
 from tests.runs.synthetic import make_run, whole_story
 from tests.tui.apps import text_of, until, until_text
-from tests.tui.form_app import WIDE, FormApp, estimated, line_of
+from tests.tui.form_app import WIDE, FormApp, estimated, line_of, open_more
 
 
 async def test_the_estimate_is_that_of_the_command_line(here: Path):
@@ -85,6 +85,23 @@ async def test_the_time_is_told_from_runs_before_and_a_change_makes_all_of_it_st
         assert not app.form.query_one(".facts").has_class("-stale")
 
 
+async def test_a_run_that_does_not_fit_the_memory_is_asked_about(monkeypatch: pytest.MonkeyPatch):
+    async def too_much(words: list[str]) -> dict[str, Any]:
+        return await estimate(words) | {"memory": 10**15}
+
+    monkeypatch.setattr(estimated_form, "estimate", too_much)
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        await estimated(pilot)
+        await pilot.press("ctrl+s")
+        await until_text(pilot, "it does not fit")
+        assert "Start it? memory: about 1,000.0 TB of " in text_of(app)
+        await pilot.press("escape")
+        assert app.started == []
+        await pilot.press("ctrl+s", "s")
+        assert app.started == [["--preset", "nano"]]
+
+
 def has_only(app: FormApp, status: str) -> bool:
     """Whether the estimate is this line alone."""
     text = text_of(app)
@@ -101,8 +118,7 @@ async def test_what_the_child_finds_wrong_stands_below_its_field_and_no_figures_
         app.form.field("target_loss").value = ""
         await until(pilot, lambda: has_only(app, "estimating"))
         assert "before the change" not in text_of(app)
-        await pilot.press("ctrl+l")
-        await until(pilot, lambda: app.focused is app.form.field("block_size").control)
+        await open_more(pilot)
         await pilot.press(*"4096", "ctrl+l")
         await until(pilot, lambda: line_of(app, "block_size"), "the complaint")
         assert line_of(app, "block_size") == "block-size 4096 is more than the model's 128"

@@ -14,7 +14,7 @@ from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.widgets.start_form import StartForm
 from tests.runs.synthetic import make_run, whole_story
 from tests.tui.apps import until
-from tests.tui.form_app import SMALL, WIDE, FormApp
+from tests.tui.form_app import SMALL, WIDE, FormApp, open_more
 from tests.tui.terminal import Terminal
 
 
@@ -55,7 +55,7 @@ def test_keys_that_come_at_once_open_the_form_and_go_where_they_were_meant(here:
     with Terminal([sys.executable, "-m", "gpt2tui"], size=WIDE) as terminal:
         terminal.wait_for("Below the target")
         terminal.send(b"nbok\x7fok.txt\t\t\t\t\x151.5\r30m\r9\x1b[Aq\x7f\x1b[B\x1b[Bquick\x1b[Hx")
-        terminal.wait_for("--name xquick book.txt")
+        terminal.wait_for("--name xquick")
         for field, value in (
             ("Text", "book.txt"),
             ("Target loss", "1.5"),
@@ -91,6 +91,25 @@ async def test_what_is_chosen_by_keys_that_come_at_once_is_taken_and_the_later_k
         await until(pilot, lambda: app.form.field("target_loss").value.endswith("78"))
         assert app.form.field("preset").value == "nano"
         assert not [select for select in app.query(Select) if select.expanded]
+
+
+async def test_a_closed_choice_takes_the_letters_of_one():
+    app = FormApp()
+    async with app.run_test(size=WIDE) as pilot:
+        preset = app.form.field("preset")
+        app.screen.set_focus(preset.control)
+        for typed, chosen in (
+            ("m", "mini"),
+            ("g", "gpt2"),
+            ("g", "gpt2-medium"),
+            ("nano", "nano"),
+            ("GPT2-x", "gpt2-xl"),
+        ):
+            await pilot.press(*typed)
+            assert preset.value == chosen
+        await pilot.press("tab", "s", "x")
+        assert app.form.field("recipe").value == "sprint"
+        assert app.form.words() == ["--preset", "gpt2-xl", "--recipe", "sprint"]
 
 
 async def test_up_and_down_pass_lists_by_and_nothing_starts_while_one_is_open():
@@ -149,8 +168,7 @@ async def test_more_is_opened_by_key_and_then_the_last_field_starts():
     app = FormApp()
     async with app.run_test(size=SMALL) as pilot:
         app.form.field("name").control.focus()
-        await pilot.press("ctrl+l")
-        await until(pilot, lambda: app.focused is app.form.field("block_size").control)
+        await open_more(pilot)
         await pilot.press("6", "4", "enter")
         assert app.started == []
         app.form.field("encoding").control.focus()
@@ -163,21 +181,18 @@ async def test_more_is_opened_by_key_and_then_the_last_field_starts():
 async def test_the_form_has_the_keys_when_the_field_that_had_them_is_hidden(here: Path):
     app = FormApp(preset="nano")
     async with app.run_test(size=WIDE) as pilot:
-        await pilot.press("ctrl+l")
-        await until(pilot, lambda: app.focused is app.form.field("block_size").control)
+        await open_more(pilot)
         await pilot.press("ctrl+l")
         await until(pilot, lambda: app.form.query_one(Collapsible).collapsed)
         assert app.focused is app.form
-        await pilot.press("ctrl+l")
-        await until(pilot, lambda: app.focused is app.form.field("block_size").control)
+        await open_more(pilot)
 
 
 async def test_what_is_typed_takes_the_place_of_a_default_and_not_of_what_was_typed(here: Path):
     app = FormApp(preset="nano")
     async with app.run_test(size=WIDE) as pilot:
-        await pilot.press("ctrl+l")
+        await open_more(pilot)
         field = app.form.field("checkpoint_every")
-        await until(pilot, lambda: field.is_mounted)
         for expected in ("9", "98"):
             field.control.focus()
             await until(pilot, lambda: app.focused is field.control)

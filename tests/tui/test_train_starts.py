@@ -34,6 +34,40 @@ async def test_the_first_form_says_how_to_leave_a_field_and_where_the_other_scre
         assert text_of(app).splitlines()[0].startswith(" 1 Train  2 Generate  3 Runs")
 
 
+async def test_leaving_asks_where_a_run_was_typed_and_not_started(store):
+    app = app_for()
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press(*"book", "escape", "q")
+        await until_text(pilot, "Leave, and lose the run in the form, which has not been started?")
+        await pilot.press("escape")
+        assert app.screen.query_one(StartForm).field("text").value == "book"
+        await pilot.press("escape", "q", "q")
+        await until(pilot, lambda: not app.is_running)
+
+
+async def test_leaving_an_untouched_form_asks_nothing(store):
+    app = app_for()
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press("escape", "q")
+        await until(pilot, lambda: not app.is_running)
+
+
+async def test_the_form_begins_with_the_shape_of_the_newest_run_unless_the_user_said_another(store):
+    make_run(store, whole_story(), preset="nano")
+    app = app_for()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("n")
+        await until(pilot, lambda: app.screen.query(StartForm) and app.focused)
+        assert app.screen.query_one(StartForm).words() == ["--preset", "nano"]
+    app = app_for(defaults={"preset": "mini"})
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("n")
+        await until(pilot, lambda: app.screen.query(StartForm) and app.focused)
+        assert app.screen.query_one(StartForm).field("preset").value == "mini"
+
+
 async def test_the_form_stays_while_its_run_is_read_on(store):
     run = make_run(store, whole_story())
     app = app_for(run=run.folder, at=START + 500)

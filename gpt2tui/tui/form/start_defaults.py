@@ -1,4 +1,4 @@
-"""What the user's own settings, or a command that was typed, say of the options of a training."""
+"""What the form begins with: of the user's own settings, of a command that was typed, of the run before."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import shlex
 from collections.abc import Mapping
 from typing import Any
 
+from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.runs.model_config import PRESETS
+from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.form.start_option import NO_TARGET
 from gpt2tui.tui.form.start_options import OPTIONS
 
@@ -25,6 +28,15 @@ def form_values(parameters: Mapping[str, Any]) -> dict[str, str]:
     if "no_target" in parameters and _is_true(parameters["no_target"]):
         found["target_loss"] = NO_TARGET
     return found
+
+
+def last_shape(store: RunStore) -> dict[str, str]:
+    """The preset of the newest run: who has chosen a small model does not mean a large one the next time."""
+    try:
+        preset = store.all()[0].config().preset
+    except (IndexError, OSError, Gpt2TuiError):
+        return {}
+    return {"preset": preset} if preset in PRESETS else {}
 
 
 def variable(name: str) -> str | None:

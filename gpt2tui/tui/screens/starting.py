@@ -99,6 +99,12 @@ class StartingScreen(DashboardScreen):
     def on_start_form_submitted(self, event: StartForm.Submitted) -> None:
         self._start(("train", *event.words), is_warned=self._form is not None and self._form.has_warned)
 
+    @property
+    def would_be_lost(self) -> str:
+        """What is lost when the app is left now."""
+        is_lost = self.has_class("-form") and self._form is not None and self._form.is_typed
+        return "the run in the form, which has not been started" * (is_lost and not self._is_starting)
+
     def action_resume(self) -> None:
         if self._follower:
             self._start(("resume", str(self._follower.run.folder)))
@@ -136,6 +142,7 @@ class StartingScreen(DashboardScreen):
             self._typed = {}
             if self._form:
                 self._form.field("name").value = ""  # it was this run's
+                self._form.settle()
             self.app.follow(run)
             if not is_warned and (warning := crowding_of(run, self.app.store)):
                 self.notify(one_line(warning), severity="warning", markup=False)

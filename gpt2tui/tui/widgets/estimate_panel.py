@@ -36,6 +36,12 @@ class EstimatePanel(Vertical):
         yield self._lines
         yield self._denial
 
+    @property
+    def worry(self) -> str:
+        """What speaks against the run as the form is now; empty where nothing is known to."""
+        is_of_now = not self.border_subtitle and self._lines.display
+        return next((f"{fact.label}: {fact.words}" for fact in self.facts if is_of_now and fact.level == "error"), "")
+
     def deny(self, why: str) -> None:
         """Say why there is no estimate; the one before does not stand beside that."""
         self.border_subtitle = ""

@@ -14,6 +14,7 @@ from gpt2tui.text import one_line, visible
 from gpt2tui.tui.form.start_defaults import variable
 from gpt2tui.tui.form.start_option import StartOption
 from gpt2tui.tui.form.start_words import can_be_said
+from gpt2tui.tui.widgets.choice_field import ChoiceField
 from gpt2tui.tui.widgets.text_field import TextField
 
 
@@ -141,5 +142,5 @@ def _control(option: StartOption, value: str) -> Input | Select[str]:
     if option.choices:
         known = [name for _, name in option.choices]
         chosen = value if value in known else option.default
-        return Select(option.choices, value=chosen, allow_blank=False, compact=True, classes="control")
+        return ChoiceField(option.choices, chosen)
     return TextField(value, placeholder=option.placeholder, compact=True, select_on_focus=False, classes="control")

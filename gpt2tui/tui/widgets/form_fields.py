@@ -17,7 +17,7 @@ from textual.widgets import Button, Collapsible, Static
 
 from gpt2tui.errors import UsageError
 from gpt2tui.text import one_line
-from gpt2tui.tui.form.start_defaults import user_defaults
+from gpt2tui.tui.form.start_defaults import last_shape, user_defaults
 from gpt2tui.tui.form.start_option import StartOption
 from gpt2tui.tui.form.start_options import START_OPTIONS
 from gpt2tui.tui.form.start_words import placed_complaints, split_texts, words_of
@@ -43,7 +43,7 @@ _BARS = Size(0, 2)
 class FormFields(Vertical):
     """Every option of a training as a field; those behind "More" are mounted when they are asked for.
 
-    ``begun`` has values that it begins with instead of the user's own.
+    ``begun`` has values that it begins with instead of the user's own, and of those of the run before.
     """
 
     app: Gpt2TuiApp
@@ -53,6 +53,7 @@ class FormFields(Vertical):
         self._begun = begun or {}
         self._users: dict[str, str] = {}
         self._fields: dict[str, FormField] = {}
+        self._settled: dict[str, str] = {}
         self._opening = asyncio.Lock()
         self._last = "text"
         """The option whose field last had the keys."""
@@ -67,9 +68,11 @@ class FormFields(Vertical):
     def compose(self) -> ComposeResult:
         self._fit(self.app.size - _BARS)  # before there is anything in it whose look would have to change
         self._users = user_defaults(self.app.options.defaults)
+        self._begun = self._begun or last_shape(self.app.store) | self._users
+        self._fields = {option.name: self._new_field(option) for option in START_OPTIONS}
+        self.settle()
         glyphs = self.app.glyphs
         signs = (">", "v") if glyphs.is_ascii else ("▸", "▾")
-        self._fields = {option.name: self._new_field(option) for option in START_OPTIONS}
         with VerticalScroll(can_focus=False), Container(classes="body"):
             with Vertical(classes="fields"):
                 yield Static("A new run", classes="heading")
@@ -111,6 +114,18 @@ class FormFields(Vertical):
             UsageError: the text has an open quote.
         """
         return words_of(self.values(), self._users)
+
+    @property
+    def is_typed(self) -> bool:
+        """Whether anything is another than it was at the beginning, or when the last run was started."""
+        return self.values() != self._settled
+
+    def settle(self) -> None:
+        """What is there now was used."""
+        for field in self._fields.values():
+            if field.is_mounted:
+                field.take()
+        self._settled = self.values()
 
     @property
     def command(self) -> str:

@@ -14,6 +14,7 @@ from textual.widgets import Button, Collapsible, Input, OptionList
 
 from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.tui.widgets.estimated_form import EstimatedForm
+from gpt2tui.tui.widgets.question import Choose, Option
 from gpt2tui.tui.widgets.text_field import TextField
 
 
@@ -101,6 +102,20 @@ class StartForm(EstimatedForm, can_focus=True):
             self.field("text").tell(str(error))
             self.focus_first()
             return
+        if worry := self._estimate.worry:
+            self._ask_in_spite_of(worry, words)
+        else:
+            self._submit(words)
+
+    def _ask_in_spite_of(self, worry: str, words: list[str]) -> None:
+        def answered(answer: str | None) -> None:
+            if answer:
+                self._submit(words)
+
+        options = (Option("s", "start it all the same", "start"),)
+        self.app.push_screen(Choose(f"Start it? {worry}", options), answered)
+
+    def _submit(self, words: list[str]) -> None:
         self.show_busy(True)
         self.post_message(self.Submitted(words))
 
