@@ -11,7 +11,7 @@ QUIET_ROUNDS = 3
 """So many rounds of the loop in turn with nothing to do: what was due on a timer or a pipe came to the fore in them."""
 
 
-async def rest(min_sleep: float = 0, max_sleep: float = 0.1) -> None:
+async def rest(min_sleep: float = 0, max_sleep: float = 1) -> None:
     """Wait until nothing in this loop is ready to run: the messages of a key and all that they set off are answered.
 
     It takes the place of ``textual._wait.wait_for_idle``, which sleeps for a fiftieth of a second, twice a key, until

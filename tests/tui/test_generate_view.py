@@ -461,10 +461,10 @@ async def test_where_the_run_is_deleted_another_one_takes_its_place_and_that_is_
         await until_text(talk.pilot, "unwanted has no checkpoint")
         store.delete(other)
         await until_text(talk.pilot, "best, step 4")
-        assert "unwanted was deleted; this is " in told(talk)
+        await until(talk.pilot, lambda: "unwanted was deleted; this is " in told(talk))
         store.delete(run)
         await until_text(talk.pilot, "There is no model to talk to yet")
-        assert "there is no other run" in told(talk)
+        await until(talk.pilot, lambda: "there is no other run" in told(talk))
 
 
 async def test_the_first_settings_are_those_of_the_last_turn_but_its_seed(run):

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from textual.css import stylesheet
 
-from tests.tui.apps import app_for
+from tests.tui.apps import app_for, until
 
 
 @pytest.fixture
@@ -39,7 +39,7 @@ async def test_no_source_is_parsed_twice(parsed: Counter[Any]):
 async def test_another_theme_is_seen_at_once(parsed: Counter[Any]):
     app = app_for(theme="light")
     async with app.run_test(size=(140, 40)) as pilot:
-        await pilot.pause()
+        await until(pilot, lambda: app.focused, "the form, with styles of its own")
         before = app.screen.styles.background
         parsed.clear()
         app.theme = "dark"
