@@ -314,6 +314,7 @@ async def test_the_cursor_reads_what_the_journal_says_and_marks_are_those_of_the
         await pilot.press("v", *["plus"] * 12)
         for told in reversed(steps[-6:]):
             losses = f"batch loss {told.loss:.4f} · running loss {told.running_loss:.4f}"
+            losses += " · corpus loss 0.0600" if told.step == 300 else ""
             assert f"step {told.step} · {losses} · pass {told.passes:.2f}" in str(chart.border_subtitle)
             assert f" · {told.tokens:,} tokens" in str(chart.border_subtitle)
             await pilot.press("left")

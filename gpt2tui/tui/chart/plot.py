@@ -12,7 +12,7 @@ from gpt2tui.tui.chart.axes import Scale
 from gpt2tui.tui.chart.columns import History, Unit
 from gpt2tui.tui.chart.frame import Frame
 from gpt2tui.tui.chart.picture import Look, Picture, Subject, draw_picture
-from gpt2tui.tui.chart.reading import overlay_words, reading_words
+from gpt2tui.tui.chart.reading import SPLITS, overlay_words, reading_words
 from gpt2tui.tui.chart.window import Window
 
 _UNITS: tuple[Unit, ...] = ("step", "tokens", "passes", "elapsed")
@@ -79,7 +79,7 @@ class Plot:
     def legend(self) -> list[str]:
         """What there is to see besides raw and mean: ``corpus``, ``validation``, ``overlay``."""
         splits = {event.split for event in self._source.evaluations if not event.partial} if self._source else set()
-        found = [name for split, name in (("train", "corpus"), ("validation", "validation")) if split in splits]
+        found = [name for split, name in SPLITS.items() if split in splits]
         return found + (["overlay"] if self._other else [])
 
     def reading(self) -> list[str]:
@@ -87,7 +87,7 @@ class Plot:
         subject = self._subject
         if self.cursor is None or not subject or not self._frame or not len(subject.history):
             return []
-        words = reading_words(subject.history, self._unit, self._frame, self.cursor)
+        words = reading_words(subject.history, self._unit, self._frame, self.cursor, subject.evaluations)
         if subject.overlay is not None and self._other:
             words[3:3] = overlay_words(subject.overlay, self._unit, self.cursor, self._other.name[:_NAME])
         return words

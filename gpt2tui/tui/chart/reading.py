@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from gpt2tui.runs.events import Evaluated
 from gpt2tui.text import loss_text
 from gpt2tui.tui.chart.axes import time_label
 from gpt2tui.tui.chart.columns import History, Unit
 from gpt2tui.tui.chart.frame import Frame
 
+SPLITS = {"train": "corpus", "validation": "validation"}
+"""What the loss of a part of the text is called."""
 
-def reading_words(history: History, unit: Unit, frame: Frame, cursor: float) -> list[str]:
-    """Step, batch and running loss, pass, time and tokens at a place, the most important first.
+
+def reading_words(
+    history: History, unit: Unit, frame: Frame, cursor: float, evaluations: Sequence[Evaluated] = ()
+) -> list[str]:
+    """Step, losses, pass, time and tokens at a place, the most important first.
 
     Of a column of several steps the batch loss is the mean, with the lowest and highest; the rest is of the last one.
     """
@@ -23,11 +31,18 @@ def reading_words(history: History, unit: Unit, frame: Frame, cursor: float) -> 
         f"step {steps[1]:,.0f}" if first == last else f"steps {steps[0]:,.0f} to {steps[1]:,.0f}",
         f"batch loss {_loss(found.mean[0])}",
         f"running loss {_loss(history.values('running_loss')[last])}",
+        *_measured(evaluations, *steps),
         *([f"from {_loss(found.lowest[0])} to {_loss(found.highest[0])}"] if is_range else []),
         f"pass {history.values('passes')[last]:,.2f}",
         time_label(float(history.values("elapsed")[last]), 1),
         f"{history.values('tokens')[last]:,.0f} tokens",
     ]
+
+
+def _measured(evaluations: Sequence[Evaluated], first: float, last: float) -> list[str]:
+    """What was measured at these steps, of each part of the text the last."""
+    found = {event.split: event.loss for event in evaluations if first <= event.step <= last and not event.partial}
+    return [f"{name} loss {_loss(found[split])}" for split, name in SPLITS.items() if split in found]
 
 
 def overlay_words(history: History, unit: Unit, cursor: float, name: str) -> list[str]:
