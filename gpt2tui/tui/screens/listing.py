@@ -160,8 +160,8 @@ class ListingScreen(Screen[None]):
     def action_back(self) -> None:
         """Leave the field; then lift the filter; then the marks."""
         filtering = self.query_one(RunFilter)
-        if filtering.has_field_focus and self.ledger.entries and not self.query_one(RunTable).entries:
-            filtering.clear()  # nothing fits: there is nothing to go back to
+        if filtering.words and self.ledger.entries and not self.query_one(RunTable).entries:
+            filtering.clear()  # nothing fits: there is nothing to go back to, and what is hidden cannot have the keys
         elif filtering.has_field_focus:
             filtering.leave()
         elif not self.query_one(RunTable).has_focus:
