@@ -10,11 +10,13 @@ from textual.events import Key
 from textual.pilot import Pilot
 from textual.widgets import Input, OptionList
 
-from gpt2tui.tui.form.folder_listing import MOST_ENTRIES, list_folder
+from gpt2tui.tui.form import folder_listing
+from gpt2tui.tui.form.folder_listing import MOST_ENTRIES, find_below, list_folder
 from gpt2tui.tui.glyphs import ASCII, UNICODE
 from gpt2tui.tui.ordered_app import OrderedApp
 from gpt2tui.tui.processes.corpora import NamedCorpus
-from gpt2tui.tui.widgets.file_picker import FilePicker, FileTree
+from gpt2tui.tui.widgets.file_picker import FilePicker
+from gpt2tui.tui.widgets.file_tree import FileTree
 from tests.tui.apps import text_of, until
 
 CORPORA = [
@@ -92,6 +94,43 @@ def test_a_folder_that_cannot_be_read_says_why(tmp_path: Path):
     assert list_folder(tmp_path / "nowhere").problem == "No such file or directory"
 
 
+@pytest.fixture
+def deep(tmp_path: Path) -> Path:
+    for name in ("b/poem.txt", "a/far/poem.md", "a/prose.txt", ".cache/poem", "a/.poem", "poem.txt"):
+        file = tmp_path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    (tmp_path / "again").symlink_to(tmp_path)
+    (tmp_path / "a/poem-link").symlink_to(tmp_path / "poem.txt")
+    return tmp_path
+
+
+def test_files_are_found_below_the_nearest_first_without_what_is_hidden_or_a_link(deep: Path):
+    found = find_below(deep, "poem")
+    assert [str(path.relative_to(deep)) for path in found.files] == ["b/poem.txt", "a/far/poem.md"]
+    assert found.is_all
+
+
+def test_of_folders_that_are_shown_only_what_is_below_is_found(deep: Path):
+    assert find_below(deep, "poem", opened={deep / "b", deep / "a/far"}).files == [deep / "a/far/poem.md"]
+    assert find_below(deep, "poem", opened={deep / "b", deep / "a", deep / "a/far"}).files == []
+
+
+@pytest.mark.parametrize(
+    ("bound", "most", "found"), [("MOST_FOLDERS", 3, 1), ("MOST_LOOKED_AT", 6, 0), ("MOST_FOUND", 1, 1)]
+)
+def test_a_search_ends_at_each_of_its_bounds_and_says_so(
+    deep: Path, monkeypatch: pytest.MonkeyPatch, bound: str, most: int, found: int
+):
+    monkeypatch.setattr(folder_listing, bound, most)
+    findings = find_below(deep, "poem")
+    assert (len(findings.files), findings.is_all) == (found, False)
+
+
+def test_a_search_that_nobody_wants_any_more_ends(deep: Path):
+    assert find_below(deep, "poem", is_wanted=lambda: False) == ([], False)
+
+
 async def test_enter_takes_the_file_at_the_cursor_by_its_name_from_here(here: Path):
     async with PickerApp().run_test(size=(80, 24)) as pilot:
         app = await opened(pilot)
@@ -129,13 +168,78 @@ async def test_left_closes_a_folder_then_goes_to_the_one_above(here: Path):
         assert app.chosen == str(here.parent)
 
 
-async def test_the_filter_thins_the_files_out_and_enter_goes_to_them(here: Path):
+async def test_the_filter_thins_the_files_out_and_enter_takes_the_first(here: Path):
     async with PickerApp().run_test(size=(80, 24)) as pilot:
         app = await opened(pilot)
         await pilot.press("slash", *"b.t")
         await until(pilot, lambda: names(app) == ["b.txt"])
-        await pilot.press("enter", "enter")
-        assert app.chosen == "b.txt"
+        await pilot.press("enter")
+        await until(pilot, lambda: app.chosen == "b.txt")
+
+
+async def test_enter_takes_what_fits_all_that_was_typed_however_fast_it_came(here: Path):
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        for key in ("b", ".", "t", "enter"):
+            app.post_message(Key(key, key if len(key) == 1 else None))
+        await until(pilot, lambda: app.chosen == "b.txt")
+
+
+async def test_enter_takes_a_file_before_a_folder_and_looks_into_a_folder_that_alone_fits(here: Path):
+    (here / "letter.txt").write_text("text")
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        await pilot.press(*"lett", "enter")
+        await until(pilot, lambda: app.chosen == "letter.txt")
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        await pilot.press(*"letters", "enter")
+        await until(pilot, lambda: names(app) == ["one.txt"])
+        assert app.screen.query_one(Input).value == ""
+        assert app.tree.has_focus
+        await pilot.press("down", "enter")
+        assert app.chosen == "letters/one.txt"
+
+
+async def test_enter_without_a_filter_and_down_go_to_the_files(here: Path):
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        for key in ("enter", "down"):
+            app.screen.query_one(Input).focus()
+            await pilot.press(key)
+            assert app.tree.has_focus
+        assert app.chosen is NOTHING
+
+
+async def test_ctrl_u_in_the_list_clears_the_filter(here: Path):
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        await pilot.press(*"b.t")
+        await until(pilot, lambda: names(app) == ["b.txt"])
+        await pilot.press("down")
+        assert app.tree.has_focus
+        await pilot.press("ctrl+u")
+        await until(pilot, lambda: names(app) == ["letters", "A.txt", "b.txt"])
+        assert app.tree.has_focus
+
+
+async def test_the_filter_looks_into_folders_that_were_never_opened(here: Path):
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        await pilot.press(*"one")
+        await until(pilot, lambda: names(app) == ["letters/one.txt"])
+        await pilot.press("enter")
+        await until(pilot, lambda: app.chosen == "letters/one.txt")
+
+
+async def test_it_is_said_where_not_every_folder_was_searched(here: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(folder_listing, "MOST_FOLDERS", 1)
+    async with PickerApp().run_test(size=(80, 24)) as pilot:
+        app = await opened(pilot)
+        await pilot.press(*"b.t")
+        await until(pilot, lambda: names(app) == ["b.txt", "not all folders were searched; right looks into one"])
+        await pilot.press("ctrl+u", *"zzz")
+        await until(pilot, lambda: names(app) == ["nothing fits so far; not all folders were searched"])
 
 
 async def test_what_is_typed_right_behind_the_slash_is_filtered_by(here: Path):
@@ -154,7 +258,7 @@ async def test_the_filter_looks_into_folders_that_are_open(here: Path):
         await until(pilot, lambda: "one.txt" in text_of(app))
         await pilot.press("slash", *"one")
         await until(pilot, lambda: names(app) == ["letters"] and "one.txt" in text_of(app))
-        await pilot.press("enter", "down", "enter")
+        await pilot.press("enter")
         await until(pilot, lambda: app.chosen == "letters/one.txt")
 
 
@@ -163,9 +267,9 @@ async def test_letters_filter_wherever_they_are_typed(here: Path):
         app = await opened(pilot)
         await pilot.press(*"b.")
         await until(pilot, lambda: names(app) == ["b.txt"])
-        await pilot.press("enter", "t")
+        await pilot.press("down", "t")
         assert app.screen.query_one(Input).value == "b.t"
-        await pilot.press("enter", "enter")
+        await pilot.press("enter")
         await until(pilot, lambda: app.chosen == "b.txt")
 
 

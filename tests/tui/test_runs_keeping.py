@@ -124,7 +124,9 @@ async def test_the_marked_runs_are_deleted_together_and_the_cursor_stays_in_the_
         await until_text(pilot, "No runs yet.")
 
 
-async def test_one_esc_shows_all_runs_after_the_only_one_that_fits_the_filter_was_deleted(three: dict[str, Run]) -> None:
+async def test_one_esc_shows_all_runs_when_the_last_that_fitted_was_deleted(
+    three: dict[str, Run],
+) -> None:
     async with opened(SMALL) as (pilot, screen):
         await pilot.press("slash", *"hamlet", "enter", "d", "y")
         await until_text(pilot, 'No run fits "hamlet".')

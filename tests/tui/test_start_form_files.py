@@ -7,7 +7,8 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from gpt2tui.tui.widgets.file_picker import FilePicker, FileTree
+from gpt2tui.tui.widgets.file_picker import FilePicker
+from gpt2tui.tui.widgets.file_tree import FileTree
 from tests.tui.apps import text_of, until
 from tests.tui.form_app import WIDE, FormApp, estimated
 
