@@ -164,6 +164,31 @@ async def test_up_and_down_go_through_the_fields():
         assert app.focused is app.form.field("max_time").control
 
 
+async def test_up_and_down_end_at_the_first_and_the_last_control():
+    app = FormApp()
+    async with app.run_test(size=SMALL) as pilot:
+        app.form.focus_first()
+        await pilot.press("up", "a")
+        assert app.focused is app.form.field("text").control
+        assert app.form.field("text").value == "a"
+        await pilot.press(*["down"] * 20)
+        assert app.focused is app.form.query_one("#start")
+        await pilot.press("up", "up")
+        assert app.focused is app.form.field("name").control
+
+
+async def test_tab_goes_round_through_the_controls_and_not_to_where_letters_are_no_text():
+    app = FormApp()
+    async with app.run_test(size=SMALL) as pilot:
+        app.form.focus_first()
+        await pilot.press("shift+tab")
+        assert app.focused is app.form.query_one("#start")
+        await pilot.press("tab", "a")
+        assert app.form.field("text").value == "a"
+        await pilot.press("escape", "tab", "b")
+        assert app.form.field("text").value == "ab"
+
+
 async def test_more_is_opened_by_key_and_then_the_last_field_starts():
     app = FormApp()
     async with app.run_test(size=SMALL) as pilot:

@@ -45,6 +45,8 @@ class StartForm(EstimatedForm, can_focus=True):
             priority=True,
             tooltip="Go to the field before",
         ),
+        Binding("tab", "forth", "Forth", id="form.forth", show=False, tooltip="Go to what comes next, buttons too"),
+        Binding("shift+tab", "back", "Back", id="form.back", show=False, tooltip="Go to what comes before"),
         Binding("escape", "leave", "Leave field", id="form.leave", priority=True, tooltip="Leave the field"),
     ]
 
@@ -135,16 +137,33 @@ class StartForm(EstimatedForm, can_focus=True):
         self.action_next()
 
     def action_next(self) -> None:
-        """Go to the next control."""
-        self._pass_by_browse(self.screen.focus_next)
+        """Go to the next control, where there is one."""
+        if self.screen.focused is not self._controls[-1]:
+            self._move(self.screen.focus_next, by=self.query_one("#browse"))
 
     def action_previous(self) -> None:
-        """Go to the control before."""
-        self._pass_by_browse(self.screen.focus_previous)
+        """Go to the control before, where there is one."""
+        if self.screen.focused is not self._controls[0]:
+            self._move(self.screen.focus_previous, by=self.query_one("#browse"))
 
-    def _pass_by_browse(self, move: Callable[[], Widget | None]) -> None:
-        """Move the focus, but not to the button beside the text: an enter there would not go on."""
-        if (control := move()) and control.id == "browse":
+    def action_forth(self) -> None:
+        """Go to the next control, from the last to the first."""
+        self._move(self.screen.focus_next, by=self)
+
+    def action_back(self) -> None:
+        """Go to the control before, from the first to the last."""
+        self._move(self.screen.focus_previous, by=self)
+
+    @property
+    def _controls(self) -> list[Widget]:
+        """What can have the keys within the form."""
+        return [widget for widget in self.screen.focus_chain if self in widget.ancestors]
+
+    def _move(self, move: Callable[[], Widget | None], *, by: Widget) -> None:
+        """Move the focus past the button beside the text, where an enter would not go on; or past the form itself,
+        where letters are no text.
+        """
+        if move() is by:
             move()
 
     def action_leave(self) -> None:
