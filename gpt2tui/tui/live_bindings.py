@@ -50,10 +50,8 @@ def live_bindings(screen: Screen[Any]) -> list[LiveBinding]:
     found: dict[tuple[DOMNode, str], LiveBinding] = {}
     taken: set[str] = set()
     for node in _chain(screen):
-        bindings = BindingsMap.merge([node._bindings])
-        bindings.apply_keymap(screen.app._keymap)
         here = []
-        for key, binding in bindings:
+        for key, binding in _bindings_of(node):
             if key in taken or binding.system or not binding.description:
                 continue
             if not binding.id and node in (screen, screen.app):
@@ -74,11 +72,23 @@ def live_bindings(screen: Screen[Any]) -> list[LiveBinding]:
     return list(found.values())
 
 
+def actions_of(key: str, node: DOMNode) -> list[str]:
+    """What a key may do by a node's own bindings, be it just now or not."""
+    return [binding.action for bound, binding in _bindings_of(node) if bound == key]
+
+
 def shown_keys(live: LiveBinding, app: App[Any]) -> str:
     """The keys as people know them; in ASCII mode by their names where their signs are not ASCII."""
     shown = [(key, app.get_key_display(live.binding.with_key(key))) for key in live.keys]
     has_ascii = app.has_class("-ascii")
     return ", ".join(key if has_ascii and not sign.isascii() else sign for key, sign in shown)
+
+
+def _bindings_of(node: DOMNode) -> BindingsMap:
+    """A node's bindings by the keys that the person chose."""
+    bindings = BindingsMap.merge([node._bindings])
+    bindings.apply_keymap(node.app._keymap)
+    return bindings
 
 
 def _chain(screen: Screen[Any]) -> Iterator[DOMNode]:

@@ -17,6 +17,7 @@ from gpt2tui.runs.naming import called, checked_name
 from gpt2tui.runs.run import Label, Run
 from gpt2tui.text import byte_size, one_line
 from gpt2tui.tui.processes.training import start_training
+from gpt2tui.tui.refusals import not_trained, trained_already
 from gpt2tui.tui.widgets.ask_target import AskTarget, target_words
 from gpt2tui.tui.widgets.question import Ask, Choose, Option
 
@@ -90,7 +91,7 @@ class RunKeeping:
     def stop(self, entry: Entry) -> None:
         """Let a run that trains save and stop."""
         if not entry.run.is_alive():
-            self._tell(f"{entry.name} is not being trained; R goes on with it", True)
+            self._tell(not_trained(entry.name), True)
         else:
             self._confirm(
                 f"Stop {_called(entry)}?", "save and stop; R goes on later", lambda: self._stop(entry), key="s"
@@ -103,7 +104,7 @@ class RunKeeping:
     def resume(self, entry: Entry) -> None:
         """Go on with a run in a process of its own, and follow it."""
         if entry.run.is_alive():
-            self._tell(f"{entry.name} is being trained already; enter shows it", True)
+            self._tell(f"{trained_already(entry.name)}; enter shows it", True)
             return
         if entry.reason != "target_reached":
             self._do(self._resume(entry))

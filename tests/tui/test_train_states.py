@@ -8,11 +8,16 @@ import msgspec
 import pytest
 
 from gpt2tui.runs.commands import Set
-from gpt2tui.runs.events import CheckpointSaved, Notice, PhaseChanged, SettingChanged
+from gpt2tui.runs.events import CheckpointSaved, Notice, PhaseChanged, Reason, RunFinished, SettingChanged
 from gpt2tui.runs.run import Label
+from gpt2tui.tui.settings import AppSettings
 from tests.runs.synthetic import START, append, held, make_run, started, step, whole_story
 from tests.tui.apps import app_for, text_of, until, until_text
 from tests.tui.training import WIDE, training
+
+
+def finished(reason: Reason) -> RunFinished:
+    return RunFinished(time=START + 1, reason=reason, step=1, loss=1.0, seconds=1.0)
 
 
 async def test_a_name_that_another_viewer_gives_is_shown(store):
@@ -164,3 +169,46 @@ async def test_events_tell_the_day_where_it_is_another_and_when_a_pause_ended(st
         assert [line[-1] for line in lines[:4]] == ["on", "paused", "on", "paused"]  # saving was no end of the pause
         assert [len(line[:-2]) if line[-1] == "on" else len(line[:-1]) for line in lines[:4]] == [1, 2, 1, 2]
         assert lines[3][0].startswith("2023-10-0")
+
+
+NOT_TRAINED = "lim is not being trained; R goes on with it"
+
+
+@pytest.mark.parametrize("key", ["space", "s", "c", "x", "e", "o", "g"])
+async def test_keys_that_can_do_nothing_for_a_run_that_has_ended_say_why(store, key):
+    run = make_run(store, [started(), step(1), finished("stopped")], name="lim")
+    async with app_for(run=run.folder, at=START + 2).run_test(size=WIDE) as pilot:
+        await until_text(pilot, "Stopped and saved")
+        words = {
+            "s": "lim is not being trained; Generate (2) writes with it, R goes on with it",
+            "o": "nothing is laid over the chart; o on Runs lays a run over it",
+            "g": "lim has not reached a target; R goes on with it",
+        }
+        await pilot.press(key, key)
+        await until(pilot, lambda: pilot.app._notifications)
+        assert [one.message for one in pilot.app._notifications] == [words.get(key, NOT_TRAINED)]
+        assert len(pilot.app.screen_stack) == 1
+        footer = text_of(pilot.app).splitlines()[-1]
+        assert not {"Pause", "Sample", "Checkpoint", "Stop", "Set"} & set(footer.split())
+
+
+@pytest.mark.parametrize("key", ["R", "g"])
+async def test_a_run_that_trains_cannot_be_gone_on_with_and_says_so(store, key):
+    async with training(store) as (run, app, pilot):
+        run.set_label(Label(name="lim"))
+        await pilot.press(key)
+        await until(pilot, lambda: app._notifications)
+        assert [one.message for one in app._notifications] == ["lim is being trained already"]
+
+
+async def test_a_key_that_was_given_to_something_else_says_nothing_of_what_it_was(store):
+    run = make_run(store, [started(), step(1), finished("stopped")], name="lim")
+    app = app_for(run=run.folder, at=START + 2, settings=AppSettings(keymap={"train.sample": "t", "train.new": "s"}))
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "s New run")
+        await pilot.press("t")
+        await until(pilot, lambda: app._notifications)
+        assert "Generate (2) writes with it" in next(iter(app._notifications)).message
+        await pilot.press("s")
+        await until_text(pilot, "A new run")
+        assert len(app._notifications) == 1

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import time
 from typing import ClassVar
+
+from textual.events import Key
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs import commands
+from gpt2tui.text import one_line
+from gpt2tui.tui.live_bindings import actions_of
 from gpt2tui.tui.processes.steering import Steering
+from gpt2tui.tui.refusals import idle_key_words
 from gpt2tui.tui.screens.starting import StartingScreen
 from gpt2tui.tui.train_keys import TRAIN_KEYS
 from gpt2tui.tui.widgets.chart import LossChart
 from gpt2tui.tui.widgets.question import Ask, Choose, Option
 
 _AT_WORK = ("starting", "compiling", "training", "evaluating", "saving", "paused", "stalled")
+_REFUSAL_SECONDS = 3.0
+"""How long it is shown, and not said again, that a key means nothing: it covers what is below it."""
 _STEERING = (
     "pause",
     "go_on",
@@ -35,6 +43,8 @@ class TrainScreen(StartingScreen):
     CSS_PATH = "../styles/train.tcss"
     AUTO_FOCUS = ""
     BINDINGS: ClassVar = TRAIN_KEYS  # type: ignore[assignment]
+    _refused: tuple[str, float] = "", 0.0
+    """What a key was last answered, and until when that is shown."""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Which keys mean something in the state the run is in."""
@@ -59,6 +69,28 @@ class TrainScreen(StartingScreen):
             "overlay": self.app.overlaid is not None,
             "new": not is_at_work,
         }.get(action, is_at_work)
+
+    def on_key(self, event: Key) -> None:
+        """A key that steers, but cannot steer this run as it is, is answered: it is in no bar and does nothing."""
+        if self.has_class("-form") or not self._follower:
+            return
+        meant = actions_of(event.key, self)
+        if any(action in _STEERING for action in meant) and not any(self.check_action(action, ()) for action in meant):
+            self._refuse(next(action for action in meant if action in _STEERING))
+
+    def _refuse(self, action: str) -> None:
+        assert self._follower is not None
+        words = idle_key_words(
+            action,
+            one_line(self._follower.run.name()),
+            self._state,
+            is_alive=self._state in _AT_WORK,
+            is_starting=self._is_starting,
+        )
+        said, until = self._refused
+        if words != said or time.monotonic() > until:  # a key that is held down says it once
+            self._refused = words, time.monotonic() + _REFUSAL_SECONDS
+            self.notify(words, timeout=_REFUSAL_SECONDS, markup=False)
 
     def _send(self, command: commands.Command, words: str, steering: Steering | None = None) -> None:
         """Send a command to the run on the screen, or to the one that it was before a question was answered."""
