@@ -25,9 +25,10 @@ class Field(NamedTuple):
 
     @property
     def texts(self) -> list[str]:
-        """The values for people, with what they were before they were changed."""
+        """The values for people, with what they were before they were changed. A seed is no amount: it is as typed."""
+        text = str if self.name == "seed" else field_text
         return [
-            field_text(value) if value == before else f"{field_text(value)} (was {field_text(before)})"
+            text(value) if value == before else f"{text(value)} (was {text(before)})"
             for value, before in zip(self.values, self.begun, strict=True)
         ]
 
@@ -66,7 +67,7 @@ def field_text(value: Any) -> str:
         case bool():
             return "yes" if value else "no"
         case int():
-            return f"{value:,}" if value >= 10_000 else str(value)
+            return f"{value:,}"
         case float():
             return f"{value:.6g}"
         case list() | tuple():
