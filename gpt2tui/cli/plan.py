@@ -14,7 +14,7 @@ import msgspec
 from gpt2tui.errors import CorpusError, Gpt2TuiError, UsageError
 from gpt2tui.runs.config import SMALLEST_BLOCK, CorpusRecord, Every, Limits, RunConfig
 from gpt2tui.runs.model_config import PRESETS, ModelConfig
-from gpt2tui.runs.recipe import Recipe, load_recipe
+from gpt2tui.runs.recipe import RATE_WORDS, Recipe, load_recipe
 from gpt2tui.runs.spans import parse_every, parse_seconds
 
 if TYPE_CHECKING:
@@ -173,7 +173,7 @@ def _recipe(options: TrainOptions, width: int) -> Recipe:
     if options.lr is not None and options.lr > 0:
         recipe = recipe.with_learning_rate(options.lr)
     elif options.lr is not None:
-        raise UsageError(f"lr must be above 0, not {options.lr}")
+        raise UsageError(f"lr must be {RATE_WORDS}, not {options.lr:g}")
     if options.warmup is not None:
         schedule = msgspec.structs.replace(recipe.schedule, warmup_steps=options.warmup)
         if schedule.unit == "steps" and schedule.decay_from < options.warmup < schedule.decay_until:

@@ -14,6 +14,7 @@ from gpt2tui.cli.training_console import Style, follow_training
 from gpt2tui.cli.worker import moving_in
 from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.runs.commands import Set
+from gpt2tui.runs.recipe import RATE_WORDS, is_rate
 from gpt2tui.runs.spans import parse_seconds
 from gpt2tui.runs.view import RunView
 from gpt2tui.runs.words import next_target
@@ -52,10 +53,10 @@ def resume(
         "max_tokens": max_tokens,
         "learning_rate": lr,
     }
+    if lr is not None and not is_rate(lr):
+        raise UsageError(f"lr must be {RATE_WORDS}, not {lr:g}")
     if wrong := [name for name, value in given.items() if value is not None and value < 0]:
         raise UsageError(f"must not be negative: {', '.join(name.replace('_', '-') for name in wrong)}")
-    if lr == 0:
-        raise UsageError("lr must be above 0")
     changes = [Set(name=name, value=value) for name, value in given.items() if value is not None]  # type: ignore[arg-type]
     if no_target:
         changes.append(Set(name="target_loss", value=None))

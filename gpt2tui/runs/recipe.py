@@ -17,6 +17,8 @@ DropoutPlace = Literal["embedding", "attention", "projection", "mlp"]
 
 HIGHEST_RATE = 1.0
 """A learning rate above it is a slip of the keys: every weight would be lost in the next step."""
+RATE_WORDS = f"a number above 0, and at most {HIGHEST_RATE:g}"
+"""What a learning rate must be, wherever a wrong one is refused."""
 
 FEWEST_STEPS = 80
 """Of a pass with a batch larger than the recipe's: fewer steps would make more passes of it (docs/LOG.md)."""
@@ -88,8 +90,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     def problems(self) -> list[str]:
         """What is wrong with this recipe, a line a field; empty when nothing is."""
         found = []
-        if not 0 < self.learning_rate <= HIGHEST_RATE:
-            found.append(f"lr must be above 0 and at most {HIGHEST_RATE:g}, not {self.learning_rate:g}")
+        if not is_rate(self.learning_rate):
+            found.append(f"lr must be {RATE_WORDS}, not {self.learning_rate:g}")
         if self.optimizer == "muon" and not (self.hidden_learning_rate and self.hidden_learning_rate > 0):
             found.append("recipe.hidden_learning_rate must be above 0 for muon")
         if self.batch_size < 1:
@@ -144,6 +146,11 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         if hidden is not None:
             hidden *= learning_rate / self.learning_rate
         return msgspec.structs.replace(self, learning_rate=learning_rate, hidden_learning_rate=hidden)
+
+
+def is_rate(value: float) -> bool:
+    """Whether a number can be a learning rate; see :data:`RATE_WORDS`."""
+    return 0 < value <= HIGHEST_RATE
 
 
 def recipe_names() -> list[str]:

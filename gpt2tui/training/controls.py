@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from gpt2tui.runs.commands import Set
 from gpt2tui.runs.config import Every, Limits
 from gpt2tui.runs.events import AnyEvent, Notice, SettingChanged
-from gpt2tui.runs.recipe import HIGHEST_RATE
+from gpt2tui.runs.recipe import is_rate
 from gpt2tui.training.progress import Progress
 
 
@@ -33,13 +33,13 @@ class Controls:
     def set(self, command: Set) -> Iterator[AnyEvent]:
         """Apply one ``set`` command."""
         value = command.value
-        is_rate = command.name == "learning_rate"
-        if value is not None and (value < 0 or (is_rate and not 0 < value <= HIGHEST_RATE)):
+        names_rate = command.name == "learning_rate"
+        if value is not None and (value < 0 or (names_rate and not is_rate(value))):
             yield Notice(
                 level="warning", text=f"{command.name} cannot be {value:g}; it stays as it was", command=command.id
             )
             return
-        if is_rate:
+        if names_rate:
             previous: float | None = self.learning_rate
             self.factor = 1.0 if value is None else value / self._peak
             value = self.learning_rate

@@ -97,3 +97,15 @@ async def test_a_failure_without_its_code_finds_the_field_by_its_words(here: Pat
         assert line_of(app, "text") == "book.txt: byte 3 is not UTF-8"
         await until(pilot, lambda: line_of(app, "dropout"))
         assert line_of(app, "dropout") == "dropout must lie in [0, 1), not 2"
+
+
+@pytest.mark.parametrize("wrong", ["0", "99", "fast", "nan"])
+async def test_a_learning_rate_is_refused_at_its_field_at_once_whatever_else_is_wrong(wrong: str):
+    app = FormApp()
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: app.focused is app.form.field("block_size").control)
+        app.form.field("max_time").value = "3x"
+        await pilot.press("down", "down", "down", *wrong)
+        assert line_of(app, "lr") == "the learning rate must be a number above 0, and at most 1"
+        assert line_of(app, "max_time")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gpt2tui.runs.events import PhaseChanged
 from tests.runs.synthetic import START, evaluated, held, make_run, started, step
 from tests.tui.apps import app_for, text_of, until, until_text
@@ -62,6 +64,14 @@ async def test_up_and_down_go_through_the_settings_and_a_target_that_is_met_alre
             await pilot.press("ctrl+u", "0")
             await until(pilot, lambda: "x ends it" not in text_of(pilot.app))
             assert "step limit: a whole number" in text_of(pilot.app)
+
+
+@pytest.mark.parametrize("wrong", ["", "0", "99", "fast", "nan"])
+async def test_a_learning_rate_is_refused_in_the_same_words_whatever_is_wrong_with_it(store, wrong):
+    async with training(store) as (run, _, pilot):
+        await pilot.press("e", "down", "ctrl+u", *wrong, "enter")
+        await until_text(pilot, "learning rate: a number above 0, and at most 1")
+        assert not run.commands_file.is_file()
 
 
 async def test_a_target_is_refused_by_the_corpus_loss_where_that_is_the_lowest(store):

@@ -9,11 +9,12 @@ from typing import Literal
 import msgspec
 
 from gpt2tui.errors import UsageError
+from gpt2tui.runs.recipe import RATE_WORDS, is_rate
 from gpt2tui.runs.spans import parse_every, parse_seconds
 
 NO_TARGET = "none"
 
-Kind = Literal["text", "words", "whole", "number", "time", "rhythm", "batch", "target", "choice", "flag"]
+Kind = Literal["text", "words", "whole", "number", "rate", "time", "rhythm", "batch", "target", "choice", "flag"]
 
 
 class StartOption(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,6 +62,14 @@ def _check_number(option: StartOption, value: str) -> str | None:
     return None if option.least < number < math.inf else f"it must be above {option.least:g}"
 
 
+def _check_rate(option: StartOption, value: str) -> str | None:
+    try:
+        is_right = is_rate(float(value))
+    except ValueError:
+        is_right = False
+    return None if is_right else f"the {option.label.lower()} must be {RATE_WORDS}"
+
+
 def _check_target(option: StartOption, value: str) -> str | None:
     if value == NO_TARGET:
         return None
@@ -104,6 +113,7 @@ _CHECKS: dict[Kind, Callable[[StartOption, str], str | None]] = {
     "words": _nothing,
     "whole": _check_whole,
     "number": _check_number,
+    "rate": _check_rate,
     "time": _check_time,
     "rhythm": _check_rhythm,
     "batch": _check_batch,

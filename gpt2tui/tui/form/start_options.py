@@ -102,7 +102,7 @@ START_OPTIONS = (
     StartOption(
         name="lr",
         label="Learning rate",
-        kind="number",
+        kind="rate",
         meaning="Peak learning rate; Muon's rate keeps its proportion to it",
         placeholder="the recipe's",
     ),

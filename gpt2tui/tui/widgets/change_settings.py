@@ -16,7 +16,7 @@ from textual.widgets import Input, Label, Static
 
 from gpt2tui.errors import UsageError
 from gpt2tui.runs.commands import Set, Setting
-from gpt2tui.runs.recipe import HIGHEST_RATE
+from gpt2tui.runs.recipe import RATE_WORDS, is_rate
 from gpt2tui.runs.spans import parse_seconds, typed_seconds
 from gpt2tui.runs.view import RunView
 from gpt2tui.runs.words import SETTINGS
@@ -33,19 +33,22 @@ class _Field(NamedTuple):
 
 
 def _number(text: str) -> float:
-    try:
-        value = float(text.replace(",", ""))
-    except ValueError:
-        value = math.nan
-    if not 0 <= value < math.inf:
+    if not 0 <= (value := _typed_number(text)) < math.inf:
         raise UsageError("a number that is not negative")
     return value
 
 
 def _rate(text: str) -> float:
-    if not 0 < (value := _number(text)) <= HIGHEST_RATE:
-        raise UsageError(f"a number above 0, and at most {HIGHEST_RATE:g}")
+    if not is_rate(value := _typed_number(text)):
+        raise UsageError(RATE_WORDS)
     return value
+
+
+def _typed_number(text: str) -> float:
+    try:
+        return float(text.replace(",", ""))
+    except ValueError:
+        return math.nan
 
 
 def _target(text: str) -> float | None:
