@@ -11,6 +11,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_from_info, get_group_from_info
 from typer.models import CommandInfo, TyperInfo
 
+from gpt2tui.errors import UsageError
+
 
 class Command(TyperCommand):
     """A command whose options can be set as ``GPT2TUI_<COMMAND>_<OPTION>``, named as they are typed."""
@@ -25,7 +27,12 @@ class Command(TyperCommand):
                 longest = max(parameter.opts, key=len)
                 parameter.envvar = f"{ctx.auto_envvar_prefix}{longest.replace('-', '_').removeprefix('_').upper()}"
         ctx.meta["arguments"] = tuple(args)
-        return super().parse_args(ctx, args)
+        try:
+            return super().parse_args(ctx, args)
+        except Exception as error:
+            if words := _misplaced(ctx, getattr(error, "option_name", None)):
+                raise UsageError(words) from error
+            raise
 
 
 class Group(TyperGroup):
@@ -65,6 +72,18 @@ class LateCommands(dict[str, Any]):
 
     def items(self) -> Any:
         return {name: self[name] for name in self}.items()
+
+
+def _misplaced(ctx: Any, name: str | None) -> str | None:
+    """Where an option stands that is not the command's but the app's."""
+    root = ctx.find_root()
+    is_own = any(name in parameter.opts for parameter in ctx.command.params)
+    option = next((option for option in root.command.params if name in option.opts), None)
+    if option is None or is_own:
+        return None
+    spelled = name if option.is_flag else f"{name} {option.metavar}"
+    command = ctx.command_path.removeprefix(root.command_path).strip()
+    return f"{name} is an option of the app and stands before the command: gpt2tui {spelled} {command} ..."
 
 
 def _built(name: str, place: str) -> Any:

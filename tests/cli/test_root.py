@@ -73,6 +73,22 @@ def test_a_wrong_command_option_or_value_exits_2_without_a_traceback():
         assert "Traceback" not in done.err
 
 
+@pytest.mark.parametrize(
+    ("typed", "right"),
+    [
+        ("train book.txt --plain", "gpt2tui --plain train ..."),
+        ("resume --no_mouse", "gpt2tui --no-mouse resume ..."),
+        ("resume --theme=dark", "gpt2tui --theme NAME resume ..."),
+        ("runs list --config a.toml", "gpt2tui --config FILE runs list ..."),
+    ],
+)
+def test_an_option_of_the_app_behind_a_command_is_told_where_it_stands(typed: str, right: str):
+    done = gpt2tui(*typed.split())
+    name = right.split()[1]
+    assert (done.code, done.out) == (2, "")
+    assert done.err == f"gpt2tui: {name} is an option of the app and stands before the command: {right}\n"
+
+
 def test_all_problems_of_a_configuration_are_told_together():
     done = gpt2tui(
         "train", "--preset", "giant", "--recipe", "slow", "--lr", "-1", "--max-time", "soon",
