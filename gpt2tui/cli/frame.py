@@ -126,7 +126,8 @@ class _Picture:
         if view.validation_loss:
             losses.add_row("validation loss", loss_text(view.validation_loss.loss), "never decides")
         target = "none" if view.target_loss is None else f"{view.target_loss:g}"
-        losses.add_row("target", target, "" if view.target_loss is None else "for the corpus loss")
+        meant = "" if view.target_loss is None else "for the corpus loss" if view.target_loss else "never met"
+        losses.add_row("target", target, meant)
         rows: list[RenderableType] = [losses]
         if view.target_loss:
             rows.append(self._bar(width))

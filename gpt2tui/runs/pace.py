@@ -162,7 +162,8 @@ def _target_words(plan: Plan, paces: Sequence[Pace], a_pass: float) -> str:
     """Of the time to the target, by the first of ``paces`` that tells it; a pass takes ``a_pass`` seconds."""
     target = plan.target_loss
     if not target:
-        return "no target: it ends at a limit, or when it is stopped"
+        none = "no target:" if target is None else "to the target: never, for no loss is below 0;"
+        return f"{none} it ends at a limit, or when it is stopped"
     for pace in paces:
         success = next((success for success in pace.successes if success.loss < target), None)
         if not (success and plan.tokens and pace.recipe == plan.recipe):

@@ -112,7 +112,8 @@ def outlook_words(view: RunView, state: State, now: float) -> str:
     risen = "the loss is above where it began: the learning rate may be too high" * view.is_worse_than_untrained
     if not view.target_loss:
         told = "; ".join(filter(None, (risen, limits)))
-        return told or "no target and no limit: it trains until it is stopped"
+        none = "no target and no limit" if view.target_loss is None else "no limit"
+        return told or f"{none}: it trains until it is stopped"
     step, found = view.step, view.forecast()
     words = risen or "no forecast yet: too early to say"
     if step and found and not risen:

@@ -170,6 +170,9 @@ def test_without_a_target_or_without_the_text_no_time_is_made_up() -> None:
     assert time_words(msgspec.structs.replace(PLAN, target_loss=None), [PLAY])[0] == (
         "no target: it ends at a limit, or when it is stopped"
     )
+    assert time_words(msgspec.structs.replace(PLAN, target_loss=0.0), [PLAY])[0] == (
+        "to the target: never, for no loss is below 0; it ends at a limit, or when it is stopped"
+    )
     unknown = time_words(msgspec.structs.replace(PLAN, tokens=None), [PLAY])
     assert unknown == ["to the target: not known, no such run has reached it yet"]
 

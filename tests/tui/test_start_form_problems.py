@@ -109,3 +109,16 @@ async def test_a_learning_rate_is_refused_at_its_field_at_once_whatever_else_is_
         await pilot.press("down", "down", "down", *wrong)
         assert line_of(app, "lr") == "the learning rate must be a number above 0, and at most 1"
         assert line_of(app, "max_time")
+
+
+async def test_a_target_that_is_never_met_is_told_at_its_field_and_started_with():
+    app = FormApp()
+    async with app.run_test(size=WIDE) as pilot:
+        app.form.field("target_loss").control.focus()
+        await pilot.press("ctrl+u", "0")
+        told = "never met, for no loss is below 0: the run goes on until a limit, or until it is stopped"
+        assert line_of(app, "target_loss", "note") == told
+        await pilot.press(".", "1")
+        assert line_of(app, "target_loss", "note") == ""
+        await pilot.press("ctrl+u", "0", "ctrl+s")
+        assert app.started == [["--target-loss", "0"]]

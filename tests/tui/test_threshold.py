@@ -120,6 +120,14 @@ async def test_a_run_without_a_target_has_no_bar() -> None:
     assert "until it is stopped" in words
 
 
+async def test_a_target_that_is_never_met_is_told_as_the_chart_tells_it() -> None:
+    words = await words_of(view_of(*steps(10), target=0.0))
+    assert "target 0, which is never met" in words
+    assert "no target" not in words
+    assert "%" not in words
+    assert "until it is stopped" in words
+
+
 async def test_it_says_when_the_target_will_be_reached_and_when_that_cannot_be_said() -> None:
     assert "too early to say" in await words_of(view_of(*steps(15)))
     flat = [step(number, loss=3.0, running_loss=3.0) for number in range(1, 400)]

@@ -43,6 +43,12 @@ class StartOption(msgspec.Struct, frozen=True, kw_only=True):
             return None
         return _CHECKS[self.kind](self, value) if value else None
 
+    def remark(self, value: str) -> str:
+        """What is to be known of a value that is not wrong; empty for most."""
+        if self.kind != "target" or self.problem(value) or value.strip() in ("", NO_TARGET) or float(value):
+            return ""
+        return "never met, for no loss is below 0: the run goes on until a limit, or until it is stopped"
+
 
 def _check_whole(option: StartOption, value: str) -> str | None:
     try:

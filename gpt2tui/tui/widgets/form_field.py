@@ -129,6 +129,8 @@ class FormField(Vertical):
         for line in self.query(".problem").results(Static):  # none before it is composed
             _say(line, self.problem or "")
         self.set_class(bool(self.problem), "-wrong")
+        if self.option.kind != "words":  # of a text others know more
+            self.note(self.option.remark(self.value))
 
 
 def _say(line: Static, words: str) -> None:

@@ -97,8 +97,10 @@ class Threshold(Vertical):
         return Content.styled(words, "$text-muted")
 
     def _target(self, view: RunView, colour: str) -> Content:
-        if not view.target_loss:
+        if view.target_loss is None:
             return Content.styled("no target", "$text-muted")
+        if not view.target_loss:
+            return Content.styled("target 0, which is never met", "$text-muted")
         share = view.progress()
         filled, rest = bar(share, max(8, self.size.width - 6), is_unicode=not self.app.glyphs.is_ascii)
         validation = view.validation_loss
