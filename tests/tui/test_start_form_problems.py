@@ -122,3 +122,13 @@ async def test_a_target_that_is_never_met_is_told_at_its_field_and_started_with(
         assert line_of(app, "target_loss", "note") == ""
         await pilot.press("ctrl+u", "0", "ctrl+s")
         assert app.started == [["--target-loss", "0"]]
+
+
+async def test_a_time_without_a_unit_is_told_to_be_of_seconds():
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        app.screen.set_focus(app.form.field("max_time").control)
+        await pilot.press("5")
+        assert line_of(app, "max_time", "note") == "5 seconds; minutes are 5m"
+        await pilot.press("m")
+        assert line_of(app, "max_time", "note") == ""

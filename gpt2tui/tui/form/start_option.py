@@ -45,9 +45,14 @@ class StartOption(msgspec.Struct, frozen=True, kw_only=True):
 
     def remark(self, value: str) -> str:
         """What is to be known of a value that is not wrong; empty for most."""
-        if self.kind != "target" or self.problem(value) or value.strip() in ("", NO_TARGET) or float(value):
+        typed = value.strip()
+        if self.problem(typed) or typed in ("", NO_TARGET):
             return ""
-        return "never met, for no loss is below 0: the run goes on until a limit, or until it is stopped"
+        if self.kind == "time" and typed[-1].isdecimal():
+            return f"{typed} seconds; minutes are {typed}m"
+        if self.kind == "target" and float(typed) == 0:
+            return "never met, for no loss is below 0: the run goes on until a limit, or until it is stopped"
+        return ""
 
 
 def _check_whole(option: StartOption, value: str) -> str | None:
