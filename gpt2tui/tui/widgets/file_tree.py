@@ -72,8 +72,7 @@ class FileTree(Tree[Entry | None]):
         await self._settled("read")
         if not self._fitting(is_folder=False):
             await self._settled("search")
-        line = self._fitting(is_folder=False) or self._fitting(is_folder=True)
-        node = self.get_node_at_line(line) if line else None
+        node = self.get_node_at_line(line) if (line := self._first_fitting_line()) else None
         return node.data if node else None
 
     async def _settled(self, group: str) -> None:
@@ -89,10 +88,12 @@ class FileTree(Tree[Entry | None]):
                 return line
         return None
 
+    def _first_fitting_line(self) -> int | None:
+        return self._fitting(is_folder=False) or self._fitting(is_folder=True)
+
     def _point_at_first_fit(self) -> None:
         """Let the cursor show what is taken from the filter, while somebody types there."""
-        line = self._fitting(is_folder=False) or self._fitting(is_folder=True)
-        if self.pattern and line and not self.has_focus:
+        if self.pattern and not self.has_focus and (line := self._first_fitting_line()):
             self.move_cursor_to_line(line)
 
     @work(group="read")
