@@ -165,7 +165,8 @@ class RunKeeping:
             app.follow(next((entry.run for entry in self._ledger.entries if entry.config), None))
 
     async def _relabel(self, entry: Entry, words: str, change: Callable[[Label], Label]) -> str:
-        await asyncio.to_thread(lambda: self._ledger.relabel(entry.run, change(entry.run.label())))
+        with self._app.holding_keys():  # the next one may ask for what is written here
+            await asyncio.to_thread(lambda: self._ledger.relabel(entry.run, change(entry.run.label())))
         return words
 
 
