@@ -43,8 +43,7 @@ def _facts(turn: LiveTurn) -> list[str]:
     if turn.state == "waiting":
         return [turn.news or "waiting"]
     if turn.state == "streaming":
-        facts.append(tokens_words(turn.drawn))
-        return [*facts, "esc stops"]
+        return [tokens_words(turn.drawn_in_text), "esc stops"]
     if turn.finish:
         facts.append(FINISHES[turn.finish])
     facts.append(tokens_words(turn.drawn))
