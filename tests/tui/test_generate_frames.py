@@ -12,6 +12,7 @@ from textual.screen import Screen
 
 from gpt2tui.runs.dialogue import Failed
 from gpt2tui.runs.transcript import Transcripts
+from gpt2tui.runs.turn_words import drawn_words
 from gpt2tui.tui.talk import conversation
 from gpt2tui.tui.talk.live_turn import LiveTurn
 from gpt2tui.tui.widgets.turn import TurnView
@@ -140,7 +141,7 @@ async def grow(talk: Talk, speaker: ScriptedSpeaker, by: int = 1) -> str:
         turn = talk.conversation.turn
         await until(talk.pilot, lambda turn=turn: turn.drawn_in_text == turn.drawn)
         await talk.pilot.pause()
-    return f" {turn.drawn:,} tokens · esc stops"
+    return f" {drawn_words(turn.drawn, kept=turn.kept)} · esc stops"
 
 
 @pytest.mark.parametrize("size", [(80, 24), (40, 12), (140, 60)])

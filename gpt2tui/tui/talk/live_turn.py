@@ -165,6 +165,11 @@ class LiveTurn:
         return self.state in ("finished", "failed")
 
     @property
+    def kept(self) -> int:
+        """How many of its tokens were there before: taken over from another turn, the last of them chosen by hand."""
+        return self._kept
+
+    @property
     def drawn(self) -> int:
         """How many tokens were drawn for it."""
         return len(self.ids) - self._kept
