@@ -13,6 +13,7 @@ from gpt2tui.runs.dialogue import Finish
 from gpt2tui.runs.journal import JournalReader, JournalWriter
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.sampling import SamplingSettings
+from gpt2tui.runs.turn_words import FINISHES, drawn_words, rate_words
 from gpt2tui.text import one_line
 
 _SUFFIX = ".jsonl"
@@ -123,8 +124,8 @@ def _facts(turn: Turn) -> str:
         f"min-p {settings.min_p:g}" if settings.min_p else "",
         f"repetition penalty {settings.repetition_penalty:g}" if settings.repetition_penalty != 1 else "",
         f"seed {settings.seed}" if settings.seed is not None else "",
-        f"{len(turn.tokens)} token{'s' * (len(turn.tokens) != 1)}",
-        f"{turn.tokens_per_second:.1f} tokens/s" if turn.tokens_per_second else "",
-        turn.finish.replace("_", " "),
+        drawn_words(len(turn.tokens) - turn.kept, kept=turn.kept),
+        f"{rate_words(turn.tokens_per_second)} tokens/s" if turn.tokens_per_second else "",
+        FINISHES[turn.finish],
     ]
     return " · ".join(filter(None, facts))

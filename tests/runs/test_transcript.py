@@ -161,3 +161,11 @@ def test_the_document_says_how_each_text_was_made() -> None:
     assert "top-k" not in document
     assert "2 tokens · 30.0 tokens/s · end of text" in document
     assert document.startswith("# \\*bold\\* \\[link\\]\\(x\\) \\# two ^\\[\\[2J\n")
+
+
+def test_the_document_counts_the_tokens_that_the_rate_is_of_and_names_those_that_a_branch_kept() -> None:
+    texts = [" word"] * 1_082
+    branch = turn(tokens=list(range(1_082)), texts=texts, text="".join(texts), kept=961, tokens_per_second=410.26)
+    document = as_markdown([turn(finish="stop"), branch], title="My run")
+    assert " · 2 tokens · 30.0 tokens/s · stop text found\n" in document
+    assert " · 121 tokens after 961 kept · 410 tokens/s · length reached\n" in document

@@ -14,7 +14,7 @@ from textual.events import Key
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.checkpoint_names import checkpoint_steps
 from gpt2tui.runs.sampling import SamplingSettings
-from gpt2tui.runs.transcript import standing
+from gpt2tui.runs.transcript import as_markdown, standing
 from gpt2tui.tui.screens.train import TrainScreen
 from gpt2tui.tui.talk.live_turn import LiveTurn
 from gpt2tui.tui.widgets.alternatives import Alternatives
@@ -299,6 +299,9 @@ async def test_a_branch_goes_on_from_the_exact_tokens_before_it(run):
         record = kept(run)[1]
         assert (record.kept, record.tokens, record.prompt_tokens) == (10, second.ids, first.prompt_ids)
         assert record.text == second.continuation
+        facts = "30 tokens after 10 kept"
+        await until_text(talk.pilot, f"length reached · {facts}")
+        assert f" · {facts} · " in as_markdown([record], title="")
 
         # A digit does the same, and what a branch has kept is kept by a branch of it.
         await talk.press("c", "end", "left", "3")

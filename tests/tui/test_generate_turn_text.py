@@ -8,6 +8,7 @@ import pytest
 from rich.cells import cell_len
 from textual.app import App
 
+from gpt2tui.runs.dialogue import Token
 from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.tui.glyphs import UNICODE
 from gpt2tui.tui.talk.live_turn import LiveTurn
@@ -140,18 +141,27 @@ async def test_a_text_that_came_before_there_was_room_for_it_is_drawn_whole():
         ]
 
 
-async def test_a_line_that_was_drawn_half_done_is_drawn_whole():
+async def test_what_comes_while_a_frame_is_drawn_is_in_the_next_one():
     app = TurnApp("")
     turn, view = app.turn, app.view
+
+    def tell(*texts: str) -> None:
+        for text in texts:
+            reply = Token(id=1, index=0, token=1, text=text, probability=0.5, drawn=0.5, alternatives=[])
+            turn.take(reply, now=0.0)
+
+    def drawn(rows: int) -> list[str]:
+        return [view.render_line(y).text.rstrip() for y in range(rows)]
+
     async with app.run_test(size=(20, 12)) as pilot:
         await app.mount(view)
         await pilot.pause()
-        turn.text.append(["first\n"])
+        tell("first\n")
         view.take_changes()
-        turn.text.append(["second\n", "third\n", "four"])  # and the frame is drawn before this is told
-        drawn = [view.render_line(y).text.rstrip() for y in range(4)]
-        assert drawn[3] == "four▍"
-        turn.text.append(["th\n", "fifth"])
+        tell("second\n", "third\n", "four")
+        assert drawn(4) == ["first", "▍", "1 token · esc stops", ""]
         view.take_changes()
-        drawn = [view.render_line(y).text.rstrip() for y in range(5)]
-        assert drawn == ["first", "second", "third", "fourth", "fifth▍"]
+        assert drawn(5) == ["first", "second", "third", "four▍", "4 tokens · esc stops"]
+        tell("th\n", "fifth")
+        view.take_changes()
+        assert drawn(6) == ["first", "second", "third", "fourth", "fifth▍", "6 tokens · esc stops"]

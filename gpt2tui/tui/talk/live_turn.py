@@ -33,7 +33,8 @@ class Kept(msgspec.Struct, frozen=True):
 class LiveTurn:
     """One prompt and its continuation, as pieces of text: those of the prompt, then one a token.
 
-    The child's replies are kept packed: with their alternatives they are a kilobyte a token.
+    The child's replies are kept packed: with their alternatives they are a kilobyte a token. Tokens come at any
+    time, also in the middle of a frame: ``text``, which is drawn, grows only by ``bring_to_date``.
     """
 
     def __init__(
@@ -71,6 +72,8 @@ class LiveTurn:
         self._is_ascii = is_ascii
         self._prompt_texts = [prompt]
         self._texts = list(kept.texts) if kept else []
+        self._arrived: list[str] = []
+        """What tokens brought that ``text`` does not have yet."""
         self._odds = array("d", kept.odds if kept else [])
         self._replies: list[bytes] = []
         self._asked = 0.0
@@ -129,7 +132,7 @@ class LiveTurn:
                 self.ids.append(reply.token)
                 self._texts.append(reply.text)
                 self._odds.append(reply.probability)
-                self.text.append([reply.text])
+                self._arrived.append(reply.text)
             case Finished():
                 self._add_to_last(reply.text)
                 self.state, self.finish = "finished", reply.finish
@@ -150,6 +153,11 @@ class LiveTurn:
         """It went wrong; what came so far stays."""
         self.state, self.news = "failed", text
 
+    def bring_to_date(self) -> None:
+        """Let ``text`` have all that has come."""
+        self.text.append(self._arrived)
+        self._arrived = []
+
     # What it holds
 
     @property
@@ -157,9 +165,19 @@ class LiveTurn:
         return self.state in ("finished", "failed")
 
     @property
+    def kept(self) -> int:
+        """How many of its tokens were there before: taken over from another turn, the last of them chosen by hand."""
+        return self._kept
+
+    @property
     def drawn(self) -> int:
         """How many tokens were drawn for it."""
         return len(self.ids) - self._kept
+
+    @property
+    def drawn_in_text(self) -> int:
+        """How many of them ``text`` has."""
+        return self.drawn - len(self._arrived)
 
     @property
     def continuation(self) -> str:
@@ -241,3 +259,4 @@ class LiveTurn:
     def _draw_anew(self) -> None:
         self.text = TurnText(is_ascii=self._is_ascii)
         self.text.append([*self._prompt_texts, *self._texts])
+        self._arrived = []

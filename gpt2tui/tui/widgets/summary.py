@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from textual.content import Content
 from textual.widgets import Static
 
+from gpt2tui.runs.turn_words import rate_words, tokens_words
 from gpt2tui.tui.talk.conversation import Conversation
 from gpt2tui.tui.talk.live_turn import LiveTurn
-from gpt2tui.tui.widgets.turn_notes import rate_words, seconds_words, tokens_words
+from gpt2tui.tui.widgets.turn_notes import seconds_words
 
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp

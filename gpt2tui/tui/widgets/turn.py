@@ -29,7 +29,11 @@ TINTS = (0.9, 0.5, 0.2, 0.05)
 
 
 class TurnView(Widget):
-    """Draws a turn. Only lines that can be seen are drawn, and while it grows only those that have changed."""
+    """Draws a turn. Only lines that can be seen are drawn, and while it grows only those that have changed.
+
+    The text that is drawn grows by ``take_changes`` and no other way: whatever comes before the frame is there, lines
+    that are kept and lines that are new are of one moment.
+    """
 
     app: Gpt2TuiApp
 
@@ -76,13 +80,13 @@ class TurnView(Widget):
 
     def take_changes(self) -> None:
         """Draw what has changed since the last call: the end of the text, and what is below it."""
+        self.turn.bring_to_date()
         before, before_all, before_width = self._drawn_lines
         width = self.content_size.width
         lines, notes = self._counts(width)
         is_new_text, self._text = self.turn.text is not self._text or width != before_width, self.turn.text
         self._drawn_lines = (lines, lines + notes, width)
         first = max(0, before - 2)  # a mark may join the character at the end of a line
-        # Lines that were drawn since the last call too: the text may have grown between a call and its drawing.
         self._strips = {} if is_new_text else {y: strip for y, strip in self._strips.items() if y < first}
         height = max(before_all, lines + notes) - first
         if is_new_text or not width:

@@ -2,18 +2,11 @@
 
 from __future__ import annotations
 
-from gpt2tui.runs.dialogue import Finish
+from gpt2tui.runs.turn_words import FINISHES, drawn_words, rate_words, tokens_words
 from gpt2tui.text import one_line
 from gpt2tui.tui.glyphs import Glyphs
 from gpt2tui.tui.talk.live_turn import LiveTurn
 from gpt2tui.tui.widgets.turn_text import broken
-
-FINISHES: dict[Finish, str] = {
-    "length": "length reached",
-    "end_of_text": "end of text",
-    "stop": "stop text found",
-    "stopped": "stopped",
-}
 
 
 def turn_notes(turn: LiveTurn, width: int, glyphs: Glyphs, *, is_typing: bool = False) -> list[str]:
@@ -43,11 +36,10 @@ def _facts(turn: LiveTurn) -> list[str]:
     if turn.state == "waiting":
         return [turn.news or "waiting"]
     if turn.state == "streaming":
-        facts.append(tokens_words(turn.drawn))
-        return [*facts, "esc stops"]
+        return [drawn_words(turn.drawn_in_text, kept=turn.kept), "esc stops"]
     if turn.finish:
         facts.append(FINISHES[turn.finish])
-    facts.append(tokens_words(turn.drawn))
+    facts.append(drawn_words(turn.drawn, kept=turn.kept))
     if turn.tokens_per_second:
         facts.append(f"{rate_words(turn.tokens_per_second)} tokens/s")
     if turn.seconds_to_first_token is not None:
@@ -59,16 +51,6 @@ def _facts(turn: LiveTurn) -> list[str]:
     if turn.dropped:
         facts.append(f"the first {tokens_words(turn.dropped)} were beyond the model's sight")
     return facts
-
-
-def tokens_words(number: int) -> str:
-    """``1 token``, ``1,200 tokens``."""
-    return f"{number:,} token" + ("" if number == 1 else "s")
-
-
-def rate_words(rate: float) -> str:
-    """A rate with three digits."""
-    return f"{rate:,.0f}" if rate >= 99.95 else f"{rate:.1f}"
 
 
 def seconds_words(seconds: float) -> str:
