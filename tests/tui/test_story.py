@@ -76,6 +76,7 @@ def test_from_an_empty_home_to_a_model_that_answers(text, tmp_path, monkeypatch)
         terminal.wait_for("A text for the model to go on from")
         terminal.send(b"JORY:" + ENTER)
         terminal.wait_until(lambda: re.search(r"tokens/s", picture(terminal)), "an answer with its rate")
+        wait_until(lambda: Transcripts(run).read(), seconds=30)
         (turn,) = Transcripts(run).read()
         assert turn.prompt == "JORY:"
         answer = [line.strip() for line in turn.text.splitlines() if line.strip()][-1][:40]  # in sight, long or short
