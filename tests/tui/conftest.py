@@ -14,6 +14,7 @@ from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.processes import asking, speaker
 from tests.preloaded import preloaded
+from tests.tiny import tiny_run
 from tests.tui.form_app import BOOK
 from tests.tui.listing import three_runs
 from tests.tui.rest import rest
@@ -23,6 +24,12 @@ from tests.tui.rest import rest
 def store() -> RunStore:
     """The runs of the test's home, where the app looks for them."""
     return RunStore(Paths.from_environment().runs)
+
+
+@pytest.fixture
+def run(store: RunStore) -> Run:
+    """A run with a checkpoint of random weights."""
+    return tiny_run(store.folder)
 
 
 @pytest.fixture

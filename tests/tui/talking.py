@@ -9,6 +9,7 @@ from typing import Any
 from textual.pilot import Pilot
 
 from gpt2tui.runs.run import Run
+from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.runs.transcript import Transcripts, Turn
 from gpt2tui.tui.screens.generate import GenerateScreen
 from gpt2tui.tui.talk.live_turn import LiveTurn
@@ -94,6 +95,33 @@ async def talking(*, size: tuple[int, int] = WIDE, **options: Any) -> AsyncItera
 def kept(run: Run) -> list[Turn]:
     """What the transcripts of a run hold."""
     return Transcripts(run).read()
+
+
+def record(prompt: str, texts: list[str], **changes: object) -> Turn:
+    """A turn as a transcript keeps it."""
+    fields = {
+        "checkpoint": "step-00000004",
+        "step": 4,
+        "device": "cpu",
+        "dtype": "float32",
+        "prompt": prompt,
+        "prompt_tokens": [1, 2],
+        "settings": SamplingSettings(seed=1),
+        "tokens": list(range(len(texts))),
+        "texts": texts,
+        "probabilities": [0.01 + 0.9 * index / max(1, len(texts)) for index in range(len(texts))],
+        "text": "".join(texts),
+        "finish": "length",
+        "seconds": 1.0,
+    }
+    return Turn(**fields | changes)
+
+
+def keep(run: Run, *records: Turn) -> None:
+    """Write turns into the transcripts of a run."""
+    transcripts = Transcripts(run)
+    for one in records:
+        transcripts.append(one)
 
 
 def told(talk: Talk) -> str:
