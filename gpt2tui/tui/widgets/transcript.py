@@ -7,24 +7,18 @@ from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding
-from textual.containers import VerticalScroll
 from textual.events import Resize
-from textual.geometry import Region, Size, clamp
-from textual.layout import DockArrangeResult
+from textual.geometry import Region
 from textual.message import Message
-from textual.scrollbar import ScrollBar
-from textual.widget import Widget
 from textual.widgets import Static
 
 from gpt2tui.tui.talk.live_turn import LiveTurn
+from gpt2tui.tui.widgets.followed_turns import FollowedTurns
 from gpt2tui.tui.widgets.turn import TurnView
 
 
-class Transcript(VerticalScroll, can_focus=True):
-    """Follows the turn that is written, until somebody scrolls away; where its end can be seen it follows again.
-
-    The last turn is followed as Textual does it, by the end of all. One above others is followed by its own end.
-    """
+class Transcript(FollowedTurns, can_focus=True):
+    """The turns with the keys that go through them."""
 
     BINDINGS: ClassVar = [
         Binding(
@@ -81,11 +75,6 @@ class Transcript(VerticalScroll, can_focus=True):
         super().__init__(id="transcript")
         self.chosen: TurnView | None = None
         self._is_tinted = False
-        self._above: TurnView | None = None
-        """The turn that was put in its place above others, the newest of all."""
-        self._is_above_followed = self._is_above_new = False
-        self._top: tuple[TurnView, int] | None = None
-        """The turn at the upper edge and its first character that can be seen."""
 
     def compose(self) -> ComposeResult:
         yield Static("", id="earlier", markup=False)
@@ -101,24 +90,19 @@ class Transcript(VerticalScroll, can_focus=True):
         line.display = number > 0
         line.update(f"{number:,} earlier turn{'' if number == 1 else 's'}: up at the first shows them")
 
-    @property
-    def views(self) -> list[TurnView]:
-        """All turns, the oldest first."""
-        return list(self.query_children(TurnView))
-
     def view_of(self, turn: LiveTurn) -> TurnView | None:
         """Where a turn is drawn."""
         return next((view for view in reversed(self.views) if view.turn is turn), None)
 
     async def show(self, turns: Sequence[LiveTurn]) -> None:
         """Show other turns instead, from their end."""
-        self.chosen = self._above = None
+        self.chosen = None
         await self.query_children(TurnView).remove()
         views = [self._new_view(turn) for turn in turns]
         await self.mount_all(views)
         if views:
             self._choose(views[-1], is_moved=False)
-        self.anchor()
+        self.follow_last()
 
     async def show_earlier(self, turns: Sequence[LiveTurn]) -> None:
         """Add turns above the first."""
@@ -130,8 +114,7 @@ class Transcript(VerticalScroll, can_focus=True):
         view = self._new_view(turn)
         self.mount(view)
         self._choose(view)
-        self._above = None
-        self.anchor()
+        self.follow_last()
 
     def replace(self, old: LiveTurn, new: LiveTurn) -> None:
         """Put a turn in the place of another."""
@@ -144,10 +127,10 @@ class Transcript(VerticalScroll, can_focus=True):
         self.mount(view, after=before)
         before.remove()
         self._choose(view)
-        self._above = None if is_last else view
-        self._is_above_followed = self._is_above_new = True
         if is_last:
-            self.anchor()
+            self.follow_last()
+        else:
+            self.follow_above(view)
 
     def show_tints(self, is_tinted: bool) -> None:
         """Tint the tokens of all turns, or none."""
@@ -159,39 +142,6 @@ class Transcript(VerticalScroll, can_focus=True):
         view = TurnView(turn)
         view.show_tints(self._is_tinted)
         return view
-
-    # Following
-
-    @property
-    def is_following(self) -> bool:
-        """Whether it scrolls by itself to what is written."""
-        return self._is_at_end or (self._above is not None and self._is_above_followed)
-
-    @property
-    def _is_at_end(self) -> bool:
-        return self.is_anchored and not self._anchor_released
-
-    def arrange(self, size: Size, optimal: bool = False) -> DockArrangeResult:
-        """Place the turns, and scroll in the same frame, so that none shows the text without its end."""
-        result = super().arrange(size, optimal)
-        if self._above and self._is_above_followed:
-            place = next((one.region for one in result.placements if one.widget is self._above), None)
-            if place:
-                self._follow(place, size.height, result.total_region.bottom)
-        return result
-
-    def _follow(self, place: Region, height: int, end: int) -> None:
-        if self._is_at_end:
-            if place.bottom > end - height:
-                return  # what is below it has room beside it
-            self.release_anchor()
-        top = min(self.scroll_y, place.y) if self._is_above_new else self.scroll_y
-        self._is_above_new = False
-        top = clamp(top, place.bottom - height, place.bottom - 1)
-        if top != self.scroll_y:
-            self.set_scroll(None, top)
-            self.set_reactive(Widget.scroll_target_y, top)
-            self.vertical_scrollbar.set_reactive(ScrollBar.position, top)
 
     # Choice and cursor
 
@@ -302,35 +252,8 @@ class Transcript(VerticalScroll, can_focus=True):
     def _show_view(self, view: TurnView) -> None:
         self.scroll_to_widget(view, animate=False, top=view.outer_size.height > self.size.height, force=True)
 
-    @property
-    def window_region(self) -> Region:
-        """What can be seen, in the coordinates of the turns."""
-        return Region(0, round(self.scroll_y), self.size.width, self.size.height)
-
-    # Resizing keeps the cursor, or else what is at the upper edge
-
-    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
-        super().watch_scroll_y(old_value, new_value)
-        if self._above and (place := self._above.virtual_region):
-            self._is_above_followed = new_value < place.bottom <= new_value + self.size.height
-        self._remember_top()
-
-    def _remember_top(self) -> None:
-        top = round(self.scroll_y)
-        for view in self.views:
-            region = view.virtual_region
-            if region.y <= top < region.bottom or (self._top is None and region.bottom > top):
-                lines = view.turn.text.lines(view.content_size.width)
-                self._top = (view, lines[min(len(lines) - 1, max(0, top - region.y))].start)
-                return
-
     def on_resize(self, event: Resize) -> None:
         if self.has_cursor:
             self.call_after_refresh(self._show_cursor)
-        elif self._top and not self.is_following:
-            self.call_after_refresh(self._restore_top, *self._top)
-
-    def _restore_top(self, view: TurnView, character: int) -> None:
-        if view.is_attached:
-            line = view.turn.text.line_of(character, view.content_size.width)
-            self.scroll_to(y=view.virtual_region.y + line, animate=False, force=True)
+        else:
+            self.keep_place()
