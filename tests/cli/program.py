@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import NamedTuple
 
+from gpt2tui.runs.store import RunStore
 from tests.preloaded import preloaded
 
 PATIENCE = 60.0
@@ -46,3 +47,8 @@ def gpt2tui(*arguments: str, home: Path | None = None, **changes: str) -> Result
         check=False,
     )
     return Result(done.returncode, done.stdout, done.stderr)
+
+
+def call(store: RunStore, *arguments: str, **changes: str) -> Result:
+    """The program, on the runs of a store."""
+    return gpt2tui(*arguments, home=store.folder.parent.parent, **changes)

@@ -15,7 +15,6 @@ import torch
 from safetensors.numpy import load_file, save_file
 
 from gpt2tui.checkpoints.folder import CheckpointFolder
-from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
 from tests.cli.program import gpt2tui, gpt2tui_command
@@ -34,11 +33,6 @@ def text(tmp_path: Path) -> str:
     path = tmp_path / "fable.txt"
     path.write_text("The fox looked at the grapes, and the grapes looked at the fox, and nobody spoke of wine. " * 3)
     return str(path)
-
-
-@pytest.fixture
-def store() -> RunStore:
-    return RunStore(Paths.from_environment().runs)
 
 
 def the_run(home: Path) -> Run:
