@@ -26,6 +26,9 @@ _SHARE = (0.25, 0.9)
 _PASSES = {"fast": (12, 34)}
 """Passes to a target near 0.1, by recipe: of the 124M on 340,000 tokens, of ``nano`` on 1,200 (docs/LOG.md)."""
 
+_SHORT, _PASSES_OF_SHORT = 2_000, (20, 60)
+"""A text of fewer tokens than so many takes more."""
+
 _NEAR = (0.05, 0.2)
 """Targets that take about as many passes as 0.1 does."""
 
@@ -148,14 +151,18 @@ def _rough_words(plan: Plan) -> list[str]:
     least, most = (plan.tokens * plan.flops_per_token / (plan.matrix_rate * share) for share in reversed(_SHARE))
     words = [f"a pass takes {_range(least, most)}, by a short measurement"]
     few, many = _PASSES.get(plan.recipe, (0, 0))
+    if few and plan.tokens < _SHORT:
+        few, many = _PASSES_OF_SHORT
     if few and plan.target_loss and _NEAR[0] <= plan.target_loss <= _NEAR[1]:
         words.insert(0, f"{_range(few * least, many * most)} to the target, if it takes {few} to {many} passes")
     return words
 
 
 def _range(least: float, most: float) -> str:
-    few, many = (max(1.0, rounded_seconds(seconds)) for seconds in (least, most))
-    return f"{duration(few)} to {duration(many)}" if few < many else f"about {duration(many)}"
+    few, many = (duration(rounded_seconds(seconds)) for seconds in (least, most))
+    if most < 1:
+        return "less than 1 s"
+    return f"up to {many}" if least < 1 else f"about {many}" if few == many else f"{few} to {many}"
 
 
 def _target_words(plan: Plan, paces: Sequence[Pace], a_pass: float) -> str:
@@ -169,8 +176,12 @@ def _target_words(plan: Plan, paces: Sequence[Pace], a_pass: float) -> str:
         if not (success and plan.tokens and pace.recipe == plan.recipe):
             continue
         trained = f"run {pace.run} on {pace.tokens:,} tokens"
+        most = "at most " * (success.loss < target / 2)
         if 1 / _ALIKE <= plan.tokens / pace.tokens <= _ALIKE:
-            return f"about {duration(success.seconds)} to the target: {trained} took that"
+            to = f" to a loss of {success.loss:.2g}" * bool(most)
+            return f"{most}about {duration(success.seconds)} to the target: {trained} took that{to}"
         passes = success.passes
-        return f"about {duration(passes * a_pass)} to the target, if it takes {passes:,.1f} passes as {trained} did"
+        return (
+            f"{most}about {duration(passes * a_pass)} to the target, if it takes {passes:,.1f} passes as {trained} did"
+        )
     return "to the target: not known, no such run has reached it yet"

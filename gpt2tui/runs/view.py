@@ -219,6 +219,8 @@ class RunView:
         # Only in an aligned pass the loss comes so low that the corpus loss is looked at.
         wait = phases.next_aligned(step.passes + crossing) - step.passes - crossing
         fast, slow = self._seconds_per_pass(step)
+        if found.is_latest:
+            return Forecast(slow * (latest + wait), 0.0, slow * (latest + wait))
         return Forecast((fast + slow) / 2 * (crossing + wait), fast * earliest, slow * (latest + wait))
 
     def _seconds_per_pass(self, step: Step) -> list[float]:

@@ -162,8 +162,25 @@ def test_where_nothing_was_trained_the_rate_of_products_tells_a_pass_and_a_targe
         assert time_words(msgspec.structs.replace(MEASURED, **change), []) == [line]
 
 
-def test_a_pass_of_less_than_a_second_is_one() -> None:
-    assert time_words(msgspec.structs.replace(MEASURED, tokens=10), [])[1].startswith("a pass takes about 1 s,")
+def test_of_a_short_text_no_part_of_a_second_is_told_and_more_passes() -> None:
+    assert time_words(msgspec.structs.replace(MEASURED, tokens=1_000), []) == [
+        "20 s to 4 min to the target, if it takes 20 to 60 passes",
+        "a pass takes 1 s to 4 s, by a short measurement",
+    ]
+    quick = time_words(msgspec.structs.replace(MEASURED, tokens=100), [])
+    assert quick == [
+        "2 s to 25 s to the target, if it takes 20 to 60 passes",
+        "a pass takes less than 1 s, by a short measurement",
+    ]
+    assert time_words(msgspec.structs.replace(MEASURED, tokens=500), [])[1].startswith("a pass takes up to 2 s,")
+
+
+def test_a_run_that_went_far_below_the_target_tells_the_most_that_it_takes() -> None:
+    lower = msgspec.structs.replace(PLAY, successes=(Success(0.02, 300.0, 40.0),))
+    assert time_words(PLAN, [lower])[0] == (
+        "at most about 5 min to the target: run play on 7,183 tokens took that to a loss of 0.02"
+    )
+    assert time_words(msgspec.structs.replace(PLAN, tokens=100_000), [lower])[0].startswith("at most about ")
 
 
 def test_without_a_target_or_without_the_text_no_time_is_made_up() -> None:

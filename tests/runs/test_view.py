@@ -131,6 +131,15 @@ def test_the_forecast_goes_by_the_pace_of_late_and_that_of_all_and_its_interval_
     assert second.latest == pytest.approx(3 * first.latest)
 
 
+def test_of_a_target_below_what_was_tried_only_the_latest_is_told_also_where_the_pace_changes() -> None:
+    slowing = (step(number, elapsed=float(number) + max(0, number - 300)) for number in range(1, 401))
+    lower = SettingChanged(name="target_loss", value=0.04)
+    found = view_of(started(), *slowing, lower).forecast()
+    assert found is not None
+    assert found.is_on_course
+    assert found.is_latest
+
+
 def test_passes_from_another_phase_do_not_mislead_the_forecast() -> None:
     fast = msgspec.structs.replace(load_recipe("fast"), batch_size=10, block_size=20)
     plain = RunView(configuration(recipe=fast, seed=7))
