@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from textual.app import ComposeResult
+from textual.app import App, ComposeResult
 from textual.binding import Binding
-from textual.events import Paste
+from textual.events import Key, Paste
 from textual.widgets import Static
 
 from gpt2tui.tui.ordered_app import OrderedApp
 from gpt2tui.tui.widgets.prompt import PromptArea
+from gpt2tui.tui.widgets.text_field import TextField
 from tests.tui.terminal import Terminal
 
 
@@ -82,8 +83,53 @@ async def test_pasted_lines_are_not_sent_and_controls_are_shown() -> None:
     async with app.run_test() as pilot:
         app.prompt.post_message(Paste("one\ntwo\n[/red]\x1b[31m\x07\u202e"))
         await pilot.pause()
-        assert app.prompt.text == "one\ntwo\n[/red]^[[31m^G\\u202e"
+        assert app.prompt.typed == "one\ntwo\n[/red]^[[31m^G\u202e"
+        assert app.prompt.get_line(2).plain == "[/red]^[[31m^G·"
         assert app.sent == []
+
+
+JOINERS = "\u200c\u200d\u200b\u00ad"
+HIDDEN = "vous plaît\u00a0» \u0645\u06cc\u200c\u062e c\u202fd e\u00adf g\u200bh \U0001f469\u200d\U0001f467"
+"""No-break spaces, joiners and a soft hyphen: text of French and Persian, and of families."""
+
+
+async def test_characters_without_a_glyph_are_sent_as_they_were_pasted_or_typed() -> None:
+    app = PromptApp()
+    async with app.run_test() as pilot:
+        app.prompt.post_message(Paste(HIDDEN))
+        await pilot.pause()
+        app.prompt.select_all()
+        assert app.prompt.selected_text == HIDDEN
+        await pilot.press("enter")
+        for character in HIDDEN:
+            app.post_message(Key(character, character))
+        await pilot.pause()
+        await pilot.press("enter", "up")
+        assert app.sent == [HIDDEN, HIDDEN]
+        assert app.prompt.typed == HIDDEN
+        assert app.prompt.get_line(0).plain == "".join(
+            "·" if sign in "\u200c\u200d\u200b\u00ad" else sign for sign in HIDDEN
+        )
+        await pilot.press("backspace", "backspace")
+        assert app.prompt.typed == HIDDEN[:-2]
+
+
+async def test_a_field_of_one_line_takes_them_too_and_its_cursor_stands_where_they_are_seen() -> None:
+    class FieldApp(App[None]):
+        def compose(self) -> ComposeResult:
+            yield TextField()
+
+    app = FieldApp()
+    async with app.run_test() as pilot:
+        field = app.query_one(TextField)
+        field.post_message(Paste("a\u200d\x1bb\nmore"))
+        await pilot.pause()
+        app.post_message(Key("no-break_space", "\u00a0"))
+        await pilot.press("c", "left")
+        assert field.value == "a\u200d^[b\u00a0c"
+        assert field.cursor_screen_offset.x - field.content_region.x == len("a·^[b ")
+        assert field._value.plain == "a·^[b\u00a0c"
+        assert [field._cell_offset_to_index(cell) for cell in range(9)] == [0, 1, 2, 3, 4, 5, 6, 7, 7]
 
 
 async def test_keys_are_text_until_esc_leaves() -> None:

@@ -54,10 +54,11 @@ async def test_the_start_button_starts():
 async def test_what_is_pasted_or_preset_is_shown_as_text():
     app = FormApp(name="a\x1b[31m\u202eb")
     async with app.run_test(size=WIDE) as pilot:
-        assert app.form.field("name").control.value == "a^[[31m\\u202eb"
+        assert app.form.field("name").control.value == "a^[[31m\u202eb"
         app.form.field("text").control.post_message(Paste("[/red]\x1b[31m\x07\u202e\nmore"))
         await until(pilot, lambda: app.form.field("text").value)
-        assert app.form.field("text").control.value == "[/red]^[[31m^G\\u202e"
+        assert app.form.field("text").control.value == "[/red]^[[31m^G\u202e"
+        assert "\u202e" not in text_of(app)
 
 
 async def test_the_users_settings_are_what_the_form_begins_with():

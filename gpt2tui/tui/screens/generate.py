@@ -103,7 +103,7 @@ class GenerateScreen(ModelScreen):
         if turn := self._chosen:
             prompt = self.query_one(PromptArea)
             if not self._edited:
-                self._draft = prompt.text
+                self._draft = prompt.typed
             self._edited = turn
             prompt.put(turn.prompt)
             prompt.border_title = f"Prompt{self.app.glyphs.separator}sending replaces the turn, esc keeps it"

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from rich.text import Text
 from textual import events
 from textual.binding import Binding
 from textual.message import Message
 from textual.strip import Strip
 from textual.widgets import TextArea
 
-from gpt2tui.text import visible
+from gpt2tui.tui.hidden_text import is_hidden_text, marked, typed_text, with_stand_ins, without_stand_ins
 from gpt2tui.tui.widgets.text_field import QuietCursor
 
 _REMEMBERED = 200
@@ -56,7 +57,7 @@ class PromptArea(QuietCursor, TextArea):
 
     def __init__(self, text: str = "", *, placeholder: str = "", way_in: str = "", id: str | None = None) -> None:
         super().__init__(
-            visible(text, keep="\n\t"),
+            _taken(text),
             soft_wrap=True,
             tab_behavior="focus",
             show_line_numbers=False,
@@ -76,9 +77,23 @@ class PromptArea(QuietCursor, TextArea):
     def on_blur(self) -> None:
         self.border_subtitle = self._way_in
 
+    @property
+    def typed(self) -> str:
+        """The text itself; ``text`` has stand-ins for characters without a glyph."""
+        return without_stand_ins(self.text)
+
+    @property
+    def selected_text(self) -> str:
+        """The selection as it is copied."""
+        return without_stand_ins(super().selected_text)
+
+    def get_line(self, line_index: int) -> Text:
+        """A line as it is drawn."""
+        return marked(self.document.get_line(line_index))
+
     def put(self, text: str) -> None:
         """Replace the text, as when a prompt is edited again, with the cursor at its end."""
-        self.text = visible(text, keep="\n\t")
+        self.text = _taken(text)
         self.move_cursor(self.document.end)
 
     def remember(self, text: str) -> None:
@@ -98,11 +113,11 @@ class PromptArea(QuietCursor, TextArea):
 
     def action_send(self) -> None:
         """Hand the text over."""
-        self.post_message(self.Submitted(self, self.text))
+        self.post_message(self.Submitted(self, self.typed))
 
     def action_break_line(self) -> None:
         """Put a line break in place of the selection."""
-        self.replace("\n", *self.selection, maintain_selection_offset=False)
+        self._put("\n")
 
     def action_leave(self) -> None:
         """Leave the field, so that keys are keys again."""
@@ -126,15 +141,27 @@ class PromptArea(QuietCursor, TextArea):
         if not 0 <= place <= len(self._history):
             return
         if self._place == len(self._history):
-            self._draft = self.text
+            self._draft = self.typed
         self._place = place
         self.put(self._draft if place == len(self._history) else self._history[place])
 
     def _on_key(self, event: events.Key) -> None:  # type: ignore[override]
         if event.key == "enter":  # a binding, where Textual's breaks the line
             event.prevent_default()
+        elif is_hidden_text(event.character):
+            event.prevent_default()
+            event.stop()
+            self._put(event.character or "")
 
     async def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
         event.stop()
-        self.replace(visible(event.text, keep="\n\t"), *self.selection, maintain_selection_offset=False)
+        self._put(event.text)
+
+    def _put(self, text: str) -> None:
+        """Put a text in place of the selection."""
+        self.replace(_taken(text), *self.selection, maintain_selection_offset=False)
+
+
+def _taken(text: str) -> str:
+    return with_stand_ins(typed_text(text, keep="\n\t"))

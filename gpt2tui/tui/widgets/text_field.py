@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from rich.text import Text
 from textual import events
 from textual.widgets import Input
 
-from gpt2tui.text import visible
+from gpt2tui.tui.hidden_text import is_hidden_text, marked, typed_text
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -26,13 +27,27 @@ class QuietCursor:
 
 
 class TextField(QuietCursor, Input):
-    """Textual's field, without what a terminal might obey or hide.
+    """Textual's field, without what a terminal might obey; what it would hide is text, and seen as a mark.
 
     Without a selection ctrl+c and ctrl+x are the app's.
     """
 
     def __init__(self, value: str = "", **options: Any) -> None:
-        super().__init__(visible(value, keep=""), **options)
+        super().__init__(typed_text(value), **options)
+
+    @property
+    def _value(self) -> Text:
+        """The value as it is drawn."""
+        return marked(self.value)
+
+    def _position_to_cell(self, position: int) -> int:
+        return self._value[:position].cell_len
+
+    def _cell_offset_to_index(self, offset: int) -> int:
+        wanted = offset + round(self.scroll_x)
+        return next(
+            (place for place in range(len(self.value)) if self._position_to_cell(place + 1) > wanted), len(self.value)
+        )
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Nothing to copy is no action."""
@@ -48,4 +63,10 @@ class TextField(QuietCursor, Input):
         event.prevent_default()
         event.stop()
         for line in event.text.splitlines()[:1]:
-            self.replace(visible(line, keep=""), *self.selection)
+            self.replace(typed_text(line), *self.selection)
+
+    async def _on_key(self, event: events.Key) -> None:
+        if is_hidden_text(event.character):
+            event.prevent_default()
+            event.stop()
+            self.replace(event.character or "", *self.selection)
