@@ -39,6 +39,10 @@ class Examiner:
         """Whether now is the time to look."""
         return self._judge.wants_evaluation(recent_loss, target, passes)
 
+    def share_of_time(self, passes: float) -> float:
+        """What a look is likely to take, as a share of the time of so many passes: a third of training on as much."""
+        return self._share / (3 * passes)
+
     @property
     def last_step(self) -> int | None:
         """The step of the last evaluation."""

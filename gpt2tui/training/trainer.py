@@ -26,6 +26,8 @@ from gpt2tui.training.telemetry import Telemetry
 from gpt2tui.training.update import TornUpdateError
 
 _SAVING_BYTES = 16 << 20
+_LONG_LOOK = 10.0
+"""Seconds: before a look at the corpus loss that is likely to take longer, what was learnt is saved."""
 
 
 class Trainer:
@@ -194,7 +196,8 @@ class Trainer:
         Commands are obeyed meanwhile; a signal, a stop or going back ends it without a result.
         """
         course = self.course
-        yield from self.steering.save("before evaluation")
+        if course.progress.elapsed * course.examiner.share_of_time(course.passes) > _LONG_LOOK:
+            yield from self.steering.save("before evaluation")
         if course.is_leaving:
             return
         course.phase = "evaluating"

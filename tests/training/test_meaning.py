@@ -165,6 +165,16 @@ def test_a_run_ends_at_the_first_corpus_loss_below_the_target(tmp_path: Path) ->
     assert best.corpus_loss == final.loss
 
 
+@pytest.mark.parametrize(("longest", "reason"), [(10.0, "end"), (0.0, "before evaluation")])
+def test_only_before_a_look_that_takes_long_what_was_learnt_is_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, longest: float, reason: str
+) -> None:
+    monkeypatch.setattr("gpt2tui.training.trainer._LONG_LOOK", longest)
+    events = list(train(small_run(tmp_path, small_config(limits=Limits(target_loss=0.01, max_steps=3)))))
+    assert only(events, Evaluated).partial
+    assert only(events, CheckpointSaved).reason == reason
+
+
 def test_at_a_limit_the_corpus_loss_is_looked_at_before_the_end(tmp_path: Path) -> None:
     config = small_config(limits=Limits(target_loss=5.8, max_steps=2))  # a fresh model is at ln 300 = 5.7
     events = list(train(small_run(tmp_path, config)))

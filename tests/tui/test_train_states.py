@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import msgspec
@@ -11,13 +12,18 @@ from gpt2tui.runs.commands import Set
 from gpt2tui.runs.events import CheckpointSaved, Notice, PhaseChanged, Reason, RunFinished, SettingChanged
 from gpt2tui.runs.run import Label
 from gpt2tui.tui.settings import AppSettings
-from tests.runs.synthetic import START, append, held, make_run, started, step, whole_story
+from tests.runs.synthetic import START, append, evaluated, held, make_run, started, step, whole_story
 from tests.tui.apps import app_for, text_of, until, until_text
 from tests.tui.training import WIDE, training
 
 
 def finished(reason: Reason) -> RunFinished:
     return RunFinished(time=START + 1, reason=reason, step=1, loss=1.0, seconds=1.0)
+
+
+def saved(number: int, reason: str) -> CheckpointSaved:
+    path = f"checkpoints/step-{number:08d}"
+    return CheckpointSaved(time=START + number, step=number, path=path, bytes=1_000, seconds=0.1, reason=reason)
 
 
 async def test_a_name_that_another_viewer_gives_is_shown(store):
@@ -169,6 +175,18 @@ async def test_events_tell_the_day_where_it_is_another_and_when_a_pause_ended(st
         assert [line[-1] for line in lines[:4]] == ["on", "paused", "on", "paused"]  # saving was no end of the pause
         assert [len(line[:-2]) if line[-1] == "on" else len(line[:-1]) for line in lines[:4]] == [1, 2, 1, 2]
         assert lines[3][0].startswith("2023-10-0")
+
+
+async def test_looks_that_found_the_corpus_loss_above_the_target_take_one_line(store):
+    looks: list = []
+    for number in range(10, 60, 10):
+        looks += [saved(number, "before evaluation"), evaluated(number, 0.4, partial=True)]
+    run = make_run(store, [started(), *looks, saved(60, "asked"), *looks[:4], evaluated(70, 0.3)])
+    async with app_for(run=run.folder, at=START + 120).run_test(size=WIDE) as pilot:
+        await until_text(pilot, "step 60")
+        lines = str(pilot.app.screen.query_one("News Static").render()).splitlines()
+    steps = [found.group(1) for line in lines if (found := re.search(r"step (\d+)", line))]
+    assert steps[:6] == ["70", "20", "20", "60", "50", "50"]
 
 
 NOT_TRAINED = "lim is not being trained; R goes on with it"

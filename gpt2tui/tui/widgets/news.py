@@ -12,7 +12,17 @@ from textual.content import Content
 from textual.widgets import Static
 
 from gpt2tui.runs.event_lines import event_words
-from gpt2tui.runs.events import AnyEvent, Evaluated, Notice, PhaseChanged, Rewound, RunFinished, RunStarted, Sampled
+from gpt2tui.runs.events import (
+    AnyEvent,
+    CheckpointSaved,
+    Evaluated,
+    Notice,
+    PhaseChanged,
+    Rewound,
+    RunFinished,
+    RunStarted,
+    Sampled,
+)
 from gpt2tui.text import clock_time
 
 _SHOWN = 100
@@ -59,8 +69,26 @@ def _worth_telling(news: Iterable[AnyEvent]) -> list[tuple[AnyEvent, str]]:
                 words = f"sample at step {event.step:,}"
             case Evaluated():
                 words = words.partition(", took ")[0]
+        if _is_routine(event):
+            _drop_last_alike(told, type(event))
         told.append((event, words))
     return told
+
+
+def _is_routine(event: AnyEvent) -> bool:
+    """Whether it comes every few steps near the target, so that its last line is enough."""
+    is_look = isinstance(event, Evaluated) and event.partial
+    return is_look or (isinstance(event, CheckpointSaved) and event.reason == "before evaluation")
+
+
+def _drop_last_alike(told: list[tuple[AnyEvent, str]], kind: type) -> None:
+    for index in range(len(told) - 1, -1, -1):
+        event, _ = told[index]
+        if not _is_routine(event):
+            return
+        if isinstance(event, kind):
+            del told[index]
+            return
 
 
 def _style(event: AnyEvent) -> str:
