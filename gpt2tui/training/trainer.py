@@ -230,7 +230,8 @@ class Trainer:
             if event.split == "validation":
                 yield event
                 continue
-            yield from self.steering.save("before evaluation", is_awaited=True)  # what is best must be whole
+            if not event.partial:
+                yield from self.steering.save("before evaluation", is_awaited=True)  # what is best must be whole
             if course.step != step:
                 return
             yield event
