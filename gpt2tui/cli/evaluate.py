@@ -19,7 +19,8 @@ def evaluate(
         list[str] | None, typer.Argument(help="Another text than the run's own.", show_default=False)
     ] = None,
     checkpoint: Annotated[
-        str | None, typer.Option("--checkpoint", help="best, last or a step; by default best, else last.")
+        str | None,
+        typer.Option("--checkpoint", help="best, last or a step; by default best, or last where it has learnt more."),
     ] = None,
     split: Annotated[str, typer.Option(help="train or validation.")] = "train",
     encoding: Annotated[str | None, typer.Option(help="Of the text.", show_default=False)] = None,

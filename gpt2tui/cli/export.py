@@ -23,7 +23,11 @@ _LLAMA_CONTEXT = 256
 RunOption = Annotated[str, typer.Option("--run", help="Id, name, prefix, latest, best or path.")]
 CheckpointOption = Annotated[
     str | None,
-    typer.Option("--checkpoint", help="best, last or a step; by default best, else last.", show_default=False),
+    typer.Option(
+        "--checkpoint",
+        help="best, last or a step; by default best, or last where it has learnt more.",
+        show_default=False,
+    ),
 ]
 Force = Annotated[bool, typer.Option("--force", help="Replace a file or an earlier export.")]
 NewFolder = Annotated[Path, typer.Argument(metavar="DIR", help="Folder to make.", show_default=False)]

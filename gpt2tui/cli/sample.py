@@ -24,7 +24,8 @@ def sample(
     prompt: Annotated[str | None, typer.Argument(help="Text to continue; - reads stdin.", show_default=False)] = None,
     run: Annotated[str, typer.Option("--run", help="Id, name, prefix, latest, best or path.")] = "latest",
     checkpoint: Annotated[
-        str | None, typer.Option("--checkpoint", help="best, last or a step; by default best, else last.")
+        str | None,
+        typer.Option("--checkpoint", help="best, last or a step; by default best, or last where it has learnt more."),
     ] = None,
     max_new_tokens: Annotated[int, typer.Option("--max-new-tokens", "-n", help="Tokens to draw at most.")] = 120,
     temperature: Annotated[float, typer.Option("--temperature", "-t", help="0 takes the likeliest token.")] = 1.0,
@@ -66,7 +67,16 @@ def sample(
     is_live = num_samples == 1 and not no_stream
     output = TextOutput(sys.stdout)
     text = _prompt_text(prompt, can_ask=output.is_terminal and not as_json)
-    voice = load_voice(run, checkpoint, device=device, dtype=dtype, settings=settings, samples=num_samples, draft=draft)
+    voice = load_voice(
+        run,
+        checkpoint,
+        device=device,
+        dtype=dtype,
+        settings=settings,
+        samples=num_samples,
+        draft=draft,
+        is_introduced=not as_json,
+    )
     try:
         if text is None:
             _prompt_loop(voice, output, echo=echo, is_live=is_live)

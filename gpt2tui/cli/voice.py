@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+import typer
 
 from gpt2tui.cli.output import stderr_console
 from gpt2tui.cli.run_argument import find_run
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 class Voice:
     """A loaded model and how it is to speak.
 
-    ``origin`` says where it came from: run, checkpoint and step.
+    ``origin`` says where it came from: run, checkpoint and step; ``introduction`` is told of it on stderr with the
+    first piece, so that what fails before is one line there.
     """
 
     def __init__(
@@ -39,6 +41,7 @@ class Voice:
         samples: int,
         drafts: Drafts | None,
         origin: dict[str, Any],
+        introduction: str,
     ) -> None:
         self._model = model
         self._tokenizer = tokenizer
@@ -47,6 +50,7 @@ class Voice:
         self._samples = samples
         self._drafts = drafts
         self._origin = origin
+        self._introduction = introduction
 
     def answer(self, prompt: str, take: Callable[[Piece], None], *, started: float) -> dict[str, Any]:
         """Continue the prompt, handing every piece to ``take`` as it comes; return what ``--json`` prints.
@@ -80,6 +84,7 @@ class Voice:
             ):
                 last = time.perf_counter()
                 first = first or last
+                self._introduce()
                 record = samples[piece.sample]
                 record["text"] += piece.text
                 record["tokens"] += 1
@@ -107,6 +112,11 @@ class Voice:
             "seconds_to_first_token": first - started,
         }
 
+    def _introduce(self) -> None:
+        if self._introduction:
+            typer.echo(self._introduction, err=True)
+            self._introduction = ""
+
 
 def load_voice(
     run: str,
@@ -117,8 +127,10 @@ def load_voice(
     settings: SamplingSettings,
     samples: int,
     draft: bool,
+    is_introduced: bool,
 ) -> Voice:
-    """Find a run and its checkpoint, and load them.
+    """Find a run and its checkpoint, and load them; ``is_introduced`` says whether also others than a person are told
+    on stderr which they are.
 
     Raises:
         UsageError: no such run, checkpoint, device or dtype.
@@ -140,7 +152,8 @@ def load_voice(
 
     torch.set_num_threads(min(torch.get_num_threads(), MOST_THREADS))
     place, format_name = choose_place(device, dtype)
-    narrate(f"run {chosen.id}, checkpoint {found.name}, {place} {format_name}")
+    introduction = f"run {chosen.id}, checkpoint {found.name}, {place} {format_name}"
+    narrate(introduction)
     model = load_for_decoding(config, found, device=place, dtype=WEIGHTS[format_name])
     return Voice(
         model,
@@ -150,6 +163,7 @@ def load_voice(
         samples=samples,
         drafts=Drafts.of(chosen) if draft and samples == 1 else None,
         origin={"run": chosen.id, "checkpoint": found.name, "step": step},
+        introduction=introduction if is_introduced and not sys.stderr.isatty() else "",
     )
 
 

@@ -25,7 +25,7 @@ class Source:
 
     @classmethod
     def of(cls, run: Run, checkpoint: str | None = None) -> Source:
-        """The checkpoint that ``best``, ``last`` or a step means; by default best, else last.
+        """The checkpoint that ``best``, ``last`` or a step means; by default as :meth:`CheckpointFolder.find` says.
 
         Raises:
             UsageError: there is none.

@@ -37,7 +37,8 @@ class Request(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class Load(Request, tag="load", frozen=True):
-    """Load a checkpoint of the run in this directory (``best``, ``last`` or a step; by default best, else last).
+    """Load a checkpoint of the run in this directory (``best``, ``last`` or a step; by default best, or last where
+    it has learnt more).
 
     It takes the place of what was loaded, also where it fails. ``threads`` of None is what the child thinks
     best; beside a training it should be 1.

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from gpt2tui.runs.view import State
 
+NO_RUNS = "There are no runs yet: 1 starts one."
+NO_TURN = "There is no turn yet: i leads to the prompt."
+
 
 def not_trained(name: str) -> str:
     """To a run that has ended."""

@@ -58,7 +58,7 @@ class RunExport:
         return "; ".join(f"{words}, {duration(round(now - began))}" for words, began in self._under_way)
 
     def export(self, entry: Entry) -> None:
-        """Export the checkpoint with the lowest corpus loss of a run, or its last one."""
+        """Export the checkpoint of a run that is taken where none is named."""
         step = chosen_step(entry.run)
         if step is None:
             self._tell(f"{entry.name} has no checkpoint yet, so there is nothing to export", True)

@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,9 @@ from gpt2tui.cli import app
 from gpt2tui.corpus.bpe import Tokenizer
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.config import RunConfig
+from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.run import Run
+from gpt2tui.runs.store import RunStore
 from gpt2tui.text import visible
 from tests.preloaded import preloaded
 from tests.tiny import add_checkpoint, tiny_run, tiny_run_config
@@ -42,13 +44,19 @@ def run(home: Path) -> Run:
 
 
 def sampled(*arguments: str, stdin: bytes = b"") -> str:
-    """What the command writes to stdout, in a process of its own with no terminal anywhere; no narration."""
+    """What the command writes to stdout, in a process of its own with no terminal anywhere."""
     found = subprocess.run(
         [*preloaded("gpt2tui"), "sample", *arguments], input=stdin, capture_output=True, timeout=SECONDS
     )
     assert found.returncode == 0, found.stderr
-    assert found.stderr == b""
+    assert found.stderr.decode() == introduced(arguments)
     return found.stdout.decode()
+
+
+def introduced(arguments: Sequence[str]) -> str:
+    """What it says on stderr where that is no terminal, of the only run there is."""
+    (run,) = RunStore(Paths.from_environment().runs).all()
+    return "" if "--json" in arguments else f"run {run.id}, checkpoint step-00000004, cpu float32\n"
 
 
 def invoke(*arguments: str, stdin: bytes = b"") -> Result:
@@ -61,7 +69,7 @@ def invoke(*arguments: str, stdin: bytes = b"") -> Result:
 def invoked(*arguments: str) -> str:
     """What it writes to stdout when all is well."""
     result = invoke(*arguments)
-    assert (result.exit_code, result.stderr) == (0, "")
+    assert (result.exit_code, result.stderr) == (0, introduced(arguments))
     return result.stdout
 
 
@@ -249,7 +257,7 @@ def test_a_reader_that_had_enough_ends_it_quietly(run: Run) -> None:
         assert process.stderr is not None
         assert process.stdout.read(30)
         process.stdout.close()
-        assert process.stderr.read() == b""
+        assert process.stderr.read().decode() == introduced(())
         assert process.wait(SECONDS) == 0
 
 
@@ -262,7 +270,7 @@ def test_ctrl_c_in_a_pipe_ends_the_line_and_leaves_with_130(run: Run) -> None:
         assert process.stdout.read(30)
         process.send_signal(signal.SIGINT)
         rest = process.stdout.read()
-        assert process.stderr.read() == b""
+        assert process.stderr.read().decode() == introduced(())
         assert process.wait(SECONDS) == 130
     assert rest.endswith(b"\n")
 

@@ -12,6 +12,7 @@ from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.runs.transcript import standing
 from gpt2tui.tui.screens.train import TrainScreen
 from gpt2tui.tui.talk.live_turn import LiveTurn
+from tests.runs.synthetic import make_run, started
 from tests.tiny import tiny_run, tiny_run_config
 from tests.tui.apps import text_of, until, until_text
 from tests.tui.talking import ENDLESS, kept, talking, told
@@ -299,3 +300,29 @@ def test_a_default_path_is_a_file_name():
 
     assert Path(slug("../etc/passwd")).name == slug("../etc/passwd")
     assert slug("[/red]evil") == "red-evil"  # what begins with - is taken for an option
+
+
+@pytest.mark.parametrize("key", ["r", "e", "c", "y", "m", "o"])
+async def test_without_runs_a_key_that_is_about_one_says_what_leads_on(key):
+    async with talking() as talk:
+        await until_text(talk.pilot, "There is no model to talk to yet.")
+        await talk.press(key)
+        await until(talk.pilot, lambda: told(talk) == "There are no runs yet: 1 starts one.")
+
+
+@pytest.mark.parametrize("key", ["r", "e", "c", "y"])
+async def test_without_a_turn_a_key_that_is_about_one_says_so_once_and_no_more_where_it_is_text(run, key):
+    async with talking() as talk:
+        await until(talk.pilot, lambda: talk.prompt.has_focus)
+        await talk.press(key)
+        assert (talk.prompt.text, told(talk)) == (key, "")
+        await talk.press("escape", key, key)
+        await until(talk.pilot, lambda: told(talk) == "There is no turn yet: i leads to the prompt.")
+
+
+async def test_without_a_checkpoint_a_key_that_is_about_a_turn_says_that(store):
+    make_run(store, [started()], name="lim")
+    async with talking() as talk:
+        await until_text(talk.pilot, "lim has no checkpoint.")
+        await talk.press("r")
+        await until(talk.pilot, lambda: told(talk) == "lim has no checkpoint.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from gpt2tui.runs.sampling import SamplingSettings
+from gpt2tui.tui.talk.sampling_fields import FIELDS
 from gpt2tui.tui.widgets.sampling_panel import SamplingPanel
 from tests.tui.apps import text_of, until, until_text
 from tests.tui.talking import talking
@@ -102,3 +103,14 @@ async def test_the_first_settings_are_those_of_the_last_turn_but_its_seed(run):
         talk.screen.open_run(run)
         await talk.pilot.pause()
         assert panel.settings.max_new_tokens == 9
+
+
+async def test_up_and_down_end_where_the_settings_end(run):
+    async with talking() as talk:
+        await talk.press("escape", "p", "up", "up")
+        assert talk.app.focused.id == "run"
+        await talk.press(*["down"] * 20)
+        assert talk.app.focused.id == FIELDS[-1].name
+        await talk.press("down", "up")
+        assert talk.app.focused.id == FIELDS[-2].name
+        assert talk.prompt.text == ""

@@ -128,3 +128,12 @@ async def test_the_details_tell_of_the_run_under_the_cursor(three: dict[str, Run
         await until_text(pilot, three["hamlet"].id)
         await until_text(pilot, "sample at step 470")
         assert "Once upon^[[31m a time" in text_of(screen.app)
+
+
+@pytest.mark.parametrize("key", ["enter", "g", "slash", "space", "d", "e", "o", "R", "x", "w"])
+async def test_without_runs_a_key_that_is_about_one_says_what_leads_on(key: str) -> None:
+    async with opened(at_first=False) as (pilot, _):
+        await pilot.press(key)
+        await until_text(pilot, "There are no runs yet: 1 starts one.")
+        await pilot.press("escape")
+        await until(pilot, lambda: "There are no runs yet" not in text_of(pilot.app))

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
 from pathlib import Path
 
+import pytest
 from textual.pilot import Pilot
+from textual.widgets import Button
 
+from gpt2tui.tui.live_bindings import live_bindings
+from gpt2tui.tui.processes.corpora import NamedCorpus
 from gpt2tui.tui.widgets.file_picker import FilePicker
 from gpt2tui.tui.widgets.file_tree import FileTree
 from tests.tui.apps import text_of, until
@@ -70,3 +75,30 @@ async def test_what_is_typed_after_a_text_was_chosen_stands_behind_it(here: Path
         await until(pilot, lambda: not isinstance(app.screen, FilePicker))
         await pilot.press("space", "c")
         assert app.form.field("text").value == "book.txt c"
+
+
+async def test_while_a_run_is_started_no_text_is_chosen_for_it(here: Path, monkeypatch: pytest.MonkeyPatch):
+    app = FormApp(preset="nano")
+    async with app.run_test(size=WIDE) as pilot:
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.form.is_busy)
+        assert "Choose text" not in {one.binding.description for one in live_bindings(app.screen)}
+        await pilot.press("ctrl+o")
+        app.form.query_one("#browse", Button).press()
+        await pilot.pause(0.3)
+        assert len(app.screen_stack) == 1
+
+        app.form.show_busy(False)
+        known, look = asyncio.Event(), app.form._known_corpora
+
+        async def slowly() -> list[NamedCorpus]:
+            await known.wait()
+            return await look()
+
+        monkeypatch.setattr(app.form, "_known_corpora", slowly)
+        app.form.query_one("#browse", Button).press()
+        await pilot.pause()
+        app.form.show_busy(True)
+        known.set()
+        await pilot.pause(0.3)
+        assert len(app.screen_stack) == 1

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
+from gpt2tui.runs.config import Limits
 from gpt2tui.runs.events import PhaseChanged
 from tests.runs.synthetic import START, evaluated, held, make_run, started, step
 from tests.tui.apps import app_for, text_of, until, until_text
@@ -83,3 +86,39 @@ async def test_a_target_is_refused_by_the_corpus_loss_where_that_is_the_lowest(s
             await until_text(pilot, "target loss: it is at 0.5000 already; x ends it")
             await pilot.press("ctrl+u", *"0.4", "enter")
             await until(pilot, lambda: run.commands_file.is_file())
+
+
+async def test_a_limit_is_lifted_by_the_word_as_by_nothing(store):
+    limits = Limits(max_steps=100, max_tokens=900_000, max_seconds=3_600)
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)], limits=limits)
+    with held(run):
+        async with app_for(run=run.folder, at=START + 2).run_test(size=WIDE) as pilot:
+            await until_text(pilot, "● training")
+            await pilot.press(
+                "e", "down", "down", "ctrl+u", *"none", "down", "ctrl+u", *"none", "down", "ctrl+u", "enter"
+            )
+            await until(pilot, lambda: len(pilot.app.screen_stack) == 1)
+            sent = [json.loads(line) for line in run.commands_file.read_text().splitlines()]
+            assert [(one["name"], one["value"]) for one in sent] == [
+                ("max_steps", None),
+                ("max_seconds", None),
+                ("max_tokens", None),
+            ]
+
+
+async def test_none_where_there_is_no_limit_changes_nothing(store):
+    async with training(store) as (run, app, pilot):
+        await pilot.press("e", "down", "down", "ctrl+u", *"none", "enter")
+        await until(pilot, lambda: len(app.screen_stack) == 1)
+        assert not run.commands_file.is_file()
+
+
+@pytest.mark.parametrize("wrong", ["0", "-3", "soon", "nan", "inf"])
+async def test_a_limit_that_is_none_is_refused_in_words_that_say_what_is_taken(store, wrong):
+    async with training(store) as (run, _, pilot):
+        await pilot.press("e", "down", "down", "ctrl+u", *wrong, "down", "ctrl+u", *wrong, "down", "ctrl+u", *wrong)
+        await pilot.press("enter")
+        await until_text(pilot, "step limit: a number above 0, or none")
+        await until_text(pilot, "time limit: a time such as 30m or 1h30m, or none")
+        await until_text(pilot, "token limit: a number above 0, or none")
+        assert not run.commands_file.is_file()

@@ -230,3 +230,12 @@ async def test_a_key_that_was_given_to_something_else_says_nothing_of_what_it_wa
         await pilot.press("s")
         await until_text(pilot, "A new run")
         assert len(app._notifications) == 1
+
+
+@pytest.mark.parametrize("reason", ["stopped", "interrupted"])
+async def test_what_ends_before_its_first_step_is_not_said_to_be_saved(store, reason):
+    run = make_run(store, [started(), finished(reason)])
+    async with app_for(run=run.folder, at=START + 2).run_test(size=WIDE) as pilot:
+        await until_text(pilot, f"{reason.capitalize()} before its first step: there is nothing to save.")
+        await until_text(pilot, "R goes on from the beginning.")
+        assert "and saved" not in text_of(pilot.app)

@@ -5,13 +5,18 @@ from __future__ import annotations
 from typing import ClassVar
 
 from textual import on
+from textual.events import Key
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.transcript import as_markdown
 from gpt2tui.text import one_line
+from gpt2tui.tui.idle_keys import IdleKeys
+from gpt2tui.tui.live_bindings import actions_of
+from gpt2tui.tui.refusals import NO_RUNS, NO_TURN
 from gpt2tui.tui.save_target import SaveTarget, slug, write_text
 from gpt2tui.tui.screens.model import ModelScreen
 from gpt2tui.tui.screens.talk import NARROW, WIDE
+from gpt2tui.tui.talk.generate_guide import guide
 from gpt2tui.tui.talk.generate_keys import GENERATE_KEYS
 from gpt2tui.tui.talk.live_turn import LiveTurn
 from gpt2tui.tui.terminal.clipboard import harmless
@@ -24,6 +29,8 @@ from gpt2tui.tui.widgets.transcript import Transcript
 _WITH_CURSOR = ("enter_token", "branch", "close_cursor")
 _WITH_TURN = ("regenerate", "edit", "read_tokens")
 """These need a chosen turn, and no cursor in it; in the settings they would surprise."""
+_OF_TURN = (*_WITH_TURN, "copy")
+"""These are answered where there is no turn."""
 
 
 class GenerateScreen(ModelScreen):
@@ -33,6 +40,10 @@ class GenerateScreen(ModelScreen):
     HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-tiny"), (NARROW, "-narrow"), (WIDE, "-wide")]  # type: ignore[misc]
     VERTICAL_BREAKPOINTS: ClassVar = [(0, "-flat"), (16, "-low"), (30, "-high")]  # type: ignore[misc]
     BINDINGS: ClassVar = GENERATE_KEYS  # type: ignore[assignment]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._idle_keys = IdleKeys(self)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if not self.is_mounted:
@@ -49,6 +60,14 @@ class GenerateScreen(ModelScreen):
         if action in _WITH_TURN:
             return transcript.chosen is not None and not transcript.has_cursor and not self._is_in_panel
         return True
+
+    def on_key(self, event: Key) -> None:
+        """A key that is about a turn is answered where there is none yet."""
+        is_about_turn = any(action in _OF_TURN for action in actions_of(event.key, self))
+        if is_about_turn and self._chosen is None and not (self._is_in_panel or self.get_selected_text()):
+            run = self._choice.run
+            without_model, *_ = guide(self._choice).splitlines() or [""]
+            self._idle_keys.answer(NO_RUNS if run is None else without_model or NO_TURN)
 
     def action_stop(self) -> None:
         self._conversation.stop()

@@ -51,6 +51,10 @@ class ListingScreen(Screen[None]):
         """What stands below while nothing else is said."""
         raise NotImplementedError
 
+    def idle_words(self, key: str) -> str:
+        """What a key is answered that can do nothing now; empty for others."""
+        raise NotImplementedError
+
     def compose(self) -> ComposeResult:
         yield TopBar("runs")
         yield RunFilter()
@@ -207,7 +211,7 @@ class ListingScreen(Screen[None]):
 
     def on_key(self, event: Key) -> None:
         """What was said is heard once another key is pressed."""
-        self._say("")
+        self._say(self.idle_words(event.key))
 
     def _say(self, words: str, *, is_bad: bool = False) -> None:
         self.query_one(MessageLine).say(words, is_bad=is_bad)

@@ -8,6 +8,7 @@ from textual.timer import Timer
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.run import Run
 from gpt2tui.text import one_line
+from gpt2tui.tui.refusals import NO_RUNS
 from gpt2tui.tui.screens.talk import TalkScreen
 from gpt2tui.tui.talk.history import History
 from gpt2tui.tui.talk.model_choice import NOW
@@ -168,7 +169,7 @@ class ModelScreen(TalkScreen):
     def action_choose_run(self) -> None:
         rows = self._choice.run_rows()
         if not rows:
-            self.notify("There are no runs yet: 1 starts one.", markup=False)
+            self.notify(NO_RUNS, markup=False)
             return
 
         def take(run: Run | None) -> None:
@@ -180,7 +181,7 @@ class ModelScreen(TalkScreen):
     def action_choose_checkpoint(self) -> None:
         rows = self._choice.checkpoint_rows()
         if not rows:
-            self.notify("This run has no checkpoint yet.", markup=False)
+            self.notify("This run has no checkpoint yet." if self._choice.run else NO_RUNS, markup=False)
             return
 
         def take(reference: str | None) -> None:

@@ -7,6 +7,8 @@ from typing import ClassVar, TypeVar
 
 from textual import on, work
 
+from gpt2tui.tui.live_bindings import actions_of
+from gpt2tui.tui.refusals import NO_RUNS
 from gpt2tui.tui.run_export import RunExport
 from gpt2tui.tui.run_keeping import RunKeeping
 from gpt2tui.tui.run_keys import RUN_KEYS
@@ -15,6 +17,8 @@ from gpt2tui.tui.widgets.run_comparison import RunComparison
 from gpt2tui.tui.widgets.run_table import RunTable
 
 T = TypeVar("T")
+
+_ABOUT_RUNS = frozenset(binding.action for binding in RUN_KEYS) - {"back"}
 
 
 class RunsScreen(ListingScreen):
@@ -31,10 +35,13 @@ class RunsScreen(ListingScreen):
     def lasting_words(self) -> str:
         return self._export.words()
 
+    def idle_words(self, key: str) -> str:
+        is_about_runs = any(action in _ABOUT_RUNS for action in actions_of(key, self))
+        return NO_RUNS if is_about_runs and self.ledger.has_scanned and not self.ledger.entries else ""
+
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Without runs there is nothing to do with one."""
-        is_about_runs = any(one.action == action for one in RUN_KEYS)
-        return bool(self.ledger.entries) or not is_about_runs
+        return bool(self.ledger.entries) or not (action == "back" or action in _ABOUT_RUNS)
 
     # Moving about
 

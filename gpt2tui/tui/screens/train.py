@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import ClassVar
 
 from textual.events import Key
@@ -10,6 +9,7 @@ from textual.events import Key
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs import commands
 from gpt2tui.text import one_line
+from gpt2tui.tui.idle_keys import IdleKeys
 from gpt2tui.tui.live_bindings import actions_of
 from gpt2tui.tui.processes.steering import Steering
 from gpt2tui.tui.refusals import idle_key_words
@@ -19,8 +19,6 @@ from gpt2tui.tui.widgets.chart import LossChart
 from gpt2tui.tui.widgets.question import Ask, Choose, Option
 
 _AT_WORK = ("starting", "compiling", "training", "evaluating", "saving", "paused", "stalled")
-_REFUSAL_SECONDS = 3.0
-"""How long it is shown, and not said again, that a key means nothing: it covers what is below it."""
 _STEERING = (
     "pause",
     "go_on",
@@ -43,8 +41,10 @@ class TrainScreen(StartingScreen):
     CSS_PATH = "../styles/train.tcss"
     AUTO_FOCUS = ""
     BINDINGS: ClassVar = TRAIN_KEYS  # type: ignore[assignment]
-    _refused: tuple[str, float] = "", 0.0
-    """What a key was last answered, and until when that is shown."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._idle_keys = IdleKeys(self)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Which keys mean something in the state the run is in."""
@@ -87,10 +87,7 @@ class TrainScreen(StartingScreen):
             is_alive=self._state in _AT_WORK,
             is_starting=self._is_starting,
         )
-        said, until = self._refused
-        if words != said or time.monotonic() > until:  # a key that is held down says it once
-            self._refused = words, time.monotonic() + _REFUSAL_SECONDS
-            self.notify(words, timeout=_REFUSAL_SECONDS, markup=False)
+        self._idle_keys.answer(words)
 
     def _send(self, command: commands.Command, words: str, steering: Steering | None = None) -> None:
         """Send a command to the run on the screen, or to the one that it was before a question was answered."""

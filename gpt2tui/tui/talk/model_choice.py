@@ -60,7 +60,7 @@ class Snapshot:
 
 
 class ModelChoice:
-    """The run that was chosen, and which of its checkpoints: best, last, a step, or None for best, else last.
+    """The run that was chosen, and which of its checkpoints: best, last, a step, or None for what is taken by default.
 
     ``held`` is what the child has loaded: a step that was chosen can be asked for as long as it is that, though its
     files are gone. A run that trains keeps few of them, so a snapshot's may be gone within seconds.

@@ -132,6 +132,9 @@ def _end(view: RunView, log_tail: Sequence[str]) -> tuple[Content, str]:
         case "limit":
             return _two(f"Ended at its limit, {loss} after {took}.", "R goes on from there."), "info"
         case "stopped" | "interrupted":
+            if not (view.step or view.checkpoint):
+                ended = f"{REASONS[finished.reason].capitalize()} before its first step: there is nothing to save."
+                return _two(ended, "R goes on from the beginning."), "info"
             return _two(f"{REASONS[finished.reason].capitalize()} and saved, {loss}.", "R goes on."), "info"
         case "diverged":
             return _two(

@@ -32,10 +32,24 @@ class _Field(NamedTuple):
     is_whole: bool = False
 
 
-def _number(text: str) -> float:
-    if not 0 <= (value := _typed_number(text)) < math.inf:
-        raise UsageError("a number that is not negative")
+def _limit(text: str) -> float | None:
+    if not text:
+        return None
+    if not 0 < (value := _typed_number(text)) < math.inf:
+        raise UsageError(f"a number above 0, or {NO_TARGET}")
     return value
+
+
+def _time_limit(text: str) -> float | None:
+    if not text:
+        return None
+    try:
+        seconds = parse_seconds(text)
+    except UsageError:
+        seconds = 0.0
+    if not 0 < seconds < math.inf:
+        raise UsageError(f"a time such as 30m or 1h30m, or {NO_TARGET}")
+    return seconds
 
 
 def _rate(text: str) -> float:
@@ -54,18 +68,17 @@ def _typed_number(text: str) -> float:
 def _target(text: str) -> float | None:
     if text == NO_TARGET:
         return None
-    try:
-        return _number(text)
-    except UsageError:
-        raise UsageError(f"a loss, or {NO_TARGET}") from None
+    if not 0 <= (value := _typed_number(text)) < math.inf:
+        raise UsageError(f"a loss, or {NO_TARGET}")
+    return value
 
 
 _FIELDS = (
     _Field("target_loss", f"the run ends when the corpus loss is below it; {NO_TARGET}: at a limit", _target),
     _Field("learning_rate", "the peak of the schedule", _rate),
-    _Field("max_steps", "in all; empty is no limit", _number, is_whole=True),
-    _Field("max_seconds", "such as 30m or 2h, since the session began; empty is no limit", parse_seconds),
-    _Field("max_tokens", "in all; empty is no limit", _number, is_whole=True),
+    _Field("max_steps", f"in all; {NO_TARGET} or empty is no limit", _limit, is_whole=True),
+    _Field("max_seconds", f"such as 30m or 2h, since the session began; {NO_TARGET} or empty is no limit", _time_limit),
+    _Field("max_tokens", f"in all; {NO_TARGET} or empty is no limit", _limit, is_whole=True),
 )
 
 
@@ -133,6 +146,8 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
         for field in _FIELDS:
             entry = self.query_one(f"#{field.name}", Input)
             text = entry.value.strip()
+            if text == NO_TARGET and field.name not in _NEEDED:
+                text = ""
             problem = ""
             if text != self._before[field.name]:
                 try:
@@ -152,8 +167,6 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
         line.display = bool(problem)
 
     def _value(self, field: _Field, text: str) -> float | None:
-        if not text and field.name not in _NEEDED:
-            return None
         value = field.read(text)
         if field.is_whole and value is not None and value != int(value):
             raise UsageError("a whole number")

@@ -57,8 +57,8 @@ class SamplingPanel(VerticalScroll, can_focus=False):
 
     BINDINGS: ClassVar = [
         Binding("enter", "next", "Next", id="generate.next", priority=True, show=False),
-        Binding("down", "app.focus_next", "Next", id="generate.below", priority=True, tooltip="Go to the next setting"),
-        Binding("up", "app.focus_previous", "The setting before", id="generate.above", priority=True, show=False),
+        Binding("down", "below", "Next", id="generate.below", priority=True, tooltip="Go to the next setting"),
+        Binding("up", "above", "The setting before", id="generate.above", priority=True, show=False),
     ]
 
     class Changed(Message):
@@ -127,6 +127,20 @@ class SamplingPanel(VerticalScroll, can_focus=False):
         """Go to the next setting, unless this one is wrong."""
         if not (self.screen.focused and self.screen.focused.id in self.problems):
             self.screen.focus_next()
+
+    def action_below(self) -> None:
+        """Go to the next setting, where there is one: beyond the last, what is typed would be a prompt."""
+        self._move(1)
+
+    def action_above(self) -> None:
+        """Go to the setting before, where there is one."""
+        self._move(-1)
+
+    def _move(self, by: int) -> None:
+        settings = [widget for widget in self.screen.focus_chain if self in widget.ancestors]
+        if self.screen.focused in settings:
+            at = settings.index(self.screen.focused) + by
+            self.screen.set_focus(settings[max(0, min(at, len(settings) - 1))])
 
     def focus_field(self, name: str) -> None:
         """Go to the field of a setting."""

@@ -176,6 +176,8 @@ class StartForm(EstimatedForm, can_focus=True):
         if action == "enter":  # while a run starts it was one too many
             goes_on = focused is self or (isinstance(focused, TextField) and not self._is_last(focused))
             return goes_on and not self.is_busy
+        if action == "browse":  # the chooser would stand above the run that is being started
+            return not self.is_busy
         if action in ("next", "previous", "start"):
             return not isinstance(focused, OptionList)  # an open list
         return not (action == "leave" and (focused is self or isinstance(focused, OptionList)))
@@ -199,7 +201,8 @@ class StartForm(EstimatedForm, can_focus=True):
     @on(Button.Pressed, "#browse")
     def _browse_pressed(self, event: Button.Pressed) -> None:
         event.stop()
-        self.action_browse()
+        if not self.is_busy:
+            self.action_browse()
 
     @work(exclusive=True, group="browse")
     async def action_browse(self) -> None:
@@ -208,6 +211,8 @@ class StartForm(EstimatedForm, can_focus=True):
 
         with self.app.holding_keys():
             picker = FilePicker(await self._known_corpora())
+        if self.is_busy:
+            return
         self.focus_first()  # what is typed after the choice is meant for the form
         chosen = await self.app.push_screen_wait(picker)
         field = self.field("text")
