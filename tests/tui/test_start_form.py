@@ -57,7 +57,7 @@ async def test_what_is_pasted_or_preset_is_shown_as_text():
         assert app.form.field("name").control.value == "a^[[31m\u202eb"
         app.form.field("text").control.post_message(Paste("[/red]\x1b[31m\x07\u202e\nmore"))
         await until(pilot, lambda: app.form.field("text").value)
-        assert app.form.field("text").control.value == "[/red]^[[31m^G\u202e"
+        assert app.form.field("text").control.value == "[/red]^[[31m^G\u202e more"
         assert "\u202e" not in text_of(app)
 
 

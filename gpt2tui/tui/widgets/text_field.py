@@ -62,8 +62,9 @@ class TextField(QuietCursor, Input):
     def _on_paste(self, event: events.Paste) -> None:
         event.prevent_default()
         event.stop()
-        for line in event.text.splitlines()[:1]:
-            self.replace(typed_text(line), *self.selection)
+        lines = event.text.splitlines()
+        text = lines[0] if len(lines) == 1 else " ".join(filter(None, map(str.strip, lines)))
+        self.replace(typed_text(text), *self.selection)
 
     async def _on_key(self, event: events.Key) -> None:
         if is_hidden_text(event.character):
