@@ -106,8 +106,7 @@ def read_model(checkpoint: Checkpoint, *, device: str = "cpu") -> dict[str, Tens
     Raises:
         Gpt2TuiError: the checkpoint is damaged.
     """
-    if damage := checkpoint.damage(hashes=False):
-        raise Gpt2TuiError(damage)
+    checkpoint.check(hashes=False)
     return read_tensors(checkpoint.folder / MODEL_FILE, device=device)
 
 

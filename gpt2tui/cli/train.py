@@ -223,4 +223,9 @@ def _first_weights(init: str, notices: list[str], *, may_fetch: bool) -> _FirstW
     else:
         run = find_run(init)
         checkpoint = CheckpointFolder(run.checkpoints).find()
-    return _FirstWeights(run.config().model, lambda: read_model(checkpoint), str(checkpoint.folder))
+
+    def whole() -> Any:
+        checkpoint.check(hashes=True)
+        return read_model(checkpoint)
+
+    return _FirstWeights(run.config().model, whole, str(checkpoint.folder))
