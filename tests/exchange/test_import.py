@@ -439,6 +439,10 @@ def test_an_imported_model_is_a_run(tmp_path: Path):
     card = (tmp_path / "again" / "README.md").read_text()
     assert "over all of its text: not measured for these weights\n" in card
     assert str(tmp_path) not in card
+    watched = gpt2tui("watch", "dog", "--once")
+    assert f"\ngo on with: gpt2tui train --init {run.id} TEXT\n" in watched.out
+    stopped = gpt2tui("runs", "stop", "dog")
+    assert stopped.err.endswith(f" is not being trained; go on with: gpt2tui train --init {run.id} TEXT\n")
     resumed = gpt2tui("resume", "dog", "--headless")
     assert resumed.code == 2
     assert "train --init" in resumed.err
