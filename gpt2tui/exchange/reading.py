@@ -17,7 +17,7 @@ from gpt2tui.exchange.tokenizer_files import check_vocabulary
 from gpt2tui.exchange.torch_file import read_torch_file
 from gpt2tui.exchange.transformers_folder import CONFIG, read_weights
 from gpt2tui.runs.model_config import Activation, ModelConfig
-from gpt2tui.runs.naming import checked_name
+from gpt2tui.runs.naming import checked_name, imported_name
 from gpt2tui.text import one_line
 
 _ZIP, _PICKLE, _OBJECT = b"PK\x03\x04", b"\x80", b"{"
@@ -95,7 +95,7 @@ def _made(
     notices: list[str] = []
     whole = path.resolve()
     try:
-        name = checked_name(name or one_line(whole.name if path.is_dir() else whole.stem))
+        name = checked_name(imported_name(name or one_line(whole.name if path.is_dir() else whole.stem)))
         model, ours = from_others(tensors, heads=heads, activation=activation, notices=notices)
     except Gpt2TuiError as error:
         raise Gpt2TuiError(f"{path}: {error}") from error

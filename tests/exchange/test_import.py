@@ -312,6 +312,17 @@ def test_a_run_is_called_after_its_file_visibly(tmp_path: Path):
     assert read_foreign(tmp_path / "a\x1b.safetensors", heads=4).name == "a^["
 
 
+@pytest.mark.parametrize("name", ["best", "last"])
+def test_a_run_of_a_file_called_as_trainers_call_theirs_has_a_name_that_can_be_typed(tmp_path: Path, name: str):
+    path = tmp_path / f"{name}.safetensors"
+    save_file({name: tensor.clone() for name, tensor in as_linear(theirs()).items()}, path)
+    assert gpt2tui("import", str(path), "--heads", "4").code == 0
+    assert RunStore(Paths.from_environment().runs).find(f"imported-{name}").name() == f"imported-{name}"
+    refused = gpt2tui("import", str(path), "--heads", "4", "--name", name)
+    assert refused.code == 2
+    assert "cannot be a name" in refused.err
+
+
 @pytest.mark.parametrize("place", ["wpe", "wte"])
 @pytest.mark.parametrize("odd", ["sparse", "meta"])
 def test_tensors_without_plain_numbers_are_refused(tmp_path: Path, odd: str, place: str):
