@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from gpt2tui.checkpoints.tensors import read_tensors
+from gpt2tui.checkpoints.tensors import cut_short, read_tensors
 from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.exchange.folder_config import PICKLED, FoldersConfig
 from gpt2tui.exchange.layout import from_others
@@ -56,7 +56,7 @@ def read_foreign(path: Path, *, heads: int | None = None, activation: Activation
         return _made(path, tensors, heads or said, activation or usual, None)
     if kind == "safetensors":
         return _from_safetensors(path, heads, activation)
-    raise Gpt2TuiError(f"{path} is neither safetensors nor written by torch.save")
+    raise Gpt2TuiError(f"{path} {cut_short(path) or 'is neither safetensors nor written by torch.save'}")
 
 
 def _from_folder(folder: Path, heads: int | None, activation: Activation | None) -> ForeignModel:
@@ -112,6 +112,6 @@ def _kind(path: Path) -> str | None:
     except OSError as error:
         raise Gpt2TuiError(f"{path} cannot be read: {error.strerror}") from error
     # Asked first: a length may begin as a pickle does, but a pickle is not as long as it would say.
-    if start[8:] == _OBJECT and int.from_bytes(start[:8], "little") < size:
+    if start[8:] == _OBJECT and (int.from_bytes(start[:8], "little") < size or cut_short(path)):
         return "safetensors"
     return "torch" if start.startswith((_ZIP, _PICKLE)) else None

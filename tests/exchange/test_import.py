@@ -132,6 +132,27 @@ def test_a_safetensors_header_whose_length_begins_as_a_pickle_does(tmp_path: Pat
         read_foreign(path)
 
 
+@pytest.mark.parametrize("kept", [9, 1_000, 100_000, -1])
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_safetensors_file_that_was_cut_short_is_told_as_such(tmp_path: Path, kept: int, is_folder: bool):
+    theirs().save_pretrained(tmp_path)
+    path = tmp_path / "model.safetensors"
+    data = path.read_bytes()
+    path.write_bytes(data[:kept])
+    size, header = len(data[:kept]), 8 + int.from_bytes(data[:8], "little")
+    says = f"says {len(data):,} bytes" if size >= header else f"alone has {header:,} bytes"
+    told = f"{path} is cut short: its header {says}, the file has {size:,}; copy it again"
+    with pytest.raises(Gpt2TuiError) as refused:
+        read_foreign(tmp_path if is_folder else path)
+    assert str(refused.value) == told
+
+
+def test_an_empty_file_is_told_as_such(tmp_path: Path):
+    (tmp_path / "a.safetensors").touch()
+    with pytest.raises(Gpt2TuiError, match=r"a\.safetensors is empty; copy it again"):
+        read_foreign(tmp_path / "a.safetensors")
+
+
 def test_heads_are_width_by_64_unless_said(tmp_path: Path):
     model = theirs(n_head=2)
     save_file({n: t.clone() for n, t in as_linear(model).items()}, tmp_path / "a.safetensors")
@@ -403,7 +424,7 @@ def test_folders_that_are_no_model(tmp_path: Path):
         (deep[0], 1, "config.json cannot be read"),
         (deep[1], 1, "vocab.json cannot be read"),
         (deep[2], 1, "index.json cannot be read"),
-        (cut, 1, "cannot be read"),
+        (cut, 1, "is cut short"),
         (text, 1, "neither"),
     ]:
         result = gpt2tui("import", str(path))
