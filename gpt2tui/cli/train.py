@@ -31,6 +31,7 @@ def use_settings(ctx: typer.Context, file: Path | None) -> Path | None:
         from gpt2tui.cli.settings_file import load_defaults
 
         ctx.default_map = load_defaults(file, ctx.find_root().command).get(ctx.info_name or "", {})
+        ctx.meta["settings_file"] = file
     return file
 
 
