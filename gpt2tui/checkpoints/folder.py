@@ -56,6 +56,15 @@ class Checkpoint:
                 return f"checkpoint {self.name} is damaged: {file_name}: {error.strerror}"
         return None
 
+    def check(self, *, hashes: bool) -> None:
+        """Refuse it where it is damaged.
+
+        Raises:
+            Gpt2TuiError: with the words of :meth:`damage`.
+        """
+        if damage := self.damage(hashes=hashes):
+            raise Gpt2TuiError(damage)
+
 
 class CheckpointFolder:
     """``checkpoints/`` of a run. Listing and finding never touch the disk's contents; ``prune`` removes."""

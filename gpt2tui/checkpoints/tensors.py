@@ -19,8 +19,16 @@ from gpt2tui.checkpoints.state import MODEL_FILE, OPTIMIZER_FILE, STATE_FILE, Fi
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.files import sync_folder, write_whole
 
+_LONGEST_HEADER = 100_000_000
+"""Bytes; a safetensors file with a longer one is none."""
 _ALIGNMENT = 64
 """Bytes; what a processor's widest reads are aligned to."""
+
+
+class _Place(msgspec.Struct):
+    """What a header says of a tensor: where its bytes begin and end, counted from the header's end."""
+
+    data_offsets: tuple[int, int] = (0, 0)
 
 
 class NotFiniteError(Gpt2TuiError):
@@ -106,8 +114,7 @@ def read_model(checkpoint: Checkpoint, *, device: str = "cpu") -> dict[str, Tens
     Raises:
         Gpt2TuiError: the checkpoint is damaged.
     """
-    if damage := checkpoint.damage(hashes=False):
-        raise Gpt2TuiError(damage)
+    checkpoint.check(hashes=False)
     return read_tensors(checkpoint.folder / MODEL_FILE, device=device)
 
 
@@ -126,7 +133,33 @@ def read_tensors(path: Path, *, device: str = "cpu") -> dict[str, Tensor]:
         with safetensors.safe_open(path, framework="pt", device=device) as file:
             return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, safetensors.SafetensorError) as error:
+        if words := cut_short(path):
+            raise Gpt2TuiError(f"{path} {words}") from error
         raise Gpt2TuiError(f"{path} cannot be read as safetensors: {error}") from error
+
+
+def cut_short(path: Path) -> str | None:
+    """How a safetensors file is shorter than its own header says, as after a copy that was broken off; None where it
+    is not, or is no such file.
+    """
+    try:
+        with path.open("rb") as file:
+            start, size = file.read(9), path.stat().st_size
+            if not size:
+                return "is empty; copy it again"
+            header = 8 + int.from_bytes(start[:8], "little")
+            if start[8:] != b"{" or header > _LONGEST_HEADER:
+                return None
+            says = f"alone has {header:,} bytes"
+            if size >= header:
+                places = msgspec.json.decode(start[8:] + file.read(header - 9), type=dict[str, _Place])
+                whole = header + max((place.data_offsets[1] for place in places.values()), default=0)
+                if size >= whole:
+                    return None
+                says = f"says {whole:,} bytes"
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError):
+        return None
+    return f"is cut short: its header {says}, the file has {size:,}; copy it again"
 
 
 def _write_state(folder: Path, state: TrainerState) -> None:

@@ -143,6 +143,7 @@ def root(
         from gpt2tui.cli.settings_file import load_defaults
 
         ctx.default_map = load_defaults(file, ctx.command)
+        ctx.meta["settings_file"] = file
     if ctx.invoked_subcommand is None:
         if has_terminal() or plain:
             open_app_and_exit(ctx)

@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_from_info, get_group_from_info
 from typer.models import CommandInfo, TyperInfo
 
-from gpt2tui.errors import UsageError
+from gpt2tui.errors import Gpt2TuiError, UsageError
 
 
 class Command(TyperCommand):
@@ -30,7 +30,7 @@ class Command(TyperCommand):
         try:
             return super().parse_args(ctx, args)
         except Exception as error:
-            if words := _misplaced(ctx, getattr(error, "option_name", None)):
+            if words := _misplaced(ctx, getattr(error, "option_name", None)) or _not_typed(ctx, error):
                 raise UsageError(words) from error
             raise
 
@@ -84,6 +84,31 @@ def _misplaced(ctx: Any, name: str | None) -> str | None:
     spelled = name if option.is_flag else f"{name} {option.metavar}"
     command = ctx.command_path.removeprefix(root.command_path).strip()
     return f"{name} is an option of the app and stands before the command: gpt2tui {spelled} {command} ..."
+
+
+def _not_typed(ctx: Any, error: Exception) -> str | None:
+    """What is wrong with an option that a variable or the settings file set, and which of them; None of one that was
+    typed, and of an error that names what is wrong itself.
+    """
+    if isinstance(error, Gpt2TuiError):
+        return None
+    sources = {parameter: ctx.get_parameter_source(parameter.name) for parameter in ctx.command.params}
+    # Those that were read without an error are in the context's.
+    wrong = next((one for one, source in sources.items() if source and one.name not in ctx.params), None)
+    if wrong is None:
+        return None
+    command = ctx.command_path.removeprefix(ctx.find_root().command_path).strip()
+    match sources[wrong].name:
+        case "ENVIRONMENT":
+            place, value = wrong.envvar, wrong.value_from_envvar(ctx)
+        case "DEFAULT_MAP":
+            option = max(wrong.opts, key=len).lstrip("-")
+            place = f"{ctx.meta['settings_file']}: {command.replace(' ', '.')}.{option}"
+            value = ctx.lookup_default(wrong.name)
+        case _:
+            return None
+    cause = getattr(error, "message", "").rstrip(".") or f"{value!r} cannot be used"
+    return f"{place}: {cause}; see gpt2tui {command} --help"
 
 
 def _built(name: str, place: str) -> Any:

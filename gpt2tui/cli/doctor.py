@@ -32,10 +32,18 @@ def _facts(device_name: str) -> dict[str, Any]:
     import platform
 
     from gpt2tui.cli import machine
-    from gpt2tui.model.device import choose_device, choose_dtype
+    from gpt2tui.errors import UsageError
+    from gpt2tui.model.device import DEVICES, choose_device, choose_dtype
     from gpt2tui.runs.paths import Paths
 
-    device = choose_device(device_name)
+    lacking = []
+    try:
+        device = choose_device(device_name)
+    except UsageError as error:
+        if device_name not in DEVICES:
+            raise
+        device = choose_device()
+        lacking.append(str(error))
     dtype, reason = choose_dtype("auto", device)
     paths = Paths.from_environment()
     facts: dict[str, Any] = {
@@ -50,7 +58,7 @@ def _facts(device_name: str) -> dict[str, Any]:
         "paths": {name: machine.place(getattr(paths, name)) for name in ("data", "config", "cache")},
         "terminal": machine.terminal(),
     }
-    facts["problems"] = problems(facts)
+    facts["problems"] = lacking + problems(facts)
     return facts
 
 

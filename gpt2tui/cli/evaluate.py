@@ -10,7 +10,7 @@ import typer
 from gpt2tui.cli.output import print_json, put
 from gpt2tui.cli.process import tune_process
 from gpt2tui.cli.run_argument import AsJson, RunReference, find_run
-from gpt2tui.errors import CorpusError, UsageError
+from gpt2tui.errors import CorpusError, Gpt2TuiError, UsageError
 
 
 def evaluate(
@@ -65,6 +65,7 @@ def evaluate(
         is_own = dtype == "auto" and where == config.device
         format_name = config.dtype if is_own else choose_dtype(dtype, where)[0]
         load, weights, products = load_model, torch.float32, DTYPES[format_name]
+    found.check(hashes=True)
     state = found.state()
     torch.set_num_threads(state.threads if where == "cpu" else torch.get_num_threads())
     model = load(config, found, device=where, dtype=weights)
@@ -75,6 +76,12 @@ def evaluate(
         batch_size=state.micro_batch,
         dtype=products,
     )
+    if not math.isfinite(result.loss):
+        another = "try another with --checkpoint" if format_name == "float32" else "try --dtype float32"
+        raise Gpt2TuiError(
+            f"checkpoint {found.name} of run {chosen.id} has no loss in {format_name} on {where}: "
+            f"it came out as {result.loss}; {another}"
+        )
     answer = {
         "run": chosen.id,
         "checkpoint": found.name,

@@ -11,7 +11,14 @@ from rich.rule import Rule
 from rich.table import Table
 from rich.text import Text
 
-from gpt2tui.runs.words import corpus_loss_words, outlook_words, running_loss_words, state_style, state_words
+from gpt2tui.runs.words import (
+    corpus_loss_words,
+    outlook_words,
+    resume_words,
+    running_loss_words,
+    state_style,
+    state_words,
+)
 from gpt2tui.text import bar, clock_time, count, duration, loss_text, one_line, sparkline, visible
 
 if TYPE_CHECKING:
@@ -138,7 +145,7 @@ class _Picture:
     def aftermath(self, log_tail: Sequence[str]) -> list[RenderableType]:
         """What a person can do about a run that crashed, stalled, or never began."""
         run = shlex.quote(self._name) if self._name else "latest"
-        resume = f"go on with: gpt2tui resume {one_line(run)} --headless"
+        resume = f"go on with: {resume_words(one_line(run), self._view)}"
         match self._state:
             case "crashed":
                 told: list[RenderableType] = ["", Text(f"the trainer is gone; {resume}", style="bold red")]

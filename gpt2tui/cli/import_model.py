@@ -9,7 +9,7 @@ import typer
 from gpt2tui.cli.output import narrate, print_json
 from gpt2tui.cli.run_argument import AsJson, store
 from gpt2tui.errors import UsageError
-from gpt2tui.runs.naming import checked_name
+from gpt2tui.runs.naming import checked_name, imported_name
 
 if TYPE_CHECKING:
     from gpt2tui.runs.run import Run
@@ -65,7 +65,7 @@ def imported(path: str, *, name: str | None = None, heads: int | None = None, ac
 
     folder, origin = located(path)
     if path.startswith(PREFIX):  # its folder is called after a commit
-        name = name or path.removeprefix(PREFIX).partition("@")[0].rpartition("/")[2]
+        name = name or imported_name(path.removeprefix(PREFIX).partition("@")[0].rpartition("/")[2])
     found = read_foreign(folder, heads=heads, activation=activation)  # type: ignore[arg-type]
     for notice in found.notices:
         narrate(notice)

@@ -14,6 +14,7 @@ import msgspec
 from gpt2tui.errors import CorpusError, Gpt2TuiError, UsageError
 from gpt2tui.runs.config import SMALLEST_BLOCK, CorpusRecord, Every, Limits, RunConfig
 from gpt2tui.runs.model_config import PRESETS, ModelConfig
+from gpt2tui.runs.naming import checked_name
 from gpt2tui.runs.recipe import RATE_WORDS, Recipe, load_recipe
 from gpt2tui.runs.spans import parse_every, parse_seconds
 
@@ -76,8 +77,7 @@ class Draft:
                 self.problems.append(f"{name} must be at least {least}, not {value}")
         if options.block_size is not None and options.block_size > self.model.block_size:
             self.problems.append(f"block-size {options.block_size} is more than the model's {self.model.block_size}")
-        if options.name is not None and not (options.name.strip() and options.name.isprintable()):
-            self.problems.append("name must be text without control characters")
+        self.name = self._read(lambda: checked_name(options.name) if options.name is not None else None, None)
         if not 0 <= options.val_fraction < 1:
             self.problems.append(f"val-fraction must be from 0 (no validation) to below 1, not {options.val_fraction}")
 
@@ -117,7 +117,7 @@ class Draft:
             device=device,
             dtype=dtype,
             threads=torch.get_num_threads(),
-            name=options.name,
+            name=self.name,
             seed=options.seed,
             micro_batch=self.micro_batch,
             compile=options.compile,

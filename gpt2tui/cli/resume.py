@@ -17,7 +17,7 @@ from gpt2tui.runs.commands import Set
 from gpt2tui.runs.recipe import RATE_WORDS, is_rate
 from gpt2tui.runs.spans import parse_seconds
 from gpt2tui.runs.view import RunView
-from gpt2tui.runs.words import next_target
+from gpt2tui.runs.words import is_imported, next_target, resume_words
 
 
 def resume(
@@ -64,10 +64,8 @@ def resume(
     if found.is_alive():
         raise Gpt2TuiError(f"run {found.id} is being trained already; see it with: gpt2tui watch {found.id}")
     view = RunView.of(found)
-    if view.finished and view.finished.reason == "imported":
-        raise UsageError(
-            f"run {found.id} was imported and has no text; give it one: gpt2tui train --init {found.id} TEXT"
-        )
+    if is_imported(view):
+        raise UsageError(f"run {found.id} was imported and has no text; give it one: {resume_words(found.id, view)}")
     if view.has_ended_at_target and not (no_target or target_loss is not None):
         raise UsageError(f"run {found.id} has reached its target; to go on past it, add --target-loss or --no-target")
     reached = view.best_corpus_loss

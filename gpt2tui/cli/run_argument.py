@@ -23,10 +23,10 @@ def store() -> RunStore:
     return RunStore(Paths.from_environment().runs)
 
 
-def find_run(reference: str) -> Run:
-    """The run that is meant; what was chosen among several is told on stderr.
+def find_run(reference: str, *, is_strict: bool = False) -> Run:
+    """The run that is meant; what was chosen among several of one name is told on stderr.
 
     Raises:
-        UsageError: there is no such run.
+        UsageError: there is no such run, or with ``is_strict`` several.
     """
-    return store().find(reference, notice=narrate)
+    return store().find(reference, notice=narrate, is_strict=is_strict)

@@ -50,7 +50,7 @@ def delete(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Delete runs with all their checkpoints."""
-    found = list({run.folder: run for run in map(find_run, runs)}.values())
+    found = list({(run := find_run(name, is_strict=True)).folder: run for name in runs}.values())
     for run in found:
         if run.is_alive():
             raise Gpt2TuiError(f"run {run.id} is being trained; stop it first: gpt2tui runs stop {run.id}")

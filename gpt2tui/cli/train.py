@@ -31,6 +31,7 @@ def use_settings(ctx: typer.Context, file: Path | None) -> Path | None:
         from gpt2tui.cli.settings_file import load_defaults
 
         ctx.default_map = load_defaults(file, ctx.find_root().command).get(ctx.info_name or "", {})
+        ctx.meta["settings_file"] = file
     return file
 
 
@@ -223,4 +224,9 @@ def _first_weights(init: str, notices: list[str], *, may_fetch: bool) -> _FirstW
     else:
         run = find_run(init)
         checkpoint = CheckpointFolder(run.checkpoints).find()
-    return _FirstWeights(run.config().model, lambda: read_model(checkpoint), str(checkpoint.folder))
+
+    def whole() -> Any:
+        checkpoint.check(hashes=True)
+        return read_model(checkpoint)
+
+    return _FirstWeights(run.config().model, whole, str(checkpoint.folder))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from torch import Tensor
 
-from gpt2tui.checkpoints.tensors import read_tensors
+from gpt2tui.checkpoints.tensors import cut_short, read_tensors
 from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.exchange.folder_config import PICKLED, FoldersConfig
 from gpt2tui.exchange.layout import from_others
@@ -17,7 +17,7 @@ from gpt2tui.exchange.tokenizer_files import check_vocabulary
 from gpt2tui.exchange.torch_file import read_torch_file
 from gpt2tui.exchange.transformers_folder import CONFIG, read_weights
 from gpt2tui.runs.model_config import Activation, ModelConfig
-from gpt2tui.runs.naming import checked_name
+from gpt2tui.runs.naming import checked_name, imported_name
 from gpt2tui.text import one_line
 
 _ZIP, _PICKLE, _OBJECT = b"PK\x03\x04", b"\x80", b"{"
@@ -56,7 +56,7 @@ def read_foreign(path: Path, *, heads: int | None = None, activation: Activation
         return _made(path, tensors, heads or said, activation or usual, None)
     if kind == "safetensors":
         return _from_safetensors(path, heads, activation)
-    raise Gpt2TuiError(f"{path} is neither safetensors nor written by torch.save")
+    raise Gpt2TuiError(f"{path} {cut_short(path) or 'is neither safetensors nor written by torch.save'}")
 
 
 def _from_folder(folder: Path, heads: int | None, activation: Activation | None) -> ForeignModel:
@@ -95,7 +95,7 @@ def _made(
     notices: list[str] = []
     whole = path.resolve()
     try:
-        name = checked_name(name or one_line(whole.name if path.is_dir() else whole.stem))
+        name = checked_name(imported_name(name or one_line(whole.name if path.is_dir() else whole.stem)))
         model, ours = from_others(tensors, heads=heads, activation=activation, notices=notices)
     except Gpt2TuiError as error:
         raise Gpt2TuiError(f"{path}: {error}") from error
@@ -112,6 +112,6 @@ def _kind(path: Path) -> str | None:
     except OSError as error:
         raise Gpt2TuiError(f"{path} cannot be read: {error.strerror}") from error
     # Asked first: a length may begin as a pickle does, but a pickle is not as long as it would say.
-    if start[8:] == _OBJECT and int.from_bytes(start[:8], "little") < size:
+    if start[8:] == _OBJECT and (int.from_bytes(start[:8], "little") < size or cut_short(path)):
         return "safetensors"
     return "torch" if start.startswith((_ZIP, _PICKLE)) else None

@@ -52,10 +52,7 @@ class Source:
         """
         import torch
 
-        if damage := self.checkpoint.damage(hashes=True):
-            from gpt2tui.errors import Gpt2TuiError
-
-            raise Gpt2TuiError(damage)
+        self.checkpoint.check(hashes=True)
         model = load_model(self.config, self.checkpoint, device="cpu", dtype=torch.float32)
         check_finite(model.state_dict(), self.state.step)
         return model

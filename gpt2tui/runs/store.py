@@ -61,13 +61,15 @@ class RunStore:
         runs = self.all()
         return next((run for run in runs if run.is_alive()), None) or max(runs, key=Run.last_written, default=None)
 
-    def find(self, reference: str = "latest", *, notice: Callable[[str], None] = lambda text: None) -> Run:
+    def find(
+        self, reference: str = "latest", *, notice: Callable[[str], None] = lambda text: None, is_strict: bool = False
+    ) -> Run:
         """The run that an id, a name, a unique prefix of either in any case, ``latest``, ``best`` or a path means.
 
-        Of several runs of one name the newest is taken, and ``notice`` is told.
+        Of several runs of one name the newest is taken, and ``notice`` is told; with ``is_strict`` none is.
 
         Raises:
-            UsageError: there is no such run, or a prefix fits several.
+            UsageError: there is no such run, or a prefix or, with ``is_strict``, a name fits several.
         """
         if _is_run(Path(reference)):
             return Run(Path(reference).absolute())
@@ -84,6 +86,9 @@ class RunStore:
         names = {run.id: run.name() for run in runs}
         if same := [run for run in runs if names[run.id] == reference]:
             if len(same) > 1:
+                if is_strict:
+                    ids = ", ".join(run.id for run in same)
+                    raise UsageError(f"{len(same)} runs are named {reference}: {ids}; say which by its id")
                 notice(f"{len(same)} runs are named {reference}; taking the newest, {same[0].id}")
             return same[0]
         start = reference.casefold()

@@ -167,8 +167,17 @@ def next_target(reached: float) -> str:
     return f"{reached / 2:.3g}"
 
 
+def is_imported(view: RunView) -> bool:
+    """Whether a run holds a model from elsewhere, and no text that it could go on with."""
+    return view.finished is not None and view.finished.reason == "imported"
+
+
 def resume_words(run: str, view: RunView) -> str:
-    """The command that goes on with a run that has ended, past its target where that was reached."""
+    """The command that goes on with a run that has ended: past its target where that was reached, and on a text where
+    it was imported and has none.
+    """
+    if is_imported(view):
+        return f"gpt2tui train --init {run} TEXT"
     past = f" --target-loss {next_target(view.reached_loss)}" if view.has_ended_at_target else ""
     return f"gpt2tui resume {run} --headless{past}"
 

@@ -3,6 +3,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+import torch
+
 from tests.cli.program import gpt2tui
 
 
@@ -33,7 +36,17 @@ def test_the_doctor_names_what_is_wrong(tmp_path: Path) -> None:
     assert "nothing is wrong" not in found.out
 
 
-def test_a_device_that_is_not_there_is_one_line(tmp_path: Path) -> None:
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without CUDA")
+def test_a_device_that_torch_lacks_here_is_among_what_is_wrong(tmp_path: Path) -> None:
+    found = gpt2tui("doctor", "--device", "cuda", "--json", home=tmp_path)
+    assert found.code == 0, found.err
+    facts = json.loads(found.out)
+    assert facts["device"] != "cuda"
+    assert facts["matrix_rate"]
+    assert facts["problems"][0].startswith("device cuda is not available to torch")
+
+
+def test_a_device_that_is_none_is_one_line(tmp_path: Path) -> None:
     found = gpt2tui("doctor", "--device", "abacus", home=tmp_path)
     assert (found.code, found.out) == (2, "")
     assert "abacus" in found.err

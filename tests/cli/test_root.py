@@ -100,6 +100,50 @@ def test_all_problems_of_a_configuration_are_told_together():
         assert word in done.err
 
 
+@pytest.mark.parametrize(
+    ("set_", "command", "cause"),
+    [
+        ("TRAIN_KEEP=x", "train", "'x' is not a valid int"),
+        ("RUNS_STOP_TIMEOUT=x", "runs stop", "'x' is not a valid float"),
+        ("TRAIN_COMPILE=perhaps", "train", "'perhaps' is not a valid boolean"),
+    ],
+)
+def test_a_wrong_variable_is_named(set_: str, command: str, cause: str):
+    name, _, value = set_.partition("=")
+    done = gpt2tui(*command.split(), **{f"GPT2TUI_{name}": value})
+    assert (done.code, done.out) == (2, "")
+    assert len(done.err.splitlines()) == 1
+    assert done.err.startswith(f"gpt2tui: GPT2TUI_{name}: {cause}")
+    assert done.err.endswith(f"; see gpt2tui {command} --help\n")
+
+
+@pytest.mark.parametrize(
+    "words", [("train",), ("--config", "other.toml", "train"), ("train", "--config", "other.toml")]
+)
+@pytest.mark.parametrize("line", ['keep = "a"', "keep = [1]", "keep = {a = 1}", 'quiet = "a"', "text = 1"])
+def test_a_wrong_value_in_a_settings_file_is_told_with_its_place(
+    home: Path, tmp_path: Path, words: tuple[str, ...], line: str
+):
+    settings = home / "config" / "config.toml" if len(words) == 1 else tmp_path / "other.toml"
+    settings.parent.mkdir(parents=True, exist_ok=True)
+    settings.write_text(f"[train]\n{line}\n")
+    done = gpt2tui(*(str(settings) if word == "other.toml" else word for word in words))
+    assert (done.code, done.out) == (2, "")
+    assert len(done.err.splitlines()) == 1
+    assert done.err.startswith(f"gpt2tui: {settings}: train.{line.split()[0]}: ")
+
+
+def test_a_settings_file_that_a_variable_names_and_is_not_there_is_named():
+    done = gpt2tui("train", GPT2TUI_TRAIN_CONFIG="/none.toml")
+    assert (done.code, done.err) == (2, "gpt2tui: there is no configuration file /none.toml\n")
+
+
+def test_a_wrong_value_that_was_typed_is_told_with_the_usage(home: Path):
+    done = gpt2tui("train", "--keep", "x", GPT2TUI_TRAIN_KEEP="y")
+    assert done.code == 2
+    assert "Invalid value for '--keep': 'x'" in done.err
+
+
 def dry_run(*arguments: str, **environment: str) -> dict[str, object]:
     done = gpt2tui("train", "--dry-run", "--json", "--preset", "nano", *arguments, **environment)
     assert done.code == 0, done.err

@@ -103,6 +103,31 @@ def test_rename_gives_a_name_that_is_found(store: RunStore) -> None:
     assert run.name() == "ophelia"
 
 
+def test_of_several_runs_of_a_name_none_is_deleted(store: RunStore) -> None:
+    old = make_run(store, name="hamlet", created=START)
+    new = make_run(store, name="hamlet", created=START + 60)
+    lear = make_run(store, name="lear", created=START)
+    refused = call(store, "runs", "delete", "lear", "hamlet", "--yes")
+    assert refused.code == 2
+    assert refused.err == f"gpt2tui: 2 runs are named hamlet: {new.id}, {old.id}; say which by its id\n"
+    assert len(store.all()) == 3
+    assert call(store, "runs", "delete", old.id, "lear", "--yes").code == 0
+    assert [run.id for run in store.all()] == [new.id]
+    assert not lear.folder.exists()
+
+
+@pytest.mark.parametrize("word", ["latest", "best", "last", " latest "])
+def test_a_word_that_means_another_run_is_no_name(store: RunStore, word: str) -> None:
+    make_run(store, name="hamlet")
+    told = f"{word.strip()} is a word that commands take for something else, so it cannot be a name"
+    renamed = call(store, "runs", "rename", "hamlet", word)
+    assert (renamed.code, renamed.err) == (2, f"gpt2tui: {told}\n")
+    trained = call(store, "train", "--dry-run", "--preset", "giant", "--name", word)
+    assert trained.code == 2
+    assert told in trained.err
+    assert "giant" in trained.err
+
+
 def test_delete_needs_yes_where_nobody_can_be_asked(store: RunStore) -> None:
     run = make_run(store, whole_story(20), name="hamlet")
     refused = call(store, "runs", "delete", "hamlet")

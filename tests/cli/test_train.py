@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import math
 import os
 import sys
 from pathlib import Path
@@ -12,13 +13,15 @@ import numpy as np
 import pexpect
 import pytest
 import torch
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 
 from gpt2tui.checkpoints.folder import CheckpointFolder
+from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
 from tests.cli.program import gpt2tui, gpt2tui_command
 from tests.runs.synthetic import held, make_run
+from tests.tiny import add_checkpoint, tiny_run
 
 SMALL = [
     *("train", "--headless", "--preset", "nano", "--sample-every", "never"),
@@ -150,12 +153,41 @@ def test_eval_meets_the_run_s_own_loss_and_moves_when_a_weight_does(home: Path, 
         assert rounded["loss"] != answer["loss"]
         assert rounded["loss"] == pytest.approx(answer["loss"], abs=0.01)
     weights_file = CheckpointFolder(run.checkpoints).find().folder / "model.safetensors"
-    weights = load_file(weights_file)
+    weights = {name: torch.from_numpy(array) for name, array in load_file(weights_file).items()}
     weights["ln_f.weight"][0] += 1
-    save_file(weights, weights_file)
+    add_checkpoint(run, weights, step=2)
     moved = json.loads(gpt2tui("eval", "--json").out)["loss"]
     before = next(event for event in own if event["split"] == "train")["loss"]
     assert abs(moved - before) > 1e-5
+
+
+@pytest.mark.parametrize(
+    "words", [("eval",), ("eval", "--dtype", "int8"), ("train", "--headless", "--max-steps", "1", "--init", "latest")]
+)
+def test_what_takes_long_does_not_begin_with_a_damaged_checkpoint(store: RunStore, words: tuple[str, ...]) -> None:
+    run = tiny_run(store.folder)
+    weights_file = CheckpointFolder(run.checkpoints).find().folder / "model.safetensors"
+    data = bytearray(weights_file.read_bytes())
+    data[-2] ^= 64
+    weights_file.write_bytes(data)
+    done = gpt2tui(*words)
+    assert (done.code, done.out) == (1, "")
+    told = "gpt2tui: checkpoint step-00000004 is damaged: the SHA-256 of model.safetensors is not the recorded one"
+    assert done.err.splitlines()[-1] == told
+    assert [one.id for one in store.all()] == [run.id]
+
+
+def test_eval_refuses_a_loss_that_is_not_finite(store: RunStore) -> None:
+    run = tiny_run(store.folder)
+    weights = GPT2.initialised(run.config().model, seed=1).state_dict()
+    weights["ln_f.weight"][0] = math.nan
+    add_checkpoint(run, weights, step=5)
+    done = gpt2tui("eval", "--json")
+    assert (done.code, done.out) == (1, "")
+    assert done.err == (
+        f"gpt2tui: checkpoint step-00000005 of run {run.id} has no loss in float32 on cpu: it came out as nan; "
+        "try another with --checkpoint\n"
+    )
 
 
 def test_eval_takes_another_text(home: Path, text: str, tmp_path: Path) -> None:

@@ -132,6 +132,27 @@ def test_a_safetensors_header_whose_length_begins_as_a_pickle_does(tmp_path: Pat
         read_foreign(path)
 
 
+@pytest.mark.parametrize("kept", [9, 1_000, 100_000, -1])
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_safetensors_file_that_was_cut_short_is_told_as_such(tmp_path: Path, kept: int, is_folder: bool):
+    theirs().save_pretrained(tmp_path)
+    path = tmp_path / "model.safetensors"
+    data = path.read_bytes()
+    path.write_bytes(data[:kept])
+    size, header = len(data[:kept]), 8 + int.from_bytes(data[:8], "little")
+    says = f"says {len(data):,} bytes" if size >= header else f"alone has {header:,} bytes"
+    told = f"{path} is cut short: its header {says}, the file has {size:,}; copy it again"
+    with pytest.raises(Gpt2TuiError) as refused:
+        read_foreign(tmp_path if is_folder else path)
+    assert str(refused.value) == told
+
+
+def test_an_empty_file_is_told_as_such(tmp_path: Path):
+    (tmp_path / "a.safetensors").touch()
+    with pytest.raises(Gpt2TuiError, match=r"a\.safetensors is empty; copy it again"):
+        read_foreign(tmp_path / "a.safetensors")
+
+
 def test_heads_are_width_by_64_unless_said(tmp_path: Path):
     model = theirs(n_head=2)
     save_file({n: t.clone() for n, t in as_linear(model).items()}, tmp_path / "a.safetensors")
@@ -312,6 +333,17 @@ def test_a_run_is_called_after_its_file_visibly(tmp_path: Path):
     assert read_foreign(tmp_path / "a\x1b.safetensors", heads=4).name == "a^["
 
 
+@pytest.mark.parametrize("name", ["best", "last"])
+def test_a_run_of_a_file_called_as_trainers_call_theirs_has_a_name_that_can_be_typed(tmp_path: Path, name: str):
+    path = tmp_path / f"{name}.safetensors"
+    save_file({name: tensor.clone() for name, tensor in as_linear(theirs()).items()}, path)
+    assert gpt2tui("import", str(path), "--heads", "4").code == 0
+    assert RunStore(Paths.from_environment().runs).find(f"imported-{name}").name() == f"imported-{name}"
+    refused = gpt2tui("import", str(path), "--heads", "4", "--name", name)
+    assert refused.code == 2
+    assert "cannot be a name" in refused.err
+
+
 @pytest.mark.parametrize("place", ["wpe", "wte"])
 @pytest.mark.parametrize("odd", ["sparse", "meta"])
 def test_tensors_without_plain_numbers_are_refused(tmp_path: Path, odd: str, place: str):
@@ -392,7 +424,7 @@ def test_folders_that_are_no_model(tmp_path: Path):
         (deep[0], 1, "config.json cannot be read"),
         (deep[1], 1, "vocab.json cannot be read"),
         (deep[2], 1, "index.json cannot be read"),
-        (cut, 1, "cannot be read"),
+        (cut, 1, "is cut short"),
         (text, 1, "neither"),
     ]:
         result = gpt2tui("import", str(path))
@@ -439,6 +471,10 @@ def test_an_imported_model_is_a_run(tmp_path: Path):
     card = (tmp_path / "again" / "README.md").read_text()
     assert "over all of its text: not measured for these weights\n" in card
     assert str(tmp_path) not in card
+    watched = gpt2tui("watch", "dog", "--once")
+    assert f"\ngo on with: gpt2tui train --init {run.id} TEXT\n" in watched.out
+    stopped = gpt2tui("runs", "stop", "dog")
+    assert stopped.err.endswith(f" is not being trained; go on with: gpt2tui train --init {run.id} TEXT\n")
     resumed = gpt2tui("resume", "dog", "--headless")
     assert resumed.code == 2
     assert "train --init" in resumed.err
