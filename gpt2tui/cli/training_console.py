@@ -23,7 +23,7 @@ from gpt2tui.runs.events import AnyEvent, Notice, RunFinished, Step
 from gpt2tui.runs.neighbours import crowding, neighbours
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
-from gpt2tui.runs.words import REASONS, left_words
+from gpt2tui.runs.words import REASONS, left_words, unsaved_words
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -76,9 +76,9 @@ def follow_training(run: Run, events: Iterator[AnyEvent], style: Style) -> int:
     console.finish(finished)
     if finished.reason == "interrupted":
         return 128 + (finished.signal or 0)
-    if finished.reason == "limit" and console.view.target_loss is None:
-        return 0
-    return _EXIT_CODES[finished.reason]
+    is_done = finished.reason == "limit" and console.view.target_loss is None
+    code = 0 if is_done else _EXIT_CODES[finished.reason]
+    return code or bool(console.view.unsaved_steps)
 
 
 class _Guarded:
@@ -166,8 +166,11 @@ class _TrainingConsole:
             print_json(self._result(finished))
         elif self._form in ("live", "lines"):
             put(summary(self.view, self._run, finished))
-        elif self._form == "quiet" and finished.reason not in ("target_reached", "limit"):
-            narrate(f"run {self._run.id} ended: {REASONS[finished.reason]}")
+        elif self._form == "quiet":
+            unsaved = unsaved_words(self.view)
+            if unsaved or finished.reason not in ("target_reached", "limit"):
+                words = f"run {self._run.id} ended: {REASONS[finished.reason]}"
+                narrate("; ".join(filter(None, (words, unsaved))))
 
     def _print(self, event: AnyEvent) -> None:
         if self._form == "jsonl":
@@ -214,4 +217,5 @@ class _TrainingConsole:
             "best_corpus_loss": view.best_corpus_loss,
             "target_loss": view.target_loss,
             "seconds": finished.seconds,
+            "unsaved_steps": len(view.unsaved_steps),
         }

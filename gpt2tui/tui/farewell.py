@@ -10,7 +10,7 @@ from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
-from gpt2tui.runs.words import AT_WORK, state_words
+from gpt2tui.runs.words import AT_WORK, state_words, unsaved_words
 from gpt2tui.text import loss_text, one_line
 from gpt2tui.tui.processes.training import is_beginning
 
@@ -55,6 +55,8 @@ def _line(follower: Follower) -> str:
     if is_beginning(follower.run):
         words = "is being started"
     words = f"run {one_line(follower.run.name())}: {words}"
+    if state == "finished" and (unsaved := unsaved_words(view)):
+        words += f", but {unsaved}"
     if view.step:
         words += f"; step {view.step.step:,}, running loss {loss_text(view.step.running_loss)}"
     if view.best_corpus_loss is not None:

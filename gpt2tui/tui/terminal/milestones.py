@@ -64,6 +64,8 @@ class Milestones:
         ]
         if (limits := limits_words(view.limits)) and state not in ("finished", "crashed", "gone"):
             lines.append(f"At the latest it {limits}.")
+        if unsaved := _unsaved(view):
+            lines.append(unsaved)
         if view.step:
             lines.append(self._step(view.step, is_over=state not in AT_WORK))
             self._told_at, self._told_pass = view.step.time, int(view.step.passes)
@@ -129,9 +131,10 @@ class Milestones:
                 text = one_line(event.prompt + event.text)
                 return f"Sample at step {event.step:,}: {text[:_SAMPLE_LENGTH]}"
             case RunFinished():
-                return f"The training has ended: {REASONS[event.reason]}, at step {event.step:,}, " + (
+                end = f"The training has ended: {REASONS[event.reason]}, at step {event.step:,}, " + (
                     f"after {duration(event.seconds)}."
                 )
+                return " ".join(filter(None, (end, _unsaved(self.view))))
             case DeviceReading():
                 return None
             case _:
