@@ -21,6 +21,7 @@ from gpt2tui.runs.estimate import estimate
 from gpt2tui.runs.events import AnyEvent, CheckpointSaved, Notice, RunFinished, SettingChanged
 from gpt2tui.runs.journal import command_reader, last_events, skim_events
 from gpt2tui.runs.run import Run
+from gpt2tui.text import byte_size
 from gpt2tui.training.recorder import Recorder
 from gpt2tui.training.trainer import Trainer
 
@@ -160,8 +161,8 @@ def check_space(config: RunConfig, folder: Path, *, held: int = 0) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise Gpt2TuiError(
-            f"too little space in {folder}: {free / 1e9:.2f} GB are free, and checkpoints take {needed / 1e9:.2f} GB; "
-            "make room, or set GPT2TUI_HOME to a place on another disk"
+            f"too little space in {folder}: {byte_size(free)} are free, {byte_size(needed)} are needed; "
+            f"free {byte_size(needed - free)}, or set GPT2TUI_HOME to a place on another disk"
         )
 
 
