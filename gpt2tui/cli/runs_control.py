@@ -79,7 +79,9 @@ def _tell(run: Run, command: commands.Command, timeout: float, *, until_end: boo
 def _check_saved(run: Run) -> None:
     view = RunView.of(run)
     if unsaved := unsaved_words(view):
-        raise Gpt2TuiError(f"run {run.id} has ended, but {unsaved}; go on {place_words(view)} with: {resume_words(run.id, view)}")
+        raise Gpt2TuiError(
+            f"run {run.id} has ended, but {unsaved}; go on {place_words(view)} with: {resume_words(run.id, view)}"
+        )
 
 
 def _say(event: AnyEvent) -> None:

@@ -24,8 +24,9 @@ def summary(view: RunView, run: Run, finished: RunFinished) -> str:
         lines.append(f"  {unsaved}")
     lines.append(f"  kept in {run.folder}")
     lines.append("next:")
-    if step:
+    if view.saved_step:
         lines.append(f'  gpt2tui sample --run {run.id} "…"')
+    if step:
         lines.append(f"  gpt2tui runs plot {run.id}")
     lines.append(f"  {resume_words(run.id, view)}")
     return "\n".join(lines)

@@ -78,7 +78,7 @@ def follow_training(run: Run, events: Iterator[AnyEvent], style: Style) -> int:
         return 128 + (finished.signal or 0)
     is_done = finished.reason == "limit" and console.view.target_loss is None
     code = 0 if is_done else _EXIT_CODES[finished.reason]
-    return code or bool(console.view.unsaved_steps)
+    return code or (1 if console.view.unsaved_steps else 0)
 
 
 class _Guarded:

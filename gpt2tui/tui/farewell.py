@@ -33,7 +33,7 @@ def farewell(store: RunStore, shown: Follower | None, exports: Sequence[Path] = 
         lines.append(_line(shown))
         if is_beginning(shown.run):
             lines.append(f"  come back: gpt2tui watch {store.argument(shown.run)}")
-        elif shown.view.step and not shown.is_gone():
+        elif shown.view.saved_step and not shown.is_gone():
             lines.append(f'  talk to it: gpt2tui sample --run {store.argument(shown.run)} "..."')
     return lines + [f"still being written: {one_line(str(path))}" for path in exports]
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gpt2tui.runs.events import AnyEvent, CheckpointSaved, PhaseChanged, Rewound, RunFinished, SettingChanged
+from gpt2tui.runs.events import AnyEvent, PhaseChanged, Rewound, RunFinished, SettingChanged
 from gpt2tui.runs.recipe import load_recipe
 from gpt2tui.runs.store import RunStore
 from gpt2tui.runs.view import RunView, State
@@ -16,6 +16,7 @@ from tests.runs.synthetic import (
     evaluated,
     loss_at,
     make_run,
+    saved,
     started,
     step,
     whole_story,
@@ -185,11 +186,6 @@ def test_the_time_of_a_run_that_ended_is_all_of_it() -> None:
     view.fold([started(), step(5), RunFinished(time=START + 9, reason="limit", step=5, loss=1.0, seconds=9.0)])
     assert view.step
     assert (time_words(view.step, None), time_words(view.step, view.finished)) == ("5 s", "9 s")
-
-
-def saved(number: int) -> CheckpointSaved:
-    path = f"checkpoints/step-{number:08d}"
-    return CheckpointSaved(time=START + number, step=number, path=path, bytes=1_000, seconds=0.1, reason="end")
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from gpt2tui.runs.events import (
 from gpt2tui.runs.room import lacking_bytes
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView, State
-from gpt2tui.runs.words import AT_WORK, REASONS, left_words, limits_words, state_words
+from gpt2tui.runs.words import AT_WORK, REASONS, left_words, limits_words, state_words, unsaved_words
 from gpt2tui.text import byte_size, count, duration, loss_text, one_line
 
 _PASS_SECONDS = 30.0
@@ -167,6 +167,11 @@ class Milestones:
             if not is_over and (found := self.view.forecast()) and found.is_on_course:
                 line += f", {left_words(found)} left"
         return f"{line}."
+
+
+def _unsaved(view: RunView) -> str:
+    words = unsaved_words(view)
+    return words and f"{words[:1].upper()}{words[1:]}."
 
 
 def _corpus_loss(event: Evaluated, target: float | None) -> str:
