@@ -80,7 +80,7 @@ def _check_saved(run: Run) -> None:
     view = RunView.of(run)
     if unsaved := unsaved_words(view):
         raise Gpt2TuiError(
-            f"run {run.id} has ended, but {unsaved}; go on {place_words(view)} with: {resume_words(run.id, view)}"
+            f"run {run.id} has ended, but {unsaved}; go on from {place_words(view)} with: {resume_words(run.id, view)}"
         )
 
 

@@ -68,8 +68,8 @@ def unsaved_words(view: RunView) -> str:
 
 
 def place_words(view: RunView) -> str:
-    """Where a resume goes on."""
-    return f"from step {view.saved_step:,}" if view.saved_step else "from the beginning"
+    """Where a resume goes on from."""
+    return f"step {view.saved_step:,}" if view.saved_step else "the beginning"
 
 
 def state_style(view: RunView, state: State) -> str:
