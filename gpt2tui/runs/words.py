@@ -67,6 +67,17 @@ def unsaved_words(view: RunView) -> str:
     return f"steps {first:,} to {last:,} were not saved" if first < last else f"step {last:,} was not saved"
 
 
+def stop_words(view: RunView) -> str:
+    """What a run that was stopped or interrupted has kept: a sentence."""
+    assert view.finished is not None
+    ended = REASONS[view.finished.reason].capitalize()
+    if not view.finished.step:
+        return f"{ended} before its first step."
+    if unsaved := unsaved_words(view):
+        return "; ".join(filter(None, (f"{ended}, but {unsaved}", loss_words(view)))) + "."
+    return f"{ended} and saved, {loss_words(view)}."
+
+
 def place_words(view: RunView) -> str:
     """Where a resume goes on from."""
     return f"step {view.saved_step:,}" if view.saved_step else "the beginning"
