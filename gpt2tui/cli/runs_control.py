@@ -15,7 +15,7 @@ from gpt2tui.runs.events import AnyEvent, RunFinished
 from gpt2tui.runs.journal import event_reader
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
-from gpt2tui.runs.words import resume_words
+from gpt2tui.runs.words import place_words, resume_words, unsaved_words
 
 _POLL_SECONDS = 0.05
 
@@ -46,7 +46,8 @@ def _tell(run: Run, command: commands.Command, timeout: float, *, until_end: boo
     """Send a command and print the event that answers it, and with ``until_end`` the end of the run.
 
     Raises:
-        Gpt2TuiError: nobody trains the run, the trainer ends without an answer, or none comes in time.
+        Gpt2TuiError: nobody trains the run, the trainer ends without an answer, none comes in time, or the last steps
+            could not be saved.
     """
     if not run.is_alive():
         other = next((one for one in store().all() if one.is_alive()), None)
@@ -61,6 +62,8 @@ def _tell(run: Run, command: commands.Command, timeout: float, *, until_end: boo
         for event in reader.poll():
             if event.command == command.id or (until_end and isinstance(event, RunFinished)):
                 _say(event)
+                if isinstance(event, RunFinished):
+                    _check_saved(run)
                 if isinstance(event, RunFinished) or not until_end:
                     return
         if not is_alive:
@@ -71,6 +74,14 @@ def _tell(run: Run, command: commands.Command, timeout: float, *, until_end: boo
                 f"gpt2tui runs follow {run.id}"
             )
         time.sleep(_POLL_SECONDS)
+
+
+def _check_saved(run: Run) -> None:
+    view = RunView.of(run)
+    if unsaved := unsaved_words(view):
+        raise Gpt2TuiError(
+            f"run {run.id} has ended, but {unsaved}; go on from {place_words(view)} with: {resume_words(run.id, view)}"
+        )
 
 
 def _say(event: AnyEvent) -> None:

@@ -15,6 +15,8 @@ from gpt2tui.cli.run_argument import RunReference, find_run
 from gpt2tui.runs.event_lines import event_line
 from gpt2tui.runs.events import AnyEvent, RunFinished
 from gpt2tui.runs.journal import event_reader
+from gpt2tui.runs.view import RunView
+from gpt2tui.runs.words import place_words, resume_words, unsaved_words
 
 _POLL_SECONDS = 0.05
 _TAIL = 10
@@ -57,3 +59,7 @@ def follow(
             time.sleep(_POLL_SECONDS)
     if not isinstance(last, RunFinished):
         typer.echo(f"nobody trains run {found.id}; go on with: gpt2tui resume {found.id} --headless", err=True)
+        return
+    view = RunView.of(found)
+    if unsaved := unsaved_words(view):
+        typer.echo(f"{unsaved}; {resume_words(found.id, view)} goes back to {place_words(view)}", err=True)

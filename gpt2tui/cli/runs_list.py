@@ -30,6 +30,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     path: str
     reason: str | None = None
+    unsaved_steps: int = 0
     preset: str | None = None
     corpus: str | None = None
     step: int = 0
@@ -56,6 +57,7 @@ def run_row(run: Run, *, now: float) -> RunRow:
         state=view.state(is_alive=run.is_alive(), now=now),
         path=str(run.folder),
         reason=view.finished.reason if view.finished else None,
+        unsaved_steps=len(view.unsaved_steps),
         preset=view.config.preset,
         corpus=view.config.corpus.name,
         step=view.step.step if view.step else view.started.from_step if view.started else 0,
@@ -87,7 +89,7 @@ def _cells(row: RunRow) -> tuple[str, ...]:
     name, pin = one_line(row.name), (UNICODE if is_unicode(sys.stdout) else ASCII).pinned
     name = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 2]}.."
     return (
-        (row.reason or row.state).replace("_", " ") if row.state == "finished" else row.state,
+        _state(row),
         f"{pin} {name}" if row.pinned else name,
         one_line(row.preset or "-"),
         one_line(row.corpus or "-"),
@@ -99,3 +101,8 @@ def _cells(row: RunRow) -> tuple[str, ...]:
         byte_size(row.bytes),
         row.id,
     )
+
+
+def _state(row: RunRow) -> str:
+    state = (row.reason or row.state).replace("_", " ") if row.state == "finished" else row.state
+    return f"{state}, {row.unsaved_steps:,} unsaved" if row.unsaved_steps else state

@@ -15,7 +15,7 @@ from gpt2tui.runs.comparison import compared, present_config
 from gpt2tui.runs.files import tree_bytes
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
-from gpt2tui.runs.words import corpus_loss_words, left_words, running_loss_words, state_words, time_words
+from gpt2tui.runs.words import corpus_loss_words, left_words, running_loss_words, state_words, time_words, unsaved_words
 from gpt2tui.text import byte_size, clock_time, loss_text, one_line
 
 
@@ -90,6 +90,7 @@ def _facts(run: Run, view: RunView, checkpoints: list[CheckpointRow], now: float
         "state": view.state(is_alive=run.is_alive(), now=now),
         "label": run.label(),
         "finished": view.finished,
+        "unsaved_steps": len(view.unsaved_steps),
         "step": view.step,
         "corpus_loss": view.corpus_loss,
         "best_corpus_loss": view.best_corpus_loss,
@@ -115,6 +116,8 @@ def _print(run: Run, view: RunView, checkpoints: list[CheckpointRow], now: float
         ("state", state_words(view, state) + (f", process {view.started.pid}" if is_alive and view.started else "")),
         ("size", byte_size(run.bytes())),
     ]
+    if unsaved := unsaved_words(view):
+        rows.append(("its end", unsaved))
     if view.config.created:
         rows.append(("started", clock_time(view.config.created, now=now)))
     if step := view.step:

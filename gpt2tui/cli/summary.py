@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpt2tui.runs.events import RunFinished
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
-from gpt2tui.runs.words import REASONS, corpus_loss_words, resume_words, running_loss_words
+from gpt2tui.runs.words import REASONS, corpus_loss_words, resume_words, running_loss_words, unsaved_words
 from gpt2tui.text import duration, loss_text
 
 
@@ -20,10 +20,13 @@ def summary(view: RunView, run: Run, finished: RunFinished) -> str:
         lines.append(f"  corpus loss {loss_text(corpus.loss)} {corpus_loss_words(corpus)}")
     if target:
         lines.append(f"  target {target:g}")
+    if unsaved := unsaved_words(view):
+        lines.append(f"  {unsaved}")
     lines.append(f"  kept in {run.folder}")
     lines.append("next:")
-    if step:
+    if view.saved_step:
         lines.append(f'  gpt2tui sample --run {run.id} "…"')
+    if step:
         lines.append(f"  gpt2tui runs plot {run.id}")
     lines.append(f"  {resume_words(run.id, view)}")
     return "\n".join(lines)

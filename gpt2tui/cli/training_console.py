@@ -6,8 +6,8 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from collections.abc import Callable, Generator, Iterator
+from contextlib import ExitStack, closing, suppress
 from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
@@ -17,13 +17,13 @@ from gpt2tui.cli.frame import frame
 from gpt2tui.cli.output import abandon, narrate, print_json, put, stderr_console
 from gpt2tui.cli.run_argument import store
 from gpt2tui.cli.summary import summary
-from gpt2tui.errors import UsageError
+from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.runs.event_lines import event_line
 from gpt2tui.runs.events import AnyEvent, Notice, RunFinished, Step
 from gpt2tui.runs.neighbours import crowding, neighbours
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
-from gpt2tui.runs.words import REASONS, left_words
+from gpt2tui.runs.words import REASONS, left_words, place_words, resume_words, unsaved_words
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderableType
@@ -62,23 +62,31 @@ class Style:
         return cls("live" if can_draw else "lines")
 
 
-def follow_training(run: Run, events: Iterator[AnyEvent], style: Style) -> int:
-    """Consume a training's events, show them, and return the exit code. A closed output never ends a training."""
+def follow_training(run: Run, events: Generator[AnyEvent, None, None], style: Style) -> int:
+    """Consume a training's events, show them, and return the exit code. A closed output never ends a training.
+
+    Raises:
+        KeyboardInterrupt: a second SIGINT ended it at once, which is told.
+    """
     console = _TrainingConsole(run, style)
     console.warn(crowding(neighbours(store().all()), run.config().device))
     finished: RunFinished | None = None
-    with console:
-        for event in events:
-            console.show(event)
-            if isinstance(event, RunFinished):
-                finished = event
+    try:
+        with console, closing(events):
+            for event in events:
+                console.show(event)
+                if isinstance(event, RunFinished):
+                    finished = event
+    except KeyboardInterrupt:
+        console.tell_cut_off()
+        raise
     assert finished is not None
     console.finish(finished)
     if finished.reason == "interrupted":
         return 128 + (finished.signal or 0)
-    if finished.reason == "limit" and console.view.target_loss is None:
-        return 0
-    return _EXIT_CODES[finished.reason]
+    is_done = finished.reason == "limit" and console.view.target_loss is None
+    code = 0 if is_done else _EXIT_CODES[finished.reason]
+    return code or (1 if console.view.unsaved_steps else 0)
 
 
 class _Guarded:
@@ -136,6 +144,15 @@ class _TrainingConsole:
         """The summary that remains."""
         self._try(lambda: self._print_end(finished))
 
+    def tell_cut_off(self) -> None:
+        """One line on an end that nothing was shown of: what was lost, and how to go on. The journal knows."""
+        with suppress(Gpt2TuiError):
+            self.view = RunView.of(self._run)
+        unsaved = unsaved_words(self.view)
+        words = "; ".join(filter(None, (f"run {self._run.id} ended at once", unsaved)))
+        way_on = f"{resume_words(self._run.id, self.view)} goes {'back to' if unsaved else 'on from'}"
+        self._try(lambda: narrate(f"{words}; {way_on} {place_words(self.view)}"))
+
     def _try(self, show: Callable[[], None]) -> None:
         if not self._is_open:
             return
@@ -166,8 +183,11 @@ class _TrainingConsole:
             print_json(self._result(finished))
         elif self._form in ("live", "lines"):
             put(summary(self.view, self._run, finished))
-        elif self._form == "quiet" and finished.reason not in ("target_reached", "limit"):
-            narrate(f"run {self._run.id} ended: {REASONS[finished.reason]}")
+        elif self._form == "quiet":
+            unsaved = unsaved_words(self.view)
+            if unsaved or finished.reason not in ("target_reached", "limit"):
+                words = f"run {self._run.id} ended: {REASONS[finished.reason]}"
+                narrate("; ".join(filter(None, (words, unsaved))))
 
     def _print(self, event: AnyEvent) -> None:
         if self._form == "jsonl":
@@ -214,4 +234,5 @@ class _TrainingConsole:
             "best_corpus_loss": view.best_corpus_loss,
             "target_loss": view.target_loss,
             "seconds": finished.seconds,
+            "unsaved_steps": len(view.unsaved_steps),
         }

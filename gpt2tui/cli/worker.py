@@ -5,7 +5,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 
 import msgspec
@@ -14,7 +14,7 @@ from gpt2tui.runs.events import AnyEvent
 from gpt2tui.runs.run import Run
 
 
-def moving_in(run: Run, events: Iterator[AnyEvent]) -> Iterator[AnyEvent]:
+def moving_in(run: Run, events: Iterator[AnyEvent]) -> Generator[AnyEvent, None, None]:
     """The events, unchanged. With the first one the run is announced on stdout, one line of JSON; from then on all
     output, also of C code, is appended to the run's ``worker.log``. What goes wrong before is told where it was.
     """

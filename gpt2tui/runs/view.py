@@ -68,6 +68,8 @@ class RunView:
         self.evaluations: list[Evaluated] = []
         self.sample: Sampled | None = None
         self.checkpoint: CheckpointSaved | None = None
+        self.saved_step = 0
+        """The one that a resume goes on after; 0 where there is no checkpoint but that of the beginning."""
         self.device: DeviceReading | None = None
         self.notices: deque[Notice] = deque(maxlen=_KEPT_NOTICES)
         self.readings: deque[DeviceReading] = deque(maxlen=RECENT)
@@ -97,7 +99,7 @@ class RunView:
                     self._lowest = min(self._lowest, event.running_loss)
                 case RunStarted():
                     self.started, self.finished, self.phase = event, None, "starting"
-                    self._drop_after(event.from_step)
+                    self._go_to(event.from_step)
                 case PhaseChanged():
                     self.phase = event.phase
                 case Evaluated():
@@ -105,7 +107,7 @@ class RunView:
                 case Sampled():
                     self.sample = event
                 case CheckpointSaved():
-                    self.checkpoint = event
+                    self.checkpoint, self.saved_step = event, event.step
                 case DeviceReading():
                     self.device = event
                     self.readings.append(event)
@@ -116,7 +118,7 @@ class RunView:
                 case SettingChanged():
                     self.limits = self.limits.changed(event.name, event.value)
                 case Rewound():
-                    self._drop_after(event.to_step)
+                    self._go_to(event.to_step)
                 case RunFinished():
                     self.finished = event
 
@@ -180,6 +182,11 @@ class RunView:
         return self.finished is not None and self.finished.reason == "target_reached"
 
     @property
+    def unsaved_steps(self) -> range:
+        """The last steps of a run that has ended, where there is no checkpoint of them: a resume does them again."""
+        return range(self.saved_step + 1, self.finished.step + 1) if self.finished else range(0)
+
+    @property
     def reached_loss(self) -> float:
         """The lowest corpus loss, below which a run that reached its target can go on; else the target itself."""
         return self.best_corpus_loss or self.target_loss or TARGET_LOSS
@@ -234,7 +241,9 @@ class RunView:
             recent = (step.elapsed - since.elapsed) / (step.passes - since.passes)
         return sorted((whole, recent))
 
-    def _drop_after(self, step: int) -> None:
+    def _go_to(self, step: int) -> None:
+        """Stand at a step of which there is a checkpoint, or at the beginning; what came after it is void."""
+        self.saved_step = step
         while self.steps and self.steps[-1].step > step:
             self.steps.pop()
         while self.history and self.history[-1].step > step:

@@ -57,6 +57,32 @@ def state_words(view: RunView, state: State) -> str:
     return "paused, disk full" if state == "paused" and waits_for_room(view) else state
 
 
+def unsaved_words(view: RunView) -> str:
+    """What an end left unsaved, such as ``steps 29 to 45 were not saved``; empty where that is nothing."""
+    if not (steps := view.unsaved_steps):
+        return ""
+    first, last = steps[0], steps[-1]
+    if first == 1:
+        return "nothing was saved"
+    return f"steps {first:,} to {last:,} were not saved" if first < last else f"step {last:,} was not saved"
+
+
+def stop_words(view: RunView) -> str:
+    """What a run that was stopped or interrupted has kept: a sentence."""
+    assert view.finished is not None
+    ended = REASONS[view.finished.reason].capitalize()
+    if not view.finished.step:
+        return f"{ended} before its first step."
+    if unsaved := unsaved_words(view):
+        return "; ".join(filter(None, (f"{ended}, but {unsaved}", loss_words(view)))) + "."
+    return f"{ended} and saved, {loss_words(view)}."
+
+
+def place_words(view: RunView) -> str:
+    """Where a resume goes on from."""
+    return f"step {view.saved_step:,}" if view.saved_step else "the beginning"
+
+
 def state_style(view: RunView, state: State) -> str:
     """The Rich style of a state."""
     if state == "finished" and view.finished:
@@ -105,7 +131,8 @@ def outlook_words(view: RunView, state: State, now: float) -> str:
     """
     if state == "finished" and view.finished:
         ended = clock_time(view.finished.time, now=now)
-        return f"{state_words(view, state)} at {ended}, after {duration(view.finished.seconds)}"
+        words = f"{state_words(view, state)} at {ended}, after {duration(view.finished.seconds)}"
+        return "; ".join(filter(None, (words, unsaved_words(view))))
     if state == "gone":
         return state_words(view, state)
     limits = limits_words(view.limits)

@@ -31,8 +31,9 @@ class DiskFullError(Gpt2TuiError):
 
 
 class Unsaved(NamedTuple):
-    """A checkpoint that there was no room for: what was to be saved why, and for which command."""
+    """A checkpoint that there was no room for: of which step, why it was to be saved, and for which command."""
 
+    step: int
     why_not: str
     reason: str
     command: str | None
@@ -113,13 +114,15 @@ class Saver:
         Raises:
             Gpt2TuiError: it could not be written.
         """
-        writing, self._writing = self._writing, None
+        writing = self._writing
         if writing is None:
             return None
+        wait_for([writing.size])  # an interrupt leaves it under way
+        self._writing = None
         try:
             size = writing.size.result()
         except DiskFullError as error:
-            return Unsaved(str(error), writing.reason, writing.command)
+            return Unsaved(writing.step, str(error), writing.reason, writing.command)
         self.saved_step, self.needed_bytes = writing.step, size
         return CheckpointSaved(
             step=writing.step,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -21,6 +21,7 @@ from gpt2tui.runs.estimate import estimate
 from gpt2tui.runs.events import AnyEvent, CheckpointSaved, Notice, RunFinished, SettingChanged
 from gpt2tui.runs.journal import command_reader, last_events, skim_events
 from gpt2tui.runs.run import Run
+from gpt2tui.text import byte_size
 from gpt2tui.training.recorder import Recorder
 from gpt2tui.training.trainer import Trainer
 
@@ -34,7 +35,7 @@ def train(
     first_weights: Mapping[str, Tensor] | None = None,
     changes: Iterable[Set] = (),
     notices: Iterable[Notice] = (),
-) -> Iterator[AnyEvent]:
+) -> Generator[AnyEvent, None, None]:
     """Train a run to its end, or on from its last good checkpoint; each event is recorded, then passed on.
 
     SIGINT, SIGTERM and SIGHUP save and end the run, unless they were ignored before; a second SIGINT raises
@@ -86,13 +87,14 @@ def _recorded(trainer: Trainer, recorder: Recorder, notices: list[Notice]) -> It
     except Exception as error:
         if not isinstance(last, RunFinished):
             text = str(error) if isinstance(error, Gpt2TuiError) else f"{type(error).__name__}: {error}"
-            for event in (Notice(level="error", text=text), trainer.ended("failed")):
+            for event in (*trainer.settled(), Notice(level="error", text=text), trainer.ended("failed")):
                 recorder.record(event)
                 yield event
         raise
     except BaseException:  # a second SIGINT, or a consumer that turned away
         if not isinstance(last, RunFinished):
-            recorder.record(trainer.ended("interrupted"))
+            for event in (*trainer.settled(), trainer.ended("interrupted")):
+                recorder.record(event)
         raise
 
 
@@ -160,8 +162,8 @@ def check_space(config: RunConfig, folder: Path, *, held: int = 0) -> None:
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise Gpt2TuiError(
-            f"too little space in {folder}: {free / 1e9:.2f} GB are free, and checkpoints take {needed / 1e9:.2f} GB; "
-            "make room, or set GPT2TUI_HOME to a place on another disk"
+            f"too little space in {folder}: {byte_size(free)} are free, {byte_size(needed)} are needed; "
+            f"free {byte_size(needed - free)}, or set GPT2TUI_HOME to a place on another disk"
         )
 
 

@@ -32,6 +32,7 @@ class Steering:
         self._is_paused = False
         self._sampled_step = 0
         self._lifted_by: str | None = None
+        self._given_up_step: int | None = None
         self.lacks_space = False
 
     def obey(self) -> Events:
@@ -109,7 +110,7 @@ class Steering:
         follow, unless it is awaited or the run is paused.
 
         An awaited one for which there is no room is tried again when there is, until a signal or a stop asks for the
-        end.
+        end: then it is given up.
 
         Raises:
             NotFiniteError: the weights are not worth it.
@@ -119,7 +120,7 @@ class Steering:
         if command is None and saver.has(course.step) and not is_awaited:
             return
         yield from self._settle()
-        if command is None and saver.has(course.step):
+        if command is None and (saver.has(course.step) or course.step == self._given_up_step):
             return
         yield PhaseChanged(phase="saving")
         is_beside = not (is_awaited or self._is_paused)
@@ -136,7 +137,9 @@ class Steering:
         """As the course does, and wait for room where that is what lacks, unless the run is to end."""
         course = self._course
         unsaved = yield from course.settle(self._way_out)
-        if unsaved and not course.is_leaving:
+        if unsaved and course.is_leaving:
+            self._given_up_step = unsaved.step
+        elif unsaved:
             yield from self._wait(for_space=True)
             if course.signal is not None and course.ending == "limit":
                 course.ending = "interrupted"

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from gpt2tui.checkpoints.folder import Checkpoint, CheckpointFolder
 from gpt2tui.checkpoints.tensors import NotFiniteError
-from gpt2tui.errors import DivergedError, OutOfMemoryError
+from gpt2tui.errors import DivergedError, Gpt2TuiError, OutOfMemoryError
 from gpt2tui.model.device import is_out_of_memory
 from gpt2tui.runs import commands, events
 from gpt2tui.runs.commands import AnyCommand
@@ -101,6 +101,13 @@ class Trainer:
             seconds=course.progress.elapsed,
             signal=course.signal,
         )
+
+    def settled(self) -> Events:
+        """What came of the checkpoint under way, which is not left half; for when ``run()`` was left before its end."""
+        try:
+            yield from self.course.settle()
+        except Gpt2TuiError as error:
+            yield Notice(level="error", text=str(error))
 
     def _start(self) -> Events:
         config, course, checkpoint = self._config, self.course, self._checkpoint

@@ -10,7 +10,7 @@ from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
-from gpt2tui.runs.words import AT_WORK, state_words
+from gpt2tui.runs.words import AT_WORK, state_words, unsaved_words
 from gpt2tui.text import loss_text, one_line
 from gpt2tui.tui.processes.training import is_beginning
 
@@ -33,7 +33,7 @@ def farewell(store: RunStore, shown: Follower | None, exports: Sequence[Path] = 
         lines.append(_line(shown))
         if is_beginning(shown.run):
             lines.append(f"  come back: gpt2tui watch {store.argument(shown.run)}")
-        elif shown.view.step and not shown.is_gone():
+        elif shown.view.saved_step and not shown.is_gone():
             lines.append(f'  talk to it: gpt2tui sample --run {store.argument(shown.run)} "..."')
     return lines + [f"still being written: {one_line(str(path))}" for path in exports]
 
@@ -55,6 +55,8 @@ def _line(follower: Follower) -> str:
     if is_beginning(follower.run):
         words = "is being started"
     words = f"run {one_line(follower.run.name())}: {words}"
+    if state == "finished" and (unsaved := unsaved_words(view)):
+        words += f", but {unsaved}"
     if view.step:
         words += f"; step {view.step.step:,}, running loss {loss_text(view.step.running_loss)}"
     if view.best_corpus_loss is not None:

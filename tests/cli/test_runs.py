@@ -12,6 +12,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
+from gpt2tui.runs.events import RunFinished
 from gpt2tui.runs.run import Label, Run
 from gpt2tui.runs.store import RunStore
 from tests.cli.program import call, gpt2tui_command
@@ -20,6 +21,7 @@ from tests.runs.synthetic import (
     append,
     evaluated,
     make_run,
+    saved,
     started,
     step,
     whole_story,
@@ -83,6 +85,15 @@ def test_show_tells_all_of_the_configuration_and_the_state(store: RunStore) -> N
     assert facts["config"]["block_size"] == 20
     assert facts["step"]["loss"] == step(470).loss
     assert facts["progress"] == 1.0
+
+
+def test_what_an_end_left_unsaved_is_listed_and_shown(store: RunStore) -> None:
+    end = RunFinished(time=START + 3, reason="interrupted", step=3, loss=1.0, seconds=3.0)
+    make_run(store, [started(), step(1), saved(1), step(2), step(3), end], name="hamlet", created=START)
+    assert call(store, "runs").out.splitlines()[1].startswith("interrupted, 2 unsaved ")
+    assert "steps 2 to 3 were not saved" in call(store, "runs", "show").out
+    assert json.loads(call(store, "runs", "--json").out)["runs"][0]["unsaved_steps"] == 2
+    assert json.loads(call(store, "runs", "show", "--json").out)["unsaved_steps"] == 2
 
 
 def test_an_unknown_run_is_one_line_and_exit_2(store: RunStore) -> None:

@@ -19,6 +19,7 @@ from tests.runs.synthetic import (
     append,
     held,
     make_run,
+    saved,
     started,
     wait_until,
     whole_story,
@@ -78,12 +79,22 @@ def test_pause_waits_for_the_answer_to_its_own_command(store: RunStore) -> None:
 def test_stop_waits_for_the_end(store: RunStore) -> None:
     ending = Notice(level="info", text="stopping, as asked")
     end = RunFinished(reason="stopped", step=3, loss=1.0, seconds=3.0)
-    found = answer(make_run(store, [started()]), "stop", Stop, ending, end)
+    found = answer(make_run(store, [started(), saved(3)]), "stop", Stop, ending, end)
     assert found.code == 0
     assert [line[9:] for line in found.err.splitlines()] == [
         "stopping, as asked",
         "stopped at step 3, after 3 s",
     ]
+
+
+def test_a_stop_that_could_not_save_fails_and_says_what_is_lost(store: RunStore) -> None:
+    run = make_run(store, [started(), saved(1)])
+    found = answer(run, "stop", Stop, RunFinished(reason="stopped", step=3, loss=1.0, seconds=3.0))
+    assert found.code == 1
+    assert found.err.splitlines()[-1] == (
+        f"gpt2tui: run {run.id} has ended, but steps 2 to 3 were not saved; "
+        f"go on from step 1 with: gpt2tui resume {run.id} --headless"
+    )
 
 
 def test_a_trainer_that_does_not_answer_is_told(store: RunStore) -> None:

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 
-from gpt2tui.runs.events import Notice
+from gpt2tui.runs.events import Notice, RunFinished
 from gpt2tui.runs.store import RunStore
 from tests.cli.program import call, gpt2tui_command
 from tests.runs.synthetic import (
@@ -31,6 +31,13 @@ def test_follow_prints_what_was_and_ends_with_a_finished_run(store: RunStore) ->
     raw = call(store, "runs", "follow", "--from-start", "--jsonl")
     assert raw.out.encode() == run.events_file.read_bytes()
     assert len(call(store, "runs", "follow").out.splitlines()) == 10
+
+
+def test_follow_says_what_an_end_left_unsaved(store: RunStore) -> None:
+    run = make_run(store, [started(), step(1), RunFinished(reason="stopped", step=1, loss=1.0, seconds=1.0)])
+    found = call(store, "runs", "follow")
+    assert found.code == 0
+    assert found.err == f"nothing was saved; gpt2tui resume {run.id} --headless goes back to the beginning\n"
 
 
 def test_follow_shows_what_the_terminal_cannot_encode(store: RunStore) -> None:

@@ -109,6 +109,11 @@ def evaluated(number: int, loss: float, **changes: Any) -> Evaluated:
     return msgspec.structs.replace(base, **changes)
 
 
+def saved(number: int, reason: str = "end") -> CheckpointSaved:
+    path = f"checkpoints/step-{number:08d}"
+    return CheckpointSaved(time=START + number, step=number, path=path, bytes=1_000, seconds=0.1, reason=reason)
+
+
 def whole_story(last: int = 470) -> list[AnyEvent]:
     """A run from its start to its target, with one of everything."""
     story: list[AnyEvent] = [started(), PhaseChanged(time=START, phase="training")]

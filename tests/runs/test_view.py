@@ -9,13 +9,14 @@ from gpt2tui.runs.events import AnyEvent, PhaseChanged, Rewound, RunFinished, Se
 from gpt2tui.runs.recipe import load_recipe
 from gpt2tui.runs.store import RunStore
 from gpt2tui.runs.view import RunView, State
-from gpt2tui.runs.words import time_words
+from gpt2tui.runs.words import time_words, unsaved_words
 from tests.runs.synthetic import (
     START,
     configuration,
     evaluated,
     loss_at,
     make_run,
+    saved,
     started,
     step,
     whole_story,
@@ -194,3 +195,23 @@ def test_the_time_of_a_run_that_ended_is_all_of_it() -> None:
     view.fold([started(), step(5), RunFinished(time=START + 9, reason="limit", step=5, loss=1.0, seconds=9.0)])
     assert view.step
     assert (time_words(view.step, None), time_words(view.step, view.finished)) == ("5 s", "9 s")
+
+
+@pytest.mark.parametrize(
+    ("events", "words"),
+    [
+        ([saved(3), STOPPED], ""),
+        ([saved(2), STOPPED], "step 3 was not saved"),
+        ([saved(1), STOPPED], "steps 2 to 3 were not saved"),
+        ([STOPPED], "nothing was saved"),
+        ([saved(1)], ""),
+        ([saved(1), STOPPED, started(1)], ""),
+        ([saved(1), STOPPED, started(1), STOPPED], "steps 2 to 3 were not saved"),
+        ([saved(1), saved(2), started(1), STOPPED], "steps 2 to 3 were not saved"),
+        ([saved(1), saved(2), Rewound(to_step=1, why="inf"), STOPPED], "steps 2 to 3 were not saved"),
+        ([saved(1), saved(2), Rewound(to_step=0, why="inf"), STOPPED], "nothing was saved"),
+        ([RunFinished(reason="stopped", step=0, loss=None, seconds=0.0)], ""),
+    ],
+)
+def test_an_end_says_which_steps_it_left_unsaved(events: list[AnyEvent], words: str) -> None:
+    assert unsaved_words(view_of(started(), *events)) == words

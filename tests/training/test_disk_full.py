@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import resource
+import signal
 import subprocess
 import sys
 import threading
@@ -21,6 +22,8 @@ from gpt2tui.runs import commands
 from gpt2tui.runs.config import Every, Limits
 from gpt2tui.runs.events import AnyEvent, CheckpointSaved, Notice, PhaseChanged, RunFinished, Step
 from gpt2tui.runs.run import Run
+from gpt2tui.runs.view import RunView
+from gpt2tui.runs.words import unsaved_words
 from gpt2tui.training.session import train
 from tests.tiny import tiny_model_config
 from tests.training.small import (
@@ -85,7 +88,8 @@ def assert_nothing_is_half_written(run: Run) -> None:
 def test_a_run_that_does_not_fit_is_refused_at_the_start(small_disk: Path) -> None:
     run = small_run(small_disk, small_config(model=MODEL))
     fill(small_disk, leaving=2_000_000)
-    with pytest.raises(Gpt2TuiError, match=r"too little space in .* checkpoints take 0\.00 GB; make room") as told:
+    words = r"too little space in .*: \S+ MB are free, \S+ MB are needed; free \S+ [kM]B,"
+    with pytest.raises(Gpt2TuiError, match=words) as told:
         list(train(run))
     assert "\n" not in str(told.value)
     assert not run.events_file.exists()
@@ -149,9 +153,13 @@ def test_a_stop_ends_a_run_that_waits_for_room(small_disk: Path) -> None:
         fill(small_disk, leaving=300_000)
         until(lambda: seen(run, PhaseChanged, lambda event: event.phase == "paused"), "the pause")
         run.send(commands.Stop())
-        code, _, _ = finished(process)
+        code, out, err = finished(process)
     assert code == 4
     assert ending(run).reason == "stopped"
+    assert err.count("the run ends without it") == 1
+    unsaved = unsaved_words(RunView.of(run))
+    assert unsaved.startswith("step")
+    assert unsaved in out
     assert_nothing_is_half_written(run)
 
 
@@ -190,3 +198,20 @@ def test_a_file_size_limit_pauses_until_the_resume_command(tmp_path: Path) -> No
     assert of_type(events, CheckpointSaved)[-1].step == 8
     assert only(events, RunFinished).step == 8
     assert_nothing_is_half_written(run)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limits")
+def test_a_run_that_never_could_save_says_once_that_nothing_was(tmp_path: Path) -> None:
+    run = small_run(tmp_path, small_config(model=MODEL, checkpoint_every=Every(steps=5)))
+    events: list[AnyEvent] = []
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    with file_size_limit(soft):
+        for event in train(run):
+            events.append(event)
+            if isinstance(event, Step) and event.step == 4:
+                resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
+            if isinstance(event, PhaseChanged) and event.phase == "paused":
+                os.kill(os.getpid(), signal.SIGTERM)
+    assert notices(events).count("the run ends without it") == 1
+    assert only(events, RunFinished).reason == "interrupted"
+    assert unsaved_words(RunView.of(run)) == "nothing was saved"

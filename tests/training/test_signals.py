@@ -14,7 +14,7 @@ from gpt2tui.checkpoints.folder import CheckpointFolder
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs import commands
 from gpt2tui.runs.config import Every, Limits
-from gpt2tui.runs.events import Evaluated, PhaseChanged, RunFinished, Step
+from gpt2tui.runs.events import CheckpointSaved, Evaluated, PhaseChanged, RunFinished, Step
 from gpt2tui.runs.run import Run
 from gpt2tui.training.session import train
 from tests.training.small import (
@@ -96,7 +96,11 @@ def test_a_second_interrupt_ends_at_once(tmp_path: Path) -> None:
         code, _, err = finished(process)
     assert code == 130
     assert "Traceback" not in err
-    assert ending(run).reason == "interrupted"
+    last = ending(run)
+    assert last.reason == "interrupted"
+    assert of_type(run.events(), CheckpointSaved)[-1].step == last.step, "it was written meanwhile"
+    way_on = f"gpt2tui resume {run.id} --headless goes on from step {last.step:,}"
+    assert err.splitlines()[-1] == f"gpt2tui: run {run.id} ended at once; {way_on}"
 
 
 def test_a_hangup_that_was_ignored_at_the_start_stays_ignored(tmp_path: Path) -> None:

@@ -73,7 +73,8 @@ def ended_states(store: RunStore) -> dict[str, tuple[Run, float, str]]:
         "failed": ("failed", config, "the disk is gone", "Failed: the disk is gone"),
     }
     for name, (reason, chosen, problem, text) in ends.items():
-        events = [*story, *finished(last, reason, problem=problem)]
+        end = [] if problem else [saved(last, "end")]
+        events = [*story, *end, *finished(last, reason, problem=problem)]
         run = place_run(store, f"20260101-120000-{name}", chosen, events)
         if name == "failed":
             run.log_file.write_text(tail)

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from gpt2tui.runs.events import PhaseChanged
+from gpt2tui.runs.events import PhaseChanged, RunFinished
 from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.farewell import farewell
 from gpt2tui.tui.processes import training
-from tests.runs.synthetic import START, held, make_run, started, step, whole_story
+from tests.runs.synthetic import START, held, make_run, saved, started, step, whole_story
 
 
 def shown(run: Run) -> Follower:
@@ -51,3 +51,13 @@ def test_a_paused_run_does_not_go_on_training_and_a_deleted_one_is_not_talked_to
     follower = shown(run)
     run.folder.rename(run.folder.with_name("moved"))
     assert farewell(store, follower) == [f"run {run.id}: folder gone; step 1, running loss {10.3955:.4f}"]
+
+
+def test_an_end_that_could_not_save_is_told_and_a_run_that_has_no_checkpoint_is_not_talked_to(store: RunStore) -> None:
+    end = RunFinished(time=START + 3, reason="stopped", step=3, loss=1.0, seconds=3.0)
+    steps = [step(1), step(2), step(3)]
+    (told,) = farewell(store, shown(make_run(store, [started(), *steps, end])))
+    assert ": stopped, but nothing was saved; step 3" in told
+    told, way_on = farewell(store, shown(make_run(store, [started(), *steps, saved(2), end])))
+    assert ": stopped, but step 3 was not saved; step 3" in told
+    assert way_on.startswith("  talk to it")

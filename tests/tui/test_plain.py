@@ -189,7 +189,7 @@ def test_it_follows_until_the_end_and_ctrl_c_leaves_the_training(store: RunStore
         while "has ended" not in line:
             line = second.stdout.readline()
             assert line
-        assert line == "The training has ended: stopped, at step 1, after 3 s.\n"
+        assert line == "The training has ended: stopped, at step 1, after 3 s. Nothing was saved.\n"
 
 
 def test_the_run_that_trains_is_spoken_of_or_else_the_last(store: RunStore, capsys: pytest.CaptureFixture[str]) -> None:

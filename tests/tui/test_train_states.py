@@ -12,18 +12,13 @@ from gpt2tui.runs.commands import Set
 from gpt2tui.runs.events import CheckpointSaved, Notice, PhaseChanged, Reason, RunFinished, SettingChanged
 from gpt2tui.runs.run import Label
 from gpt2tui.tui.settings import AppSettings
-from tests.runs.synthetic import START, append, evaluated, held, make_run, started, step, whole_story
+from tests.runs.synthetic import START, append, evaluated, held, make_run, saved, started, step, whole_story
 from tests.tui.apps import app_for, text_of, until, until_text
 from tests.tui.training import WIDE, training
 
 
 def finished(reason: Reason) -> RunFinished:
     return RunFinished(time=START + 1, reason=reason, step=1, loss=1.0, seconds=1.0)
-
-
-def saved(number: int, reason: str) -> CheckpointSaved:
-    path = f"checkpoints/step-{number:08d}"
-    return CheckpointSaved(time=START + number, step=number, path=path, bytes=1_000, seconds=0.1, reason=reason)
 
 
 async def test_a_name_that_another_viewer_gives_is_shown(store):
@@ -72,6 +67,23 @@ async def test_every_end_is_told_with_what_to_do(store, reason):
     app = app_for(run=run.folder, at=START + 500)
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, ENDS[reason])
+
+
+UNSAVED = {
+    "before its first step": ([], 0, "Stopped before its first step."),
+    "nothing": ([step(1)], 1, "Stopped, but nothing was saved; running loss"),
+    "a part": ([step(1), saved(1), step(2)], 2, "Stopped, but step 2 was not saved; running loss"),
+}
+
+
+@pytest.mark.parametrize("what", UNSAVED)
+async def test_a_stop_that_saved_nothing_or_not_all_says_so(store, what):
+    steps, last, words = UNSAVED[what]
+    end = RunFinished(time=START + 3, reason="stopped", step=last, loss=None, seconds=1.0)
+    run = make_run(store, [started(), *steps, end])
+    app = app_for(run=run.folder, at=START + 5)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, words)
 
 
 async def test_a_crash_shows_the_end_of_the_log(store):
@@ -194,7 +206,7 @@ NOT_TRAINED = "lim is not being trained; R goes on with it"
 
 @pytest.mark.parametrize("key", ["space", "s", "c", "x", "e", "o", "g"])
 async def test_keys_that_can_do_nothing_for_a_run_that_has_ended_say_why(store, key):
-    run = make_run(store, [started(), step(1), finished("stopped")], name="lim")
+    run = make_run(store, [started(), step(1), saved(1), finished("stopped")], name="lim")
     async with app_for(run=run.folder, at=START + 2).run_test(size=WIDE) as pilot:
         await until_text(pilot, "Stopped and saved")
         words = {
@@ -220,7 +232,7 @@ async def test_a_run_that_trains_cannot_be_gone_on_with_and_says_so(store, key):
 
 
 async def test_a_key_that_was_given_to_something_else_says_nothing_of_what_it_was(store):
-    run = make_run(store, [started(), step(1), finished("stopped")], name="lim")
+    run = make_run(store, [started(), step(1), saved(1), finished("stopped")], name="lim")
     app = app_for(run=run.folder, at=START + 2, settings=AppSettings(keymap={"train.sample": "t", "train.new": "s"}))
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, "s New run")
@@ -230,12 +242,3 @@ async def test_a_key_that_was_given_to_something_else_says_nothing_of_what_it_wa
         await pilot.press("s")
         await until_text(pilot, "A new run")
         assert len(app._notifications) == 1
-
-
-@pytest.mark.parametrize("reason", ["stopped", "interrupted"])
-async def test_what_ends_before_its_first_step_is_not_said_to_be_saved(store, reason):
-    run = make_run(store, [started(), finished(reason)])
-    async with app_for(run=run.folder, at=START + 2).run_test(size=WIDE) as pilot:
-        await until_text(pilot, f"{reason.capitalize()} before its first step: there is nothing to save.")
-        await until_text(pilot, "R goes on from the beginning.")
-        assert "and saved" not in text_of(pilot.app)

@@ -21,7 +21,7 @@ from gpt2tui.runs.events import (
 from gpt2tui.runs.room import lacking_bytes
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView, State
-from gpt2tui.runs.words import AT_WORK, REASONS, left_words, limits_words, state_words
+from gpt2tui.runs.words import AT_WORK, REASONS, left_words, limits_words, state_words, unsaved_words
 from gpt2tui.text import byte_size, count, duration, loss_text, one_line
 
 _PASS_SECONDS = 30.0
@@ -64,6 +64,8 @@ class Milestones:
         ]
         if (limits := limits_words(view.limits)) and state not in ("finished", "crashed", "gone"):
             lines.append(f"At the latest it {limits}.")
+        if unsaved := _unsaved(view):
+            lines.append(unsaved)
         if view.step:
             lines.append(self._step(view.step, is_over=state not in AT_WORK))
             self._told_at, self._told_pass = view.step.time, int(view.step.passes)
@@ -129,9 +131,10 @@ class Milestones:
                 text = one_line(event.prompt + event.text)
                 return f"Sample at step {event.step:,}: {text[:_SAMPLE_LENGTH]}"
             case RunFinished():
-                return f"The training has ended: {REASONS[event.reason]}, at step {event.step:,}, " + (
+                end = f"The training has ended: {REASONS[event.reason]}, at step {event.step:,}, " + (
                     f"after {duration(event.seconds)}."
                 )
+                return " ".join(filter(None, (end, _unsaved(self.view))))
             case DeviceReading():
                 return None
             case _:
@@ -164,6 +167,11 @@ class Milestones:
             if not is_over and (found := self.view.forecast()) and found.is_on_course:
                 line += f", {left_words(found)} left"
         return f"{line}."
+
+
+def _unsaved(view: RunView) -> str:
+    words = unsaved_words(view)
+    return words and f"{words[:1].upper()}{words[1:]}."
 
 
 def _corpus_loss(event: Evaluated, target: float | None) -> str:

@@ -11,7 +11,7 @@ from textual.widgets import Static
 from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.room import lacking_bytes, waits_for_room
 from gpt2tui.runs.view import RunView, State
-from gpt2tui.runs.words import REASONS, loss_words
+from gpt2tui.runs.words import loss_words, stop_words
 from gpt2tui.text import byte_size, duration, one_line
 
 _LOG_LINES = 6
@@ -132,10 +132,7 @@ def _end(view: RunView, log_tail: Sequence[str]) -> tuple[Content, str]:
         case "limit":
             return _two(f"Ended at its limit, {loss} after {took}.", "R goes on from there."), "info"
         case "stopped" | "interrupted":
-            if not (view.step or view.checkpoint):
-                ended = f"{REASONS[finished.reason].capitalize()} before its first step: there is nothing to save."
-                return _two(ended, "R goes on from the beginning."), "info"
-            return _two(f"{REASONS[finished.reason].capitalize()} and saved, {loss}.", "R goes on."), "info"
+            return _two(stop_words(view), "R goes on."), "info"
         case "diverged":
             return _two(
                 f"Diverged: {why or 'its losses were not finite, and going back did not help'}",
