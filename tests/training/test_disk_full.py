@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import resource
@@ -58,12 +59,17 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path, leaving: int = 0) -> Path:
-    """Take all room on a disk but so many bytes."""
+    """Take all room on a disk but so many bytes, also while a checkpoint is being written there."""
     ballast = disk / "ballast"
-    room = os.statvfs(disk)
-    with ballast.open("wb") as file:
-        os.posix_fallocate(file.fileno(), 0, max(4096, room.f_bavail * room.f_frsize - leaving))
-    return ballast
+    while True:
+        room = os.statvfs(disk)
+        try:
+            with ballast.open("wb") as file:
+                os.posix_fallocate(file.fileno(), 0, max(4096, room.f_bavail * room.f_frsize - leaving))
+            return ballast
+        except OSError as error:
+            if error.errno != errno.ENOSPC:
+                raise
 
 
 @contextmanager
