@@ -54,10 +54,8 @@ def print_estimate(config: RunConfig, notices: list[str], *, as_json: bool) -> N
         ("memory", memory_words(taken.training_memory, memory["available"], memory["total"])),
         ("disk", f"up to {taken.disk / 1e9:.1f} GB, {taken.checkpoint / 1e9:.2f} GB a checkpoint"),
     ]
-    for name, value in [
-        *rows,
-        *(("" if number else "time", words) for number, words in enumerate(_times(config, rate))),
-    ]:
+    rows += [("" if number else "time", words) for number, words in enumerate(_times(config, rate))]
+    for name, value in rows:
         put(f"{name:8} {one_line(value)}")
 
 
