@@ -70,20 +70,36 @@ async def test_every_end_is_told_with_what_to_do(store, reason):
 
 
 UNSAVED = {
-    "before its first step": ([], 0, "Stopped before its first step."),
-    "nothing": ([step(1)], 1, "Stopped, but nothing was saved; running loss"),
-    "a part": ([step(1), saved(1), step(2)], 2, "Stopped, but step 2 was not saved; running loss"),
+    "before its first step": ([], "Stopped before its first step.", "R starts it."),
+    "nothing": ([step(1)], "Stopped, but nothing was saved; running loss", "R goes back to the beginning."),
+    "a part": (
+        [step(1), saved(1), step(2)],
+        "Stopped, but step 2 was not saved; running loss",
+        "R goes back to step 1.",
+    ),
+    "all": ([step(1), saved(1)], "Stopped and saved, running loss", "R goes on from there."),
 }
 
 
 @pytest.mark.parametrize("what", UNSAVED)
 async def test_a_stop_that_saved_nothing_or_not_all_says_so(store, what):
-    steps, last, words = UNSAVED[what]
+    steps, words, way_on = UNSAVED[what]
+    last = max((event.step for event in steps), default=0)
     end = RunFinished(time=START + 3, reason="stopped", step=last, loss=None, seconds=1.0)
     run = make_run(store, [started(), *steps, end])
     app = app_for(run=run.folder, at=START + 5)
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, words)
+        assert way_on in text_of(app)
+
+
+async def test_a_limit_that_could_not_save_says_so(store):
+    end = RunFinished(time=START + 3, reason="limit", step=3, loss=None, seconds=1.0)
+    run = make_run(store, [started(), step(1), saved(1), step(2), step(3), end])
+    app = app_for(run=run.folder, at=START + 5)
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "after 1 s; steps 2 to 3 were not saved.")
+        assert "R goes back to step 1." in text_of(app)
 
 
 async def test_a_crash_shows_the_end_of_the_log(store):

@@ -11,7 +11,7 @@ from textual.widgets import Static
 from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.room import lacking_bytes, waits_for_room
 from gpt2tui.runs.view import RunView, State
-from gpt2tui.runs.words import loss_words, stop_words
+from gpt2tui.runs.words import loss_words, stop_words, unsaved_words
 from gpt2tui.text import byte_size, duration, one_line
 
 _LOG_LINES = 6
@@ -130,9 +130,10 @@ def _end(view: RunView, log_tail: Sequence[str]) -> tuple[Content, str]:
                 "2 talks to it. g goes on past the target, n starts another run.",
             ), "success"
         case "limit":
-            return _two(f"Ended at its limit, {loss} after {took}.", "R goes on from there."), "info"
+            told = "; ".join(filter(None, (f"Ended at its limit, {loss} after {took}", unsaved_words(view))))
+            return _two(f"{told}.", _way_on(view)), "info"
         case "stopped" | "interrupted":
-            return _two(stop_words(view), "R goes on."), "info"
+            return _two(stop_words(view), _way_on(view)), "info"
         case "diverged":
             return _two(
                 f"Diverged: {why or 'its losses were not finite, and going back did not help'}",
@@ -144,6 +145,12 @@ def _end(view: RunView, log_tail: Sequence[str]) -> tuple[Content, str]:
                 "Try a smaller preset or block size (n), or free memory and go on (R).",
             ), "error"
     return _two(f"Failed: {why}", "\n".join(log_tail)), "error"
+
+
+def _way_on(view: RunView) -> str:
+    if not view.unsaved_steps:
+        return "R goes on from there." if view.step else "R starts it."
+    return f"R goes back to {f'step {view.saved_step:,}' if view.saved_step else 'the beginning'}."
 
 
 def _last_error(view: RunView) -> str:
