@@ -152,6 +152,12 @@ class Saver:
             self._folder.prune(self._keep)
         return size
 
+    @property
+    def best_loss(self) -> float | None:
+        """The corpus loss of ``best``, where it was measured over the whole text."""
+        best = self._folder.pointer("best")
+        return best.corpus_loss if best else None
+
     def note(self, evaluated: Evaluated, state: TrainerState) -> None:
         """Keep in the checkpoint of that step, where there is one, that it was evaluated; if no other was better,
         let ``best`` point to it. A loss over a part of the text never takes the place of one over all of it, and

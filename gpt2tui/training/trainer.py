@@ -210,12 +210,19 @@ class Trainer:
         course.phase = "evaluating"
         yield PhaseChanged(phase="evaluating")
         try:
-            yield from self._examine(None if whole else course.controls.limits.target_loss)
+            yield from self._examine(None if whole else self._worth_measuring())
         finally:
             course.phase = "training"
         course.evaluations_due.happened(course.progress.elapsed)
         if course.ending is None:
             yield PhaseChanged(phase="training")
+
+    def _worth_measuring(self) -> float | None:
+        """The corpus loss that a look goes on to the end for: below the target, or half of the lowest so far, so that
+        what is told as best is not far from what was reached.
+        """
+        target, best = self.course.controls.limits.target_loss, self.course.saver.best_loss
+        return max(target, best / 2) if target and best else target
 
     def _examine(self, early_end: float | None) -> Events:
         course = self.course
@@ -245,7 +252,7 @@ class Trainer:
             target = course.controls.limits.target_loss
             if target and event.loss < target and not event.partial:
                 course.ending = "target_reached"
-            if event.partial and target != early_end:
+            if event.partial and self._worth_measuring() != early_end:
                 course.examiner.forget()  # it says nothing of the new target
             try:
                 course.saver.note(event, course.state())

@@ -175,6 +175,19 @@ def test_only_before_a_look_that_takes_long_what_was_learnt_is_saved(
     assert only(events, CheckpointSaved).reason == reason
 
 
+def test_a_look_that_finds_less_than_half_of_the_best_measures_all(tmp_path: Path) -> None:
+    """A fresh model is at 5.7; half of a best of 20 is above that, half of one of 6 is not."""
+    for best, is_partial in ((20.0, False), (6.0, True)):
+        run = small_run(tmp_path / str(best), small_config(limits=Limits(target_loss=0.01, max_steps=3)))
+        folder = CheckpointFolder(run.checkpoints)
+        events = []
+        for event in train(run):
+            events.append(event)
+            if isinstance(event, Step) and event.step == 1:
+                folder.point("best", Pointer(checkpoint="step-00000001", step=1, corpus_loss=best))
+        assert only(events, Evaluated).partial == is_partial
+
+
 def test_at_a_limit_the_corpus_loss_is_looked_at_before_the_end(tmp_path: Path) -> None:
     config = small_config(limits=Limits(target_loss=5.8, max_steps=2))  # a fresh model is at ln 300 = 5.7
     events = list(train(small_run(tmp_path, config)))
