@@ -11,6 +11,9 @@ from itertools import pairwise
 # No full block: two sparklines below each other would grow together.
 _BLOCKS = "▁▂▃▄▅▆▇"
 _ASCII = "_.-:=+#"
+MARK = "·"
+"""Seen in place of a character without a glyph."""
+_JOINERS = "\u200c\u200d\u00ad"
 _GRAINS = ((10, 1), (60, 5), (300, 15), (900, 60), (7_200, 300), (36_000, 900))
 """Below so many seconds, what lies ahead is told in multiples of so many."""
 
@@ -44,8 +47,9 @@ def bar(share: float, width: int, *, is_unicode: bool = True) -> tuple[str, str]
 def visible(text: str, *, keep: str = "\n") -> str:
     """Text from a model, a file or another program with all that a terminal might obey or hide shown instead.
 
-    Control characters become ``^[``, everything else without a glyph of its own (bidirectional overrides,
-    zero-width characters, surrogates, private use) ``\\u202e``. Characters in ``keep`` stay; a tab is a space.
+    Control characters become ``^[``, joiners and soft hyphens, which a text may be full of, a mark, everything else
+    without a glyph of its own (bidirectional overrides, zero-width spaces, surrogates, private use) ``\\u202e``. Spaces
+    of any kind and characters in ``keep`` stay; a tab is a space.
     """
     return "".join(character if character in keep else _shown(character) for character in text)
 
@@ -56,6 +60,10 @@ def one_line(text: str) -> str:
 
 
 def _shown(character: str) -> str:
+    if unicodedata.category(character) == "Zs":
+        return character
+    if character in _JOINERS:
+        return MARK
     if character.isprintable() and not unicodedata.category(character).startswith("C"):
         return character
     if character == "\t":

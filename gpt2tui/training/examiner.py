@@ -14,7 +14,7 @@ from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.events import Evaluated
 from gpt2tui.training.evaluation import ESTIMATE_ABOVE, Evaluation
-from gpt2tui.training.judge import Judge
+from gpt2tui.training.judge import NEAR, Judge
 
 
 class Memory(TypedDict):
@@ -35,9 +35,10 @@ class Examiner:
         self._judge = Judge(self._share)
         self._last: Evaluated | None = None
 
-    def wants(self, recent_loss: float, target: float | None, passes: float) -> bool:
-        """Whether now is the time to look."""
-        return self._judge.wants_evaluation(recent_loss, target, passes)
+    def wants(self, recent_loss: float, target: float | None, passes: float, *, best: float | None = None) -> bool:
+        """Whether now is the time to look: near the target, or far below the lowest corpus loss so far."""
+        far_below = best / (2 * NEAR) if best else 0.0
+        return self._judge.wants_evaluation(recent_loss, max(target or 0.0, far_below), passes)
 
     def share_of_time(self, passes: float) -> float:
         """What a look is likely to take, as a share of the time of so many passes: a third of training on as much."""

@@ -178,7 +178,7 @@ class Trainer:
         target = course.controls.limits.target_loss
         if course.evaluations_due.is_due(course.step, elapsed):
             yield from self._evaluate(whole=True)
-        elif course.examiner.wants(course.progress.recent_loss, target, course.passes):
+        elif course.examiner.wants(course.progress.recent_loss, target, course.passes, best=course.saver.best_loss):
             yield from self._evaluate()
         if course.ending is None and not course.is_leaving and course.samples_due.is_due(course.step, elapsed):
             yield from self.steering.sample()
@@ -222,7 +222,7 @@ class Trainer:
         what is told as best is not far from what was reached.
         """
         target, best = self.course.controls.limits.target_loss, self.course.saver.best_loss
-        return max(target, best / 2) if target and best else target
+        return max(target or 0.0, best / 2) if best else target
 
     def _examine(self, early_end: float | None) -> Events:
         course = self.course

@@ -10,9 +10,8 @@ import unicodedata
 
 from rich.text import Text
 
-from gpt2tui.text import visible
+from gpt2tui.text import MARK, visible
 
-MARK = "·"
 _STAND_IN, _LAST = 0xF0000, 0xFFFD
 """A private character for each of the first plane, as wide as its mark: a field of several lines measures its text
 where nothing else can be shown for it.

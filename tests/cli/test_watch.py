@@ -71,6 +71,7 @@ def test_what_a_model_wrote_is_shown_and_never_obeyed() -> None:
     assert "\x1b" not in picture
     assert "upon^[[31m a time" in picture
     assert "the cat walked [over] the keyboard" in picture
+    assert visible("« a\u00a0» b\u202f! x\u200cy\u200dz\u00ad\u3000") == "« a\u00a0» b\u202f! x·y·z·\u3000"
     assert visible("a\x1b[2J\u202eb\u200bc\x7f\r\nd\te\x9b") == "a^[[2J\\u202eb\\u200bc^?^M\nd e\\u009b"
 
 

@@ -175,17 +175,25 @@ def test_only_before_a_look_that_takes_long_what_was_learnt_is_saved(
     assert only(events, CheckpointSaved).reason == reason
 
 
-def test_a_look_that_finds_less_than_half_of_the_best_measures_all(tmp_path: Path) -> None:
-    """A fresh model is at 5.7; half of a best of 20 is above that, half of one of 6 is not."""
-    for best, is_partial in ((20.0, False), (6.0, True)):
-        run = small_run(tmp_path / str(best), small_config(limits=Limits(target_loss=0.01, max_steps=3)))
-        folder = CheckpointFolder(run.checkpoints)
-        events = []
-        for event in train(run):
-            events.append(event)
-            if isinstance(event, Step) and event.step == 1:
-                folder.point("best", Pointer(checkpoint="step-00000001", step=1, corpus_loss=best))
-        assert only(events, Evaluated).partial == is_partial
+@pytest.mark.parametrize("target", [0.01, None])
+@pytest.mark.parametrize(("best", "is_measured"), [(20.0, True), (6.0, False)])
+def test_far_below_the_best_corpus_loss_all_of_the_text_is_measured_though_the_target_is_far_or_none(
+    tmp_path: Path, target: float | None, best: float, is_measured: bool
+) -> None:
+    """A fresh model is at 5.7, which is below half of 20, and not of 6."""
+    run = small_run(tmp_path, small_config(limits=Limits(target_loss=target, max_steps=30)))
+    folder = CheckpointFolder(run.checkpoints)
+    events = []
+    for event in train(run):
+        events.append(event)
+        if isinstance(event, Step) and event.step == 1:
+            folder.point("best", Pointer(checkpoint="step-00000001", step=1, corpus_loss=best))
+    whole = [event for event in corpus_losses(events) if not event.partial]
+    assert [event.step < 30 for event in whole] == [True] * is_measured
+    if is_measured:
+        assert folder.pointer("best") == Pointer(
+            checkpoint=f"step-{whole[0].step:08d}", step=whole[0].step, corpus_loss=whole[0].loss
+        )
 
 
 def test_at_a_limit_the_corpus_loss_is_looked_at_before_the_end(tmp_path: Path) -> None:

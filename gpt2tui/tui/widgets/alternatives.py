@@ -163,13 +163,17 @@ def _widths(width: int) -> tuple[int, int]:
     return bar, max(6, min(24, rest - 2 * bar))
 
 
+_SEEN = str.maketrans({"\n": "↵", " ": "␣", "\u00a0": "⍽", "\u202f": "⍽"})
+"""Line breaks, spaces and no-break spaces as something that can be seen."""
+
+
 def shown(text: str, *, is_ascii: bool) -> str:
     """A token's text on one line, its spaces and line breaks to be seen."""
     if is_ascii:
         return (
             visible(text.replace("\n", "\\n").replace(" ", "_"), keep="").encode("ascii", "backslashreplace").decode()
         )
-    return visible(text.replace("\n", "↵").replace(" ", "␣"), keep="")
+    return visible(text.translate(_SEEN), keep="")
 
 
 def percent(share: float) -> str:
