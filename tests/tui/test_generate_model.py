@@ -212,7 +212,7 @@ async def test_a_followed_run_without_a_checkpoint_is_not_answered_for_by_anothe
             await until_text(talk.pilot, "young trains and has saved no checkpoint yet")
             assert "sees 32 tokens" not in text_of(talk.app)
             await until(talk.pilot, lambda: talk.turns == [])
-            await talk.press("m")  # no field takes it for text
+            await talk.press("escape", "m")
             await until_text(talk.pilot, "the weights as they are now")
             await talk.press("escape", "i", *"Once", "enter")
             await until(talk.pilot, lambda: "young trains and has saved no checkpoint yet" in told(talk))
@@ -225,6 +225,8 @@ async def test_a_followed_run_without_a_checkpoint_is_not_answered_for_by_anothe
             await until(talk.pilot, lambda: [turn.prompt for turn in talk.turns] == ["Mine"])
         async with talking(run=young.folder) as talk:
             await until_text(talk.pilot, "young trains and has saved no checkpoint yet")
+            await talk.press(*"2-3 eggs")  # would else be keys: of other screens, too
+            assert talk.prompt.text == "2-3 eggs"
 
 
 async def test_where_the_followed_run_is_gone_the_newest_that_can_answer_is_taken(store, run):

@@ -112,6 +112,20 @@ async def test_a_closed_choice_takes_the_letters_of_one():
         assert app.form.words() == ["--preset", "gpt2-xl", "--recipe", "sprint"]
 
 
+async def test_what_is_typed_takes_the_place_of_a_text_that_was_trained_on():
+    app = FormApp()
+    async with app.run_test(size=WIDE) as pilot:
+        app.form.focus_first()
+        await pilot.press(*"old")
+        app.form.focus_first()
+        await pilot.press("s")
+        assert app.form.field("text").value == "olds"
+        app.form.settle()
+        app.form.focus_first()
+        await pilot.press(*"new")
+        assert app.form.field("text").value == "new"
+
+
 async def test_up_and_down_pass_lists_by_and_nothing_starts_while_one_is_open():
     app = FormApp()
     async with app.run_test(size=WIDE) as pilot:

@@ -49,8 +49,8 @@ class ModelScreen(TalkScreen):
         self._greet()
 
     def _greet(self) -> None:
-        """Where there is a model, what is typed first is meant for it."""
-        if self._choice.step() is not None:
+        """Where there is a model, or will soon be one, what is typed first is meant for it."""
+        if self._choice.step() is not None or self._choice.is_on_its_way():
             self.query_one(PromptArea).focus()
 
     def on_screen_suspend(self) -> None:
@@ -94,7 +94,8 @@ class ModelScreen(TalkScreen):
         self._called = one_line(run.name()) if run else ""
         self._history = History(run, is_ascii=self.app.glyphs.is_ascii) if run else None
         self._show_history(self._history)
-        if self._choice.step() is None and not self.query_one(PromptArea).text:
+        is_waiting = self._choice.step() is None and not self._choice.is_on_its_way()
+        if is_waiting and not self.query_one(PromptArea).text:
             self.query_one(Transcript).focus()  # what can be done are keys, which the prompt would take for text
         self._draw_place()
 

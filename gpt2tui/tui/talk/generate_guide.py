@@ -24,7 +24,7 @@ def guide(choice: ModelChoice) -> str:
         return f"{name} has no checkpoint {choice.reference}.\n\nm  chooses another one\no  chooses another run"
     if run.is_alive():
         return (
-            f"{name} trains and has saved no checkpoint yet.\n\n"
+            f"{name} trains and has saved no checkpoint yet.\n\nesc leaves the prompt; then\n"
             "m  asks for its weights as they are now\n1  shows the training\no  chooses another run"
         )
     return f"{name} has no checkpoint.\n\n1  opens Train\no  chooses another run"

@@ -107,6 +107,10 @@ class ModelChoice:
         """Whether any run of this user is alive."""
         return any(run.is_alive() for run in self._store.all())
 
+    def is_on_its_way(self) -> bool:
+        """Whether the run trains and has no checkpoint yet."""
+        return self.run is not None and self.step() is None and self.run.is_alive()
+
     def checkpoint_words(self) -> str:
         """The checkpoint, for people."""
         if self.snapshot:

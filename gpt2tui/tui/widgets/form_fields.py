@@ -13,7 +13,7 @@ from textual.containers import Container, Horizontal, Vertical, VerticalScroll
 from textual.events import DescendantFocus, Resize
 from textual.geometry import Size
 from textual.widget import Widget
-from textual.widgets import Button, Collapsible, Static
+from textual.widgets import Button, Collapsible, Input, Static
 
 from gpt2tui.errors import UsageError
 from gpt2tui.text import one_line
@@ -142,8 +142,13 @@ class FormFields(Vertical):
     # Where one is
 
     def focus_first(self) -> None:
-        """Go to the first field, before any other key is looked at."""
-        self.screen.set_focus(self.field("text").control)
+        """Go to the first field, before any other key is looked at; what is typed takes the place of a text that was
+        trained on.
+        """
+        text = self.field("text")
+        self.screen.set_focus(text.control)
+        if text.value == self._settled["text"] and isinstance(text.control, Input):
+            text.control.select_all()
 
     def return_to_field(self) -> None:
         """Go back to the field that was left last."""
