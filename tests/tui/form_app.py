@@ -62,6 +62,7 @@ async def estimated(pilot: Pilot[Any]) -> dict[str, str]:
     """Wait for the estimate of the form as it is."""
     app = pilot.app
     assert isinstance(app, FormApp)
+    await pilot.pause()  # that the form has changed is known to it only now
     found: dict[str, str] = await until(pilot, lambda: app.facts, "the estimate")
     return found
 
