@@ -77,7 +77,10 @@ class EstimatedForm(FormFields):
         if self._timer:
             self._timer.stop()
             self._timer = None
-        return bool(self.workers.cancel_group(self, "estimate")) or was_waiting
+        # One that has its answer is listed for a moment longer.
+        is_running = any(not one.is_finished for one in self.workers if (one.node, one.group) == (self, "estimate"))
+        self.workers.cancel_group(self, "estimate")
+        return is_running or was_waiting
 
     @work(exclusive=True, group="estimate")
     async def _ask(self) -> None:
