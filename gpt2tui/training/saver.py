@@ -68,6 +68,9 @@ class Saver:
         self._keep = keep
         self.needed_bytes = needed_bytes
         self.saved_step: int | None = None
+        best = folder.pointer("best")
+        self.best_loss = best.corpus_loss if best else None
+        """The corpus loss of ``best``, where it was measured over the whole text."""
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="checkpoint")
         self._writing: _Writing | None = None
 
@@ -152,12 +155,6 @@ class Saver:
             self._folder.prune(self._keep)
         return size
 
-    @property
-    def best_loss(self) -> float | None:
-        """The corpus loss of ``best``, where it was measured over the whole text."""
-        best = self._folder.pointer("best")
-        return best.corpus_loss if best else None
-
     def note(self, evaluated: Evaluated, state: TrainerState) -> None:
         """Keep in the checkpoint of that step, where there is one, that it was evaluated; if no other was better,
         let ``best`` point to it. A loss over a part of the text never takes the place of one over all of it, and
@@ -181,6 +178,7 @@ class Saver:
             rewrite_state(Checkpoint(path), state)
             if best is None or not is_there or _rank(pointer) < _rank(best):
                 self._folder.point("best", pointer)
+                self.best_loss = pointer.corpus_loss
                 self._folder.prune(self._keep)
 
     def last_good(self, step: int) -> Checkpoint | None:

@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -182,11 +182,8 @@ def test_a_signal_ends_a_run_that_waits_for_room_at_its_limit(small_disk: Path) 
     assert (ending(run).reason, ending(run).signal) == ("interrupted", 15)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no such limits")
-def test_a_file_size_limit_pauses_until_the_resume_command(tmp_path: Path) -> None:
-    config = small_config(model=MODEL, checkpoint_every=Every(steps=5), limits=Limits(target_loss=None, max_steps=8))
-    run = small_run(tmp_path, config)
-    resume = commands.Resume()
+def train_into_a_limit(run: Run, at_pause: Callable[[], None]) -> list[AnyEvent]:
+    """Train a run whose files may not be large from step 4 on; what is done when it pauses is the caller's."""
     events: list[AnyEvent] = []
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with file_size_limit(soft):
@@ -195,8 +192,22 @@ def test_a_file_size_limit_pauses_until_the_resume_command(tmp_path: Path) -> No
             if isinstance(event, Step) and event.step == 4:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
             if isinstance(event, PhaseChanged) and event.phase == "paused":
-                resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-                run.send(resume)
+                at_pause()
+    return events
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such limits")
+def test_a_file_size_limit_pauses_until_the_resume_command(tmp_path: Path) -> None:
+    config = small_config(model=MODEL, checkpoint_every=Every(steps=5), limits=Limits(target_loss=None, max_steps=8))
+    run = small_run(tmp_path, config)
+    resume = commands.Resume()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def lift_it_and_go_on() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        run.send(resume)
+
+    events = train_into_a_limit(run, lift_it_and_go_on)
     assert "no room for the checkpoint of step 5" in notices(events)
     assert "lift it, then: gpt2tui runs resume" in notices(events)
     answer = only([event for event in events if event.command == resume.id], PhaseChanged)
@@ -209,15 +220,7 @@ def test_a_file_size_limit_pauses_until_the_resume_command(tmp_path: Path) -> No
 @pytest.mark.skipif(sys.platform == "win32", reason="no such limits")
 def test_a_run_that_never_could_save_says_once_that_nothing_was(tmp_path: Path) -> None:
     run = small_run(tmp_path, small_config(model=MODEL, checkpoint_every=Every(steps=5)))
-    events: list[AnyEvent] = []
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    with file_size_limit(soft):
-        for event in train(run):
-            events.append(event)
-            if isinstance(event, Step) and event.step == 4:
-                resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, hard))
-            if isinstance(event, PhaseChanged) and event.phase == "paused":
-                os.kill(os.getpid(), signal.SIGTERM)
+    events = train_into_a_limit(run, lambda: os.kill(os.getpid(), signal.SIGTERM))
     assert notices(events).count("the run ends without it") == 1
     assert only(events, RunFinished).reason == "interrupted"
     assert unsaved_words(RunView.of(run)) == "nothing was saved"

@@ -183,11 +183,8 @@ def test_far_below_the_best_corpus_loss_all_of_the_text_is_measured_though_the_t
     """A fresh model is at 5.7, which is below half of 20, and not of 6."""
     run = small_run(tmp_path, small_config(limits=Limits(target_loss=target, max_steps=30)))
     folder = CheckpointFolder(run.checkpoints)
-    events = []
-    for event in train(run):
-        events.append(event)
-        if isinstance(event, Step) and event.step == 1:
-            folder.point("best", Pointer(checkpoint="step-00000001", step=1, corpus_loss=best))
+    folder.point("best", Pointer(checkpoint="step-00000001", step=1, corpus_loss=best))
+    events = list(train(run))
     whole = [event for event in corpus_losses(events) if not event.partial]
     assert [event.step < 30 for event in whole] == [True] * is_measured
     if is_measured:

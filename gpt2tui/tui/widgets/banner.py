@@ -11,7 +11,7 @@ from textual.widgets import Static
 from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.room import lacking_bytes, waits_for_room
 from gpt2tui.runs.view import RunView, State
-from gpt2tui.runs.words import loss_words, stop_words, unsaved_words
+from gpt2tui.runs.words import loss_words, place_words, stop_words, unsaved_words
 from gpt2tui.text import byte_size, duration, one_line
 
 _LOG_LINES = 6
@@ -150,7 +150,7 @@ def _end(view: RunView, log_tail: Sequence[str]) -> tuple[Content, str]:
 def _way_on(view: RunView) -> str:
     if not view.unsaved_steps:
         return "R goes on from there." if view.step else "R starts it."
-    return f"R goes back to {f'step {view.saved_step:,}' if view.saved_step else 'the beginning'}."
+    return f"R goes back to {place_words(view)}."
 
 
 def _last_error(view: RunView) -> str:

@@ -78,9 +78,10 @@ class EstimatedForm(FormFields):
             self._timer.stop()
             self._timer = None
         # One that has its answer is listed for a moment longer.
-        is_running = any(not one.is_finished for one in self.workers if (one.node, one.group) == (self, "estimate"))
-        self.workers.cancel_group(self, "estimate")
-        return is_running or was_waiting
+        asking = [one for one in self.workers if (one.node, one.group) == (self, "estimate") and not one.is_finished]
+        for one in asking:
+            one.cancel()
+        return bool(asking) or was_waiting
 
     @work(exclusive=True, group="estimate")
     async def _ask(self) -> None:
