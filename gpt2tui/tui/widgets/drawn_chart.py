@@ -138,13 +138,10 @@ class DrawnChart(Widget):
     def on_resize(self) -> None:
         self._draw()
 
-    def on_show(self) -> None:
-        self._draw()  # it has its old size, and another run may have been shown meanwhile
-
     def _draw(self) -> None:
         width, height = self.size
         if not self._plot or width < 1 or height < 1:
-            self._strips = []
+            self._strips = []  # another run may be shown here next
             return
         picture = self._plot.draw(width, height)
         strips = self._strips_of(picture) if picture else []
