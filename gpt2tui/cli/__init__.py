@@ -15,6 +15,7 @@ from gpt2tui import __version__
 from gpt2tui.cli.command import Group, LateCommands
 from gpt2tui.cli.opening import Appearance, Ascii, NoAnimation, NoMouse, Plain, Theme, has_terminal, open_app_and_exit
 from gpt2tui.cli.output import abandon, narrate
+from gpt2tui.cli.wrong_words import is_help, usage_words
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.paths import Paths
 
@@ -49,9 +50,17 @@ class _Root(Group):
         try:
             return super().invoke(ctx)
         except (Exception, KeyboardInterrupt) as error:
-            if type(error).__module__.startswith(("typer", "click")) and not isinstance(error, typer.Abort):
+            if isinstance(error, typer.Exit) or is_help(error):
                 raise
             raise typer.Exit(tell(error, is_debug=ctx.meta.get("debug", False))) from error
+
+    def make_context(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return super().make_context(*args, **kwargs)
+        except Exception as error:
+            if usage_words(error) is None:
+                raise
+            raise typer.Exit(tell(error)) from error
 
 
 def tell(error: BaseException, *, is_debug: bool = False) -> int:
@@ -66,6 +75,8 @@ def tell(error: BaseException, *, is_debug: bool = False) -> int:
             code, message = error.exit_code, str(error)
         case OSError():
             code, message = 1, _of_the_system(error)
+        case Exception() if words := usage_words(error):
+            code, message = 2, words
         case _:
             code, message = 1, f"unexpected {type(error).__name__}: {error} (--debug shows where)"
     if is_debug:

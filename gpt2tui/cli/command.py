@@ -11,7 +11,8 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_from_info, get_group_from_info
 from typer.models import CommandInfo, TyperInfo
 
-from gpt2tui.errors import Gpt2TuiError, UsageError
+from gpt2tui.cli.wrong_words import misplaced, not_typed, places_of_values
+from gpt2tui.errors import UsageError
 
 
 class Command(TyperCommand):
@@ -30,8 +31,16 @@ class Command(TyperCommand):
         try:
             return super().parse_args(ctx, args)
         except Exception as error:
-            if words := _misplaced(ctx, getattr(error, "option_name", None)) or _not_typed(ctx, error):
+            if words := misplaced(ctx, getattr(error, "option_name", None)) or not_typed(ctx, error):
                 raise UsageError(words) from error
+            raise
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except UsageError as error:
+            if places := places_of_values(ctx, str(error)):
+                raise UsageError(f"{error} ({', '.join(places)})") from error
             raise
 
 
@@ -72,43 +81,6 @@ class LateCommands(dict[str, Any]):
 
     def items(self) -> Any:
         return {name: self[name] for name in self}.items()
-
-
-def _misplaced(ctx: Any, name: str | None) -> str | None:
-    """Where an option stands that is not the command's but the app's."""
-    root = ctx.find_root()
-    is_own = any(name in parameter.opts for parameter in ctx.command.params)
-    option = next((option for option in root.command.params if name in option.opts), None)
-    if option is None or is_own:
-        return None
-    spelled = name if option.is_flag else f"{name} {option.metavar}"
-    command = ctx.command_path.removeprefix(root.command_path).strip()
-    return f"{name} is an option of the app and stands before the command: gpt2tui {spelled} {command} ..."
-
-
-def _not_typed(ctx: Any, error: Exception) -> str | None:
-    """What is wrong with an option that a variable or the settings file set, and which of them; None of one that was
-    typed, and of an error that names what is wrong itself.
-    """
-    if isinstance(error, Gpt2TuiError):
-        return None
-    sources = {parameter: ctx.get_parameter_source(parameter.name) for parameter in ctx.command.params}
-    # Those that were read without an error are in the context's.
-    wrong = next((one for one, source in sources.items() if source and one.name not in ctx.params), None)
-    if wrong is None:
-        return None
-    command = ctx.command_path.removeprefix(ctx.find_root().command_path).strip()
-    match sources[wrong].name:
-        case "ENVIRONMENT":
-            place, value = wrong.envvar, wrong.value_from_envvar(ctx)
-        case "DEFAULT_MAP":
-            option = max(wrong.opts, key=len).lstrip("-")
-            place = f"{ctx.meta['settings_file']}: {command.replace(' ', '.')}.{option}"
-            value = ctx.lookup_default(wrong.name)
-        case _:
-            return None
-    cause = getattr(error, "message", "").rstrip(".") or f"{value!r} cannot be used"
-    return f"{place}: {cause}; see gpt2tui {command} --help"
 
 
 def _built(name: str, place: str) -> Any:

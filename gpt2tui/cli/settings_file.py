@@ -51,5 +51,5 @@ def _checked(section: dict[str, Any], command: Any, path: Path, where: str) -> d
         elif name in options or name in spellings:
             found[name if name in options else spellings[name]] = value
         else:
-            raise UsageError(f"{path}: there is no {where}{key}; see gpt2tui {where.replace('.', ' ')}--help")
+            raise UsageError(f"{path}: there is no {where}{key}; see gpt2tui {where.replace('.', ' ')}-h")
     return found

@@ -114,7 +114,7 @@ def test_a_wrong_variable_is_named(set_: str, command: str, cause: str):
     assert (done.code, done.out) == (2, "")
     assert len(done.err.splitlines()) == 1
     assert done.err.startswith(f"gpt2tui: GPT2TUI_{name}: {cause}")
-    assert done.err.endswith(f"; see gpt2tui {command} --help\n")
+    assert done.err.endswith(f"(see gpt2tui {command} -h)\n")
 
 
 @pytest.mark.parametrize(
@@ -138,10 +138,47 @@ def test_a_settings_file_that_a_variable_names_and_is_not_there_is_named():
     assert (done.code, done.err) == (2, "gpt2tui: there is no configuration file /none.toml\n")
 
 
-def test_a_wrong_value_that_was_typed_is_told_with_the_usage(home: Path):
-    done = gpt2tui("train", "--keep", "x", GPT2TUI_TRAIN_KEEP="y")
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("lr = 2", "lr must be a number above 0, and at most 1, not 2"),
+        ("max-steps = -3", "max-steps must be at least 1, not -3"),
+        ("preset = 'tiny'", "no preset named 'tiny'; there are:"),
+        ("val_fraction = 2", "val-fraction must be from 0"),
+    ],
+)
+def test_a_value_out_of_its_range_is_told_with_its_place_where_it_was_not_typed(home: Path, line: str, said: str):
+    settings = home / "config" / "config.toml"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(f"[train]\n{line}\nseed = 3\n")
+    name = line.split()[0].replace("_", "-")
+    done = gpt2tui("train", "--headless")
     assert done.code == 2
-    assert "Invalid value for '--keep': 'x'" in done.err
+    assert said in done.err
+    assert done.err.endswith(f"({settings}: train.{name})\n")
+    variable = f"GPT2TUI_TRAIN_{name.replace('-', '_').upper()}"
+    done = gpt2tui("train", "--headless", **{variable: line.split(" = ")[1].strip("'")})
+    assert done.err.endswith(f"({variable})\n")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("train --keep x", "--keep: 'x' is not a valid int (see gpt2tui train -h)"),
+        ("train --threshold x", "--target-loss: 'x' is not a valid float (see gpt2tui train -h)"),
+        ("train --qqq", "no such option: --qqq (see gpt2tui train -h)"),
+        ("--qqq 3", "no such option: --qqq (see gpt2tui -h)"),
+        ("runs shw", "no such command 'shw'. Did you mean 'show'? (see gpt2tui runs -h)"),
+        ("runs rename", "missing argument 'RUN' (see gpt2tui runs rename -h)"),
+        ("sample one two", "got unexpected extra argument(s) (two) (see gpt2tui sample -h)"),
+        ("train --seed", "option '--seed' requires an argument"),
+    ],
+)
+def test_wrong_words_are_told_in_one_line(words: str, said: str):
+    done = gpt2tui(*words.split(), GPT2TUI_TRAIN_KEEP="y")
+    assert (done.code, done.out) == (2, "")
+    assert len(done.err.splitlines()) == 1
+    assert done.err.startswith(f"gpt2tui: {said}")
 
 
 def dry_run(*arguments: str, **environment: str) -> dict[str, object]:

@@ -114,16 +114,13 @@ def placed_complaints(message: str, code: int, texts: Sequence[str] = ()) -> dic
     if code == _TEXT_CODE:
         return {"text": message}
     found: dict[str, str] = {}
-    for part in re.split(rf"; (?={_BEGINNING})", message):
+    for part in re.split(rf"; (?={_BEGINNING})", re.sub(r" \(see gpt2tui [a-z ]+ -h\)$", "", message)):
         name = _field_of(part, texts)
         found[name] = f"{found[name]}; {part}" if name in found else part
     return found
 
 
 def _field_of(complaint: str, texts: Sequence[str]) -> str:
-    if wrong := re.match(r"Error: Invalid value for '--([a-z-]+)'", complaint):
-        name = wrong[1].replace("-", "_")
-        return name if name in OPTIONS else ""
     if any(complaint.startswith(f"{text}:") for text in texts):
         return "text"
     for name, signs in _SIGNS.items():
