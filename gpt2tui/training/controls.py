@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
 from gpt2tui.runs.commands import Set
@@ -73,8 +74,10 @@ class Controls:
 class Rhythm:
     """Says when something that happens every so many steps, or seconds, is due."""
 
-    def __init__(self, every: Every, *, now: float) -> None:
+    def __init__(self, every: Every, *, now: float, first: float = math.inf) -> None:
+        """Begin to count; of a rhythm in seconds the first time comes after ``first`` of them at the latest."""
         self._every = every
+        self._seconds = every.seconds and min(every.seconds, first)
         self._last = now
 
     @property
@@ -86,8 +89,9 @@ class Rhythm:
         """Whether it is time, after ``step`` steps and at ``now`` seconds of training."""
         if self._every.steps:
             return step % self._every.steps == 0
-        return bool(self._every.seconds) and now - self._last >= self._every.seconds
+        return bool(self._seconds) and now - self._last >= self._seconds
 
     def happened(self, now: float) -> None:
         """Count from here."""
         self._last = now
+        self._seconds = self._every.seconds

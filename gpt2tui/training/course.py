@@ -27,6 +27,9 @@ from gpt2tui.training.saver import Saver, Unsaved
 
 Events = Iterator[AnyEvent]
 
+_FIRST_CHECKPOINT = 60.0
+"""Seconds of training after which there is something to go on from, however long the rhythm."""
+
 
 class Course:
     """The parts of one training and how far they are. ``begin()`` comes first: it makes the ``learner``.
@@ -69,7 +72,7 @@ class Course:
 
     def _start_clocks(self) -> None:
         self._began = now = self.progress.elapsed
-        self.checkpoints_due = Rhythm(self.config.checkpoint_every, now=now)
+        self.checkpoints_due = Rhythm(self.config.checkpoint_every, now=now, first=_FIRST_CHECKPOINT)
         self.evaluations_due = Rhythm(self.config.evaluate_every, now=now)
         self.samples_due = Rhythm(self.config.sample_every, now=now)
 
