@@ -6,6 +6,7 @@ from gpt2tui.runs.view import State
 
 NO_RUNS = "There are no runs yet: 1 starts one."
 NO_TURN = "There is no turn yet: i leads to the prompt."
+BEING_STARTED = "a training is being started"
 
 
 def not_trained(name: str) -> str:
@@ -25,7 +26,7 @@ def idle_key_words(action: str, name: str, state: State, *, is_alive: bool, is_s
     if is_alive:
         return trained_already(name)
     if is_starting:
-        return "a training is being started"
+        return BEING_STARTED
     if state == "gone":
         return f"the folder of {name} is gone"
     if action == "go_past":

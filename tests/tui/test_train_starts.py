@@ -158,6 +158,21 @@ async def test_what_is_typed_while_a_run_starts_is_no_text_of_its_form_and_the_n
         assert (form.field("name").value, form.field("preset").value) == ("", "nano")
 
 
+@pytest.mark.parametrize("has_form", [False, True])
+async def test_a_key_that_steers_is_answered_while_the_first_run_is_being_started(tmp_path, has_form):
+    words = (*STEPS_OF_64_TOKENS, "--max-steps", "1")
+    app = app_for(typed={"preset": "nano", "max_steps": 1}) if has_form else app_for(start=("train", *words))
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        if has_form:
+            await until(pilot, lambda: isinstance(app.focused, Input))
+            await pilot.press("ctrl+s")
+        await until_text(pilot, "starting a training process")
+        await pilot.press("x")
+        await until_text(pilot, "a training is being started")
+        assert app.screen_stack == [app.screen]
+        await until_text(pilot, "Ended at its limit")
+
+
 async def test_a_start_beside_another_training_is_warned_about(store):
     other = make_run(store, [started(), step(1)], name="[hamlet]")
     app = app_for(start=("train", *STEPS_OF_64_TOKENS, "--max-steps", "1"), run=other.folder)

@@ -12,7 +12,7 @@ from gpt2tui.text import one_line
 from gpt2tui.tui.idle_keys import IdleKeys
 from gpt2tui.tui.live_bindings import actions_of
 from gpt2tui.tui.processes.steering import Steering
-from gpt2tui.tui.refusals import idle_key_words
+from gpt2tui.tui.refusals import BEING_STARTED, idle_key_words
 from gpt2tui.tui.screens.starting import StartingScreen
 from gpt2tui.tui.train_keys import TRAIN_KEYS
 from gpt2tui.tui.widgets.chart import LossChart
@@ -72,21 +72,18 @@ class TrainScreen(StartingScreen):
 
     def on_key(self, event: Key) -> None:
         """A key that steers, but cannot steer this run as it is, is answered: it is in no bar and does nothing."""
-        if self.has_class("-form") or not self._follower:
+        if (self.has_class("-form") or not self._follower) and not self._is_starting:
             return
         meant = actions_of(event.key, self)
         if any(action in _STEERING for action in meant) and not any(self.check_action(action, ()) for action in meant):
             self._refuse(next(action for action in meant if action in _STEERING))
 
     def _refuse(self, action: str) -> None:
-        assert self._follower is not None
-        words = idle_key_words(
-            action,
-            one_line(self._follower.run.name()),
-            self._state,
-            is_alive=self._state in _AT_WORK,
-            is_starting=self._is_starting,
-        )
+        if self.has_class("-form") or not self._follower:
+            words = BEING_STARTED
+        else:
+            name, is_alive = one_line(self._follower.run.name()), self._state in _AT_WORK
+            words = idle_key_words(action, name, self._state, is_alive=is_alive, is_starting=self._is_starting)
         self._idle_keys.answer(words)
 
     def _send(self, command: commands.Command, words: str, steering: Steering | None = None) -> None:
