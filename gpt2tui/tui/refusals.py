@@ -19,7 +19,9 @@ def trained_already(name: str) -> str:
     return f"{name} is being trained already"
 
 
-def idle_key_words(action: str, name: str, state: State, *, is_alive: bool, is_starting: bool) -> str:
+def idle_key_words(
+    action: str, name: str, state: State, *, is_alive: bool, is_starting: bool, is_imported: bool
+) -> str:
     """What a key of the Train screen is answered where its action means nothing for the run that is shown."""
     if action == "overlay":
         return "nothing is laid over the chart; o on Runs lays a run over it"
@@ -29,6 +31,8 @@ def idle_key_words(action: str, name: str, state: State, *, is_alive: bool, is_s
         return BEING_STARTED
     if state == "gone":
         return f"the folder of {name} is gone"
+    if is_imported:
+        return f"{name} was imported; R begins a run with it"
     if action == "go_past":
         return f"{name} has not reached a target; R goes on with it"
     if action == "sample":

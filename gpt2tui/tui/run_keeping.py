@@ -106,6 +106,9 @@ class RunKeeping:
         if entry.run.is_alive():
             self._tell(f"{trained_already(entry.name)}; enter shows it", True)
             return
+        if entry.reason == "imported":
+            self._tell(f"{entry.name} was imported and has no text; enter shows it, and R begins a run with it", True)
+            return
         if entry.reason != "target_reached":
             self._do(self._resume(entry))
             return

@@ -12,6 +12,7 @@ TRAIN_KEYS = [
     Binding("x", "stop", "Stop", id="train.stop", tooltip="Save and end, or leave it running"),
     Binding("e", "change", "Set", id="train.change", tooltip="Change target, limits and learning rate"),
     Binding("R", "resume", "Go on", id="train.resume", tooltip="Go on from the last checkpoint"),
+    Binding("R", "train_on", "Train it", id="train.train_on", tooltip="Open the form, to train this model on a text"),
     Binding("g", "go_past", "Past it", id="train.go_past", tooltip="Go on to a lower target"),
     Binding("R", "go_past", "Past it", id="train.resume_past", show=False, tooltip="Go on to a lower target"),
     Binding("n", "new", "New run", id="train.new", tooltip="Open the form"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.widgets import Input
 
-from gpt2tui.runs.events import PhaseChanged
+from gpt2tui.runs.events import PhaseChanged, RunFinished
 from gpt2tui.tui.screens.generate import GenerateScreen
 from gpt2tui.tui.screens.train import TrainScreen
 from gpt2tui.tui.widgets.start_form import StartForm
@@ -94,6 +94,21 @@ async def test_the_curve_of_the_run_before_never_stands_beside_the_name_of_the_n
         await until(pilot, lambda: frames and "the new one" in frames[-1])
         await pilot.pause()
     assert not [frame for frame in frames if "the new one" in frame and "◆┄" in frame]
+
+
+async def test_an_imported_model_is_not_gone_on_with_but_begins_a_run_on_a_text(store):
+    end = RunFinished(time=START, reason="imported", step=0, loss=None, seconds=0.0)
+    run = make_run(store, [end], preset="mini", name="from afar")
+    make_run(store, whole_story(), preset="nano")
+    app = app_for(run=run.folder, at=START + 500)
+    async with app.run_test(size=WIDE, notifications=True) as pilot:
+        await until_text(pilot, "R Train it")
+        await pilot.press("x")
+        await until_text(pilot, "from afar was imported; R begins a run with it")
+        await pilot.press("R")
+        await until_text(pilot, "the new run begins with from afar")
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        assert app.screen.query_one(StartForm).words() == ["--preset", "mini", "--init", run.id]
 
 
 async def test_a_refused_resume_leaves_the_run_on_the_screen(store):

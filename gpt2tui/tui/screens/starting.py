@@ -39,8 +39,16 @@ class StartingScreen(DashboardScreen):
             self._start(words)
 
     def action_new(self) -> None:
-        self.show_form(True, is_filled=False)
-        self._fill_form_for_next_key()
+        self._open_form()
+
+    def action_train_on(self) -> None:
+        """Open the form on a run that begins with the imported model on the screen."""
+        from gpt2tui.tui.form.start_options import OPTIONS
+
+        if follower := self._follower:
+            preset = follower.view.config.preset or OPTIONS["preset"].default  # the default says nothing of the shape
+            self._open_form({"init": follower.run.id, "preset": preset})
+            self.notify(f"the new run begins with {one_line(follower.run.name())}", markup=False)
 
     def action_new_beside(self) -> None:
         self.action_new()
@@ -60,9 +68,16 @@ class StartingScreen(DashboardScreen):
             self.set_focus(None)
             self._draw_pictures()
 
+    def _open_form(self, values: Mapping[str, str] | None = None) -> None:
+        self.show_form(True, is_filled=False)
+        self._fill_form_for_next_key(values or {})
+
     @work(exclusive=True, group="form")
-    async def _fill_form_for_next_key(self) -> None:
+    async def _fill_form_for_next_key(self, values: Mapping[str, str]) -> None:
         with self.app.holding_keys():
+            form = await self._made_form()
+            for name, value in values.items():
+                form.field(name).value = value
             await self._fill_form()
             # Tab finds its way there only when all is laid out.
             is_laid_out = asyncio.Event()

@@ -8,6 +8,7 @@ from textual.events import Key
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs import commands
+from gpt2tui.runs.words import is_imported
 from gpt2tui.text import one_line
 from gpt2tui.tui.idle_keys import IdleKeys
 from gpt2tui.tui.live_bindings import actions_of
@@ -27,6 +28,7 @@ _STEERING = (
     "stop",
     "change",
     "resume",
+    "train_on",
     "go_past",
     "chart",
     "overlay",
@@ -56,15 +58,18 @@ class TrainScreen(StartingScreen):
             return True
         if self.has_class("-form") or not self._follower:
             return False
-        if self._state == "gone" and action in ("resume", "go_past"):
+        if self._state == "gone" and action in ("resume", "train_on", "go_past"):
             return False
         is_at_work = self._state in _AT_WORK
-        is_past = self._follower.view.has_ended_at_target
+        is_over = not is_at_work and not self._is_starting
+        view = self._follower.view
+        is_past, is_foreign = view.has_ended_at_target, is_imported(view)
         return {
             "pause": is_at_work and self._state != "paused",
             "go_on": self._state == "paused",
-            "resume": not is_at_work and not is_past and not self._is_starting,
-            "go_past": not is_at_work and is_past and not self._is_starting,
+            "resume": is_over and not is_past and not is_foreign,
+            "train_on": is_over and is_foreign,
+            "go_past": is_over and is_past,
             "chart": True,
             "overlay": self.app.overlaid is not None,
             "new": not is_at_work,
@@ -83,7 +88,14 @@ class TrainScreen(StartingScreen):
             words = BEING_STARTED
         else:
             name, is_alive = one_line(self._follower.run.name()), self._state in _AT_WORK
-            words = idle_key_words(action, name, self._state, is_alive=is_alive, is_starting=self._is_starting)
+            words = idle_key_words(
+                action,
+                name,
+                self._state,
+                is_alive=is_alive,
+                is_starting=self._is_starting,
+                is_imported=is_imported(self._follower.view),
+            )
         self._idle_keys.answer(words)
 
     def _send(self, command: commands.Command, words: str, steering: Steering | None = None) -> None:
