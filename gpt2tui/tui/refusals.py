@@ -14,9 +14,9 @@ def not_trained(name: str) -> str:
     return f"{name} is not being trained; R goes on with it"
 
 
-def trained_already(name: str) -> str:
-    """To go on with a run that goes on."""
-    return f"{name} is being trained already"
+def trained_already(name: str, state: str) -> str:
+    """To go on with a run that goes on, or waits."""
+    return f"{name} is paused; space goes on" if state == "paused" else f"{name} is being trained already"
 
 
 def idle_key_words(
@@ -26,7 +26,7 @@ def idle_key_words(
     if action == "overlay":
         return "nothing is laid over the chart; o on Runs lays a run over it"
     if is_alive:
-        return trained_already(name)
+        return trained_already(name, state)
     if is_starting:
         return BEING_STARTED
     if state == "gone":

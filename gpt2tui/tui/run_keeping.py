@@ -104,7 +104,7 @@ class RunKeeping:
     def resume(self, entry: Entry) -> None:
         """Go on with a run in a process of its own, and follow it."""
         if entry.run.is_alive():
-            self._tell(f"{trained_already(entry.name)}; enter shows it", True)
+            self._tell(f"{trained_already(entry.name, entry.state)}; enter shows it", True)
             return
         if entry.reason == "imported":
             self._tell(f"{entry.name} was imported and has no text; enter shows it, and R begins a run with it", True)

@@ -247,6 +247,16 @@ async def test_a_run_that_trains_cannot_be_gone_on_with_and_says_so(store, key):
         assert [one.message for one in app._notifications] == ["lim is being trained already"]
 
 
+async def test_a_run_that_waits_says_how_it_goes_on(store):
+    run = make_run(store, [started(), step(1), PhaseChanged(time=START + 1, phase="paused")], name="lim")
+    with held(run):
+        async with app_for(run=run.folder, at=START + 2).run_test(size=WIDE) as pilot:
+            await until_text(pilot, "space Go on")
+            await pilot.press("R")
+            await until(pilot, lambda: pilot.app._notifications)
+            assert [one.message for one in pilot.app._notifications] == ["lim is paused; space goes on"]
+
+
 async def test_a_key_that_was_given_to_something_else_says_nothing_of_what_it_was(store):
     run = make_run(store, [started(), step(1), saved(1), finished("stopped")], name="lim")
     app = app_for(run=run.folder, at=START + 2, settings=AppSettings(keymap={"train.sample": "t", "train.new": "s"}))
