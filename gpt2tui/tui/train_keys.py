@@ -39,5 +39,6 @@ TRAIN_KEYS = [
     ),
     Binding("end", "chart('follow')", "End", id="train.follow", show=False, tooltip="To the end, and follow it"),
     Binding("v", "chart('toggle_cursor')", "Read", id="train.read", show=False, tooltip="Read values"),
+    Binding("t", "other_text", "Text", id="train.text", show=False, tooltip="The last sample, or the events"),
     Binding("o", "overlay", "Overlay", id="train.overlay", show=False, tooltip="Take away the run laid over"),
 ]

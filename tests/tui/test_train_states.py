@@ -9,8 +9,9 @@ import msgspec
 import pytest
 
 from gpt2tui.runs.commands import Set
-from gpt2tui.runs.events import CheckpointSaved, Notice, PhaseChanged, Reason, RunFinished, SettingChanged
+from gpt2tui.runs.events import CheckpointSaved, Notice, PhaseChanged, Reason, RunFinished, Sampled, SettingChanged
 from gpt2tui.runs.run import Label
+from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.tui.settings import AppSettings
 from tests.runs.synthetic import START, append, evaluated, held, make_run, saved, started, step, whole_story
 from tests.tui.apps import app_for, text_of, until, until_text
@@ -122,6 +123,33 @@ async def test_the_very_end_of_the_log_is_seen_where_there_is_room_for_little(st
         assert "R goes on from the beginning: 1 step will be done again." in text_of(app)
         assert "line 19" in text_of(app)
         assert "line 15" not in text_of(app)
+
+
+async def test_where_there_is_room_for_one_text_t_shows_the_sample_or_the_events(store):
+    run = make_run(store, [started(), *whole_story(9)[1:-3]])
+    app = app_for(run=run.folder, at=START + 9)
+    with held(run):
+        async with app.run_test(size=(80, 24)) as pilot:
+            await until_text(pilot, "t sample")
+            assert "sample at step 9" in text_of(app)
+            assert "upon^[[31m a time" not in text_of(app)
+            await pilot.press("t")
+            await until_text(pilot, "t events")
+            assert "upon^[[31m a time" in text_of(app)
+            await pilot.press("t")
+            await until_text(pilot, "t sample")
+            asked = Sampled(
+                time=START + 9, step=9, prompt="Never", text=" more", settings=SamplingSettings(), command="a"
+            )
+            append(run, [asked])
+            await until_text(pilot, "Never more")
+            await pilot.resize_terminal(*WIDE)
+            await until_text(pilot, "the cat walked")
+            assert "Never more" in text_of(app)
+            assert "t events" not in text_of(app)
+            await pilot.press("t")
+            await pilot.resize_terminal(80, 24)
+            await until_text(pilot, "t events")
 
 
 async def test_what_is_untrusted_is_text(store):
@@ -259,10 +287,10 @@ async def test_a_run_that_waits_says_how_it_goes_on(store):
 
 async def test_a_key_that_was_given_to_something_else_says_nothing_of_what_it_was(store):
     run = make_run(store, [started(), step(1), saved(1), finished("stopped")], name="lim")
-    app = app_for(run=run.folder, at=START + 2, settings=AppSettings(keymap={"train.sample": "t", "train.new": "s"}))
+    app = app_for(run=run.folder, at=START + 2, settings=AppSettings(keymap={"train.sample": "b", "train.new": "s"}))
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, "s New run")
-        await pilot.press("t")
+        await pilot.press("b")
         await until(pilot, lambda: app._notifications)
         assert "Generate (2) writes with it" in next(iter(app._notifications)).message
         await pilot.press("s")

@@ -12,7 +12,7 @@ from textual.events import ScreenResume
 from textual.screen import Screen
 from textual.widgets import Static
 
-from gpt2tui.runs.events import AnyEvent, DeviceReading, Notice, Step
+from gpt2tui.runs.events import AnyEvent, DeviceReading, Notice, Sampled, Step
 from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.phases import Phases
 from gpt2tui.runs.view import State
@@ -73,10 +73,13 @@ class DashboardScreen(Screen[None]):
 
     def _fit(self) -> None:
         """Look as it will, before there is anything in it whose look would have to change."""
+        self.add_class(*self._room(), *(() if self._follower else ("-form",)))
+
+    def _room(self) -> tuple[str, ...]:
+        """The classes of the terminal's size, which a screen under a layer has not got yet."""
         width, height = self.app.size
         of_width = self._get_breakpoint_classes(width, self.HORIZONTAL_BREAKPOINTS or [])
-        of_height = self._get_breakpoint_classes(height, self.VERTICAL_BREAKPOINTS or [])
-        self.add_class(*of_width, *of_height, *(() if self._follower else ("-form",)))
+        return (*of_width, *self._get_breakpoint_classes(height, self.VERTICAL_BREAKPOINTS or []))
 
     def on_mount(self) -> None:
         self._is_composed = True
@@ -131,12 +134,20 @@ class DashboardScreen(Screen[None]):
                 self.notify(answer.text, timeout=_ANSWER_SECONDS, markup=False)
             else:
                 self.notify(answer.text, severity=answer.level, markup=False)
+        if any(isinstance(event, Sampled) and event.command for event in events):
+            self.add_class("-sample")  # somebody asked for it
         steering.take(events)
         if not follower.is_alive:
             steering.forget()
         self._draw_numbers()
         if any(not isinstance(event, Step | DeviceReading) for event in events):
             self._draw_texts()
+
+    @property
+    def has_one_text(self) -> bool:
+        """Whether there is room for the sample or the events, and not for both."""
+        room = self._room()
+        return "-narrow" in room and "-flat" not in room
 
     @property
     def _is_there(self) -> bool:
@@ -192,6 +203,8 @@ class DashboardScreen(Screen[None]):
             self.query_one(RunTitle).show(follower)
             self.query_one(LossChart).refresh_data()
             self.query_one(Traces).show(follower.view)
+            self.query_one(News).border_subtitle = "t sample" if self.has_one_text else ""
+            self.query_one(LastSample).border_subtitle = "t events" if self.has_one_text else ""
 
 
 def _place(follower: Follower, separator: str) -> str:

@@ -52,6 +52,8 @@ class TrainScreen(StartingScreen):
         """Which keys mean something in the state the run is in."""
         if action == "back":
             return self.has_class("-form") and self._follower is not None
+        if action == "other_text":
+            return bool(self.has_one_text and self._follower and not self.has_class("-form"))
         if action == "close_reading":
             return self._is_there and self.query_one(LossChart).is_reading and not self.has_class("-form")
         if action not in _STEERING:
@@ -162,6 +164,10 @@ class TrainScreen(StartingScreen):
 
     def action_close_reading(self) -> None:
         self.action_chart("toggle_cursor")
+
+    def action_other_text(self) -> None:
+        """Where there is room for one of them: the sample in place of the events, or the events again."""
+        self.toggle_class("-sample")
 
     def action_overlay(self) -> None:
         self.app.overlay(None)
