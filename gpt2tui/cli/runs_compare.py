@@ -13,7 +13,7 @@ from gpt2tui.errors import UsageError
 from gpt2tui.runs.comparison import compared, present_config, result_cells
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
-from gpt2tui.runs.words import state_words
+from gpt2tui.runs.words import seconds_at_work, state_words
 from gpt2tui.text import one_line
 
 
@@ -61,7 +61,7 @@ def _results(run: Run, view: RunView) -> dict[str, Any]:
         "step": step.step if step else 0,
         "tokens": step.tokens if step else 0,
         "passes": step.passes if step else 0.0,
-        "seconds": step.elapsed if step else 0.0,
+        "seconds": seconds_at_work(step, view.finished),
         "running_loss": step.running_loss if step else None,
         "best_corpus_loss": view.best_corpus_loss,
     }
@@ -69,4 +69,4 @@ def _results(run: Run, view: RunView) -> dict[str, Any]:
 
 def _result_cells(run: Run, view: RunView) -> dict[str, str]:
     state = view.state(is_alive=run.is_alive(), now=time.time())
-    return result_cells(state_words(view, state), view.step, view.best_corpus_loss)
+    return result_cells(state_words(view, state), view.step, view.finished, view.best_corpus_loss)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.errors import UsageError
 from gpt2tui.runs.curves import Curves, XAxis
 from gpt2tui.text import one_line
 
@@ -14,12 +14,12 @@ def save_picture(path: Path, curves: Sequence[Curves], axis: XAxis, *, is_log: b
     """Draw raw and running losses, corpus and validation losses, and the targets.
 
     Raises:
-        Gpt2TuiError: matplotlib is not installed.
+        UsageError: matplotlib is not installed.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
-        raise Gpt2TuiError(
+        raise UsageError(
             "PNG and SVG need matplotlib: pip install 'gpt2tui[plot]' (without -o the terminal will do)"
         ) from error
     figure = Figure(figsize=(10, 6), layout="constrained")

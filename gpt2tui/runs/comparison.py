@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import msgspec
 
 from gpt2tui.runs.config import RunConfig
-from gpt2tui.runs.events import Step
+from gpt2tui.runs.events import RunFinished, Step
 from gpt2tui.runs.view import RunView
+from gpt2tui.runs.words import seconds_at_work
 from gpt2tui.text import duration, loss_text, one_line
 
 _OF_THE_MOMENT = ("created", "host.", "name", "versions.")
@@ -78,14 +79,16 @@ def field_text(value: Any) -> str:
             return one_line(str(value))
 
 
-def result_cells(state: str, step: Step | None, best_corpus_loss: float | None) -> dict[str, str]:
+def result_cells(
+    state: str, step: Step | None, finished: RunFinished | None, best_corpus_loss: float | None
+) -> dict[str, str]:
     """What came of a run, for people; ``state`` in words."""
     return {
         "state": state,
         "step": f"{step.step:,}" if step else "0",
         "tokens": f"{step.tokens:,}" if step else "0",
         "passes": f"{step.passes:,.2f}" if step else "0.00",
-        "time in training": duration(step.elapsed if step else 0.0),
+        "time in training": duration(seconds_at_work(step, finished)),
         "running loss": loss_text(step.running_loss if step else None),
         "best corpus loss": loss_text(best_corpus_loss),
     }

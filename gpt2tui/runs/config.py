@@ -58,6 +58,11 @@ class Limits(Frozen, frozen=True, kw_only=True):
         is_whole = value is not None and name in ("max_steps", "max_tokens")
         return msgspec.structs.replace(self, **{name: int(value) if is_whole else value})  # type: ignore[arg-type]
 
+    def met(self, steps: int, tokens: int) -> dict[str, int]:
+        """The limits of a whole run that so many steps and tokens have reached, by name."""
+        limits = {"max_steps": (self.max_steps, steps), "max_tokens": (self.max_tokens, tokens)}
+        return {name: limit for name, (limit, reached) in limits.items() if limit is not None and reached >= limit}
+
     def problems(self) -> list[str]:
         """What is wrong, a line a field; empty when nothing is. A target of 0 is never met, the rest lie above it."""
         found = []

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -76,6 +76,12 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     target_loss: float | None
     flops_per_token: int = 0
     matrix_rate: float | None = None
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any], *, tokens: int | None, target_loss: float | None) -> Plan:
+        """That of the object which ``gpt2tui train --dry-run --json`` prints."""
+        shared = {name: found[name] for name in cls.__struct_fields__ if name in found and name != "tokens"}
+        return cls(tokens=tokens, target_loss=target_loss, **shared)
 
 
 def measured_paces(runs: Iterable[Run]) -> list[Pace]:

@@ -209,9 +209,14 @@ def resume_words(run: str, view: RunView) -> str:
     return f"gpt2tui resume {run} --headless{past}"
 
 
+def seconds_at_work(step: Step | None, finished: RunFinished | None) -> float:
+    """How long a run trained: one that has ended also after its last step, to measure and to save."""
+    return finished.seconds if finished else step.elapsed if step else 0.0
+
+
 def time_words(step: Step, finished: RunFinished | None) -> str:
-    """How long a run was at work: one that has ended also after its last step, to measure and to save."""
-    return duration(finished.seconds if finished else step.elapsed)
+    """The same for people."""
+    return duration(seconds_at_work(step, finished))
 
 
 def limits_words(limits: Limits) -> str:

@@ -51,13 +51,10 @@ class Controls:
 
     def drop_met_limits(self, progress: Progress) -> Iterator[AnyEvent]:
         """Lift limits that a resumed run has met already, so that it can go on."""
-        for name, reached in (("max_steps", progress.step), ("max_tokens", progress.tokens)):
-            limit = getattr(self.limits, name)
-            if limit is not None and reached >= limit:
-                yield Notice(
-                    level="warning", text=f"{name.replace('_', '-')} {limit:,} is already met; it no longer applies"
-                )
-                yield from self.set(Set(name=name, value=None))  # type: ignore[arg-type]
+        for name, limit in self.limits.met(progress.step, progress.tokens).items():
+            text = f"{name.replace('_', '-')} {limit:,} is already met; it no longer applies"
+            yield Notice(level="warning", text=text)
+            yield from self.set(Set(name=name, value=None))  # type: ignore[arg-type]
 
     def met_limit(self, step: int, tokens: int, session_seconds: float) -> str | None:
         """Which limit ends the run now, in words; None when none does. Seconds count from this session's start."""

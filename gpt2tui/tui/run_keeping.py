@@ -11,6 +11,7 @@ from textual.screen import Screen
 
 from gpt2tui.errors import Gpt2TuiError, UsageError
 from gpt2tui.runs.commands import Stop
+from gpt2tui.runs.config import Limits
 from gpt2tui.runs.entry import Entry
 from gpt2tui.runs.ledger import Ledger
 from gpt2tui.runs.naming import called, checked_name
@@ -18,6 +19,7 @@ from gpt2tui.runs.run import Label, Run
 from gpt2tui.text import byte_size, one_line
 from gpt2tui.tui.processes.training import start_training
 from gpt2tui.tui.refusals import not_trained, trained_already
+from gpt2tui.tui.widgets.ask_limit import AskLimit
 from gpt2tui.tui.widgets.ask_target import AskTarget, target_words
 from gpt2tui.tui.widgets.question import Ask, Choose, Option
 
@@ -109,15 +111,19 @@ class RunKeeping:
         if entry.reason == "imported":
             self._tell(f"{entry.name} was imported and has no text; enter shows it, and R begins a run with it", True)
             return
-        if entry.reason != "target_reached":
+        if entry.reason == "target_reached":
+            self._resume_as_told(entry, AskTarget(entry.reached_loss, entry.name), target_words)
+        elif question := _limit_question(entry):
+            self._resume_as_told(entry, question, question.words)
+        else:
             self._do(self._resume(entry))
-            return
 
-        def answered(target: str | None) -> None:
-            if target is not None:
-                self._do(self._resume(entry, *target_words(target)))
+    def _resume_as_told(self, entry: Entry, question: Ask, words: Callable[[str], Sequence[str]]) -> None:
+        def answered(answer: str | None) -> None:
+            if answer is not None:
+                self._do(self._resume(entry, *words(answer)))
 
-        self._app.push_screen(AskTarget(entry.reached_loss, entry.name), answered)
+        self._app.push_screen(question, answered)
 
     async def _resume(self, entry: Entry, *words: str) -> str:
         others = [one for one in self._ledger.entries if one.is_alive and _is_same_device(one, entry)]
@@ -171,6 +177,11 @@ class RunKeeping:
         with self._app.holding_keys():  # the next one may ask for what is written here
             await asyncio.to_thread(lambda: self._ledger.relabel(entry.run, change(entry.run.label())))
         return words
+
+
+def _limit_question(entry: Entry) -> AskLimit | None:
+    limits = entry.present_config.limits if entry.present_config else Limits()
+    return AskLimit.of(entry.reason, limits, entry.step, entry.name)
 
 
 def _called(entry: Entry) -> str:

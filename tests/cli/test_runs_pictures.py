@@ -6,6 +6,7 @@ import json
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gpt2tui.runs.store import RunStore
@@ -20,9 +21,13 @@ from tests.runs.synthetic import (
 
 
 def test_compare_shows_only_what_differs_and_the_results(store: RunStore) -> None:
-    make_run(store, whole_story(), name="one", created=START, seed=1)
+    *story, end = whole_story()
+    make_run(store, [*story, msgspec.structs.replace(end, seconds=500.0)], name="one", created=START, seed=1)
     make_run(store, [started(), step(5)], name="two", created=START + 5, seed=2)
     found = call(store, "runs", "compare", "one", "two")
+    assert ["time", "in", "training", "8", "min", "20", "s", "5", "s"] in [
+        line.split() for line in found.out.splitlines()
+    ]
     names = [line.split("  ")[0] for line in found.out.splitlines()[1:]]
     assert names[0] == "seed"
     assert "name" not in names, "it may be another by now, and stands above"
@@ -32,6 +37,7 @@ def test_compare_shows_only_what_differs_and_the_results(store: RunStore) -> Non
     facts = json.loads(call(store, "runs", "compare", "one", "two", "--json").out)["runs"]
     assert [one["config"]["seed"] for one in facts] == [1, 2]
     assert [one["results"]["step"] for one in facts] == [470, 5]
+    assert [one["results"]["seconds"] for one in facts] == [500, 5]
     assert call(store, "runs", "compare", "one", "one").code == 2
 
 
@@ -66,6 +72,6 @@ def test_plot_without_the_extra_names_it(store: RunStore, tmp_path: Path) -> Non
     # A real interpreter that cannot import matplotlib, as one has that was never given the extra.
     (tmp_path / "matplotlib.py").write_text("raise ImportError('not installed')")
     found = call(store, "runs", "plot", "-o", str(tmp_path / "a.png"), PYTHONPATH=str(tmp_path))
-    assert found.code == 1
+    assert found.code == 2
     assert "pip install 'gpt2tui[plot]'" in found.err
     assert len(found.err.splitlines()) == 1

@@ -155,6 +155,29 @@ async def test_the_words_of_the_command_line_start_a_training():
         assert "typed" in text_of(app)
 
 
+async def test_a_run_at_its_limit_asks_how_far_it_is_to_go_on():
+    app = app_for(start=("train", *STEPS_OF_64_TOKENS, "--max-steps", "2"))
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "Ended at its limit")
+        for wrong in ("", "2", "x", "3.5"):
+            await pilot.press("R", "delete", *wrong, "enter")
+            await until_text(pilot, "a whole number above 2, or none")
+            await pilot.press("escape")
+        await pilot.press("R")
+        await until_text(pilot, "its limit of 2 steps is met; none is no limit")
+        await pilot.press("enter")
+        await until_text(pilot, "step 4")
+        await until_text(pilot, "Ended at its limit")
+        assert app.follower.view.limits.max_steps == 4
+        await pilot.press("3")
+        await until_text(pilot, "at its limit")
+        await pilot.press("R")
+        await until_text(pilot, "its limit of 4 steps is met")
+        await pilot.press(*"5", "enter", "1")
+        await until_text(pilot, "step 5")
+        await until_text(pilot, "Ended at its limit")
+
+
 async def test_what_is_typed_while_a_run_starts_is_no_text_of_its_form_and_the_next_run_has_another_name(tmp_path):
     text = tmp_path / "play.txt"
     text.write_text("Who comes on iron tyres with a limping wheel?\n" * 40)
@@ -197,9 +220,9 @@ async def test_a_start_beside_another_training_is_warned_about(store):
         async with app.run_test(size=WIDE, notifications=True) as pilot:
             await until_text(pilot, "run [hamlet] trains on cpu already")
             await until_text(pilot, "Ended at its limit")
-            await pilot.press("R")
+            await pilot.press("R", *"none", "enter")
             await until(pilot, lambda: sum("trains on cpu already" in message for message in told) == 2)
-            await pilot.press("x", "s")  # its limit no longer holds
+            await pilot.press("x", "s")
             await until_text(pilot, "Stopped and saved")
 
 

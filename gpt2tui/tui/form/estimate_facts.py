@@ -36,18 +36,7 @@ def estimate_facts(
     """
     tokens = absent.tokens if absent else found["tokens"]
     training_tokens = tokens if absent else found["tokens_per_pass"] + 1
-    plan = Plan(
-        parameters=found["parameters"],
-        device=found["device"],
-        recipe=found["recipe"],
-        batch_size=found["batch_size"],
-        block_size=found["block_size"],
-        tokens=training_tokens,
-        target_loss=target_loss,
-        flops_per_token=found["flops_per_token"],
-        matrix_rate=found["matrix_rate"],
-    )
-    times = time_words(plan, paces)
+    times = time_words(Plan.of(found, tokens=training_tokens, target_loss=target_loss), paces)
     facts = [
         Fact("model", f"{found['parameters']:,} parameters"),
         Fact("text", _text_words(found, tokens, absent)),

@@ -16,6 +16,7 @@ from gpt2tui.runs.neighbours import crowding_of
 from gpt2tui.text import one_line
 from gpt2tui.tui.processes.training import start_training
 from gpt2tui.tui.screens.dashboard import DashboardScreen
+from gpt2tui.tui.widgets.ask_limit import AskLimit
 from gpt2tui.tui.widgets.ask_target import AskTarget, target_words
 from gpt2tui.tui.widgets.top_bar import TopBar
 
@@ -121,8 +122,21 @@ class StartingScreen(DashboardScreen):
         return "the run in the form, which has not been started" * (is_lost and not self._is_starting)
 
     def action_resume(self) -> None:
-        if self._follower:
-            self._start(("resume", str(self._follower.run.folder)))
+        """Go on with the run on the screen; how far, where its limit is met."""
+        follower = self._follower
+        if not follower:
+            return
+        view, words = follower.view, ("resume", str(follower.run.folder))
+        question = AskLimit.of(view.finished.reason if view.finished else None, view.limits, view.step)
+        if question is None:
+            self._start(words)
+            return
+
+        def answered(answer: str | None) -> None:
+            if answer is not None:
+                self._start((*words, *question.words(answer)))
+
+        self.app.push_screen(question, answered)
 
     def action_go_past(self) -> None:
         follower = self._follower

@@ -73,7 +73,10 @@ class RunComparison(ModalScreen[None]):
         texts = [(field, (field.name, field.texts)) for field in fields]
         different = [row for field, row in texts if field.is_different]
         same = [row for field, row in texts if not field.is_different]
-        results = [result_cells(entry.state_words, entry.step, entry.best_corpus_loss) for entry in self._entries]
+        results = [
+            result_cells(entry.state_words, entry.step, entry.finished, entry.best_corpus_loss)
+            for entry in self._entries
+        ]
         came = [(name, [cells[name] for cells in results]) for name in results[0]]
         first, width = self._measured([*different, *came, *(same if self._has_all else [])])
         lines = [self._line("", [shown(entry.name, self.app.glyphs) for entry in self._entries], first, width, "bold")]
