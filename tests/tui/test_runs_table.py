@@ -298,6 +298,23 @@ async def test_what_is_typed_in_one_burst_with_the_key_to_the_filter_is_text(thr
         assert screen.app.screen is screen
 
 
+async def test_what_the_cursor_is_on_under_a_filter_it_is_on_when_that_is_lifted(three: dict[str, Run]) -> None:
+    async with opened(run=three["othello"].folder, at_first=False) as (pilot, screen):
+        table = screen.query_one(RunTable)
+        assert table.pointed.id == three["othello"].id
+        await pilot.press("slash", *"lear", "enter")
+        await until(pilot, lambda: len(table.entries) == 1)
+        await pilot.press("escape")
+        await until(pilot, lambda: len(table.entries) == 3)
+        assert table.pointed.id == three["lear"].id
+        await pilot.press("end", "slash", *"play")  # lear has a text of that name, and hamlet and othello
+        await until(pilot, lambda: table.pointed.id == three["othello"].id)
+        await pilot.press("ctrl+u", *"ham")
+        await until(pilot, lambda: len(table.entries) == 1)
+        await pilot.press("ctrl+u", *"mini")
+        await until(pilot, lambda: table.pointed.id == three["lear"].id)
+
+
 async def test_in_the_filter_keys_are_text_and_esc_leaves_it_before_it_lifts_it(three: dict[str, Run]) -> None:
     async with opened(SMALL) as (pilot, screen):
         await pilot.press("slash", "d", "q", "1")

@@ -46,6 +46,26 @@ async def test_leaving_asks_where_a_run_was_typed_and_not_started(store):
         await until(pilot, lambda: not app.is_running)
 
 
+async def test_no_key_goes_into_an_option_that_was_hidden_again(store):
+    app = app_for()
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press("ctrl+l")
+        form = app.screen.query_one(StartForm)
+        await until(pilot, lambda: app.focused is form.field("block_size").control)
+        await until_text(pilot, "Tokens a sequence")
+        await pilot.press("ctrl+l")
+        await until(pilot, lambda: app.focused is form)
+        await until(pilot, lambda: "Tokens a sequence" not in text_of(app))
+        await pilot.press("ctrl+p")
+        await until(pilot, lambda: len(app.screen_stack) == 2)
+        await pilot.press("escape")
+        await until(pilot, lambda: len(app.screen_stack) == 1)
+        await pilot.press(*"xyz")
+        assert form.field("block_size").value == ""
+        assert form.field("text").value in ("", "xyz")
+
+
 async def test_leaving_an_untouched_form_asks_nothing(store):
     app = app_for()
     async with app.run_test(size=WIDE) as pilot:

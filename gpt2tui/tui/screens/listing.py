@@ -155,7 +155,13 @@ class ListingScreen(Screen[None]):
 
     @on(RunFilter.Changed)
     def _filtered(self) -> None:
+        """The cursor stays on its run, whose details are shown; where that fits no more it goes to the first."""
+        table = self.query_one(RunTable)
+        before = table.pointed
+        table.stay()
         self._show()
+        if before and table.pointed and table.pointed.id != before.id:
+            table.action_move_to(0)
 
     @on(RunFilter.Left)
     def _filter_left(self) -> None:

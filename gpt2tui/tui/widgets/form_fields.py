@@ -184,6 +184,13 @@ class FormFields(Vertical):
     def _expanded(self) -> None:
         self._open_more()
 
+    @on(Collapsible.Collapsed)
+    def _collapsed(self) -> None:
+        """What is hidden is neither explained nor gone back to."""
+        if not self.field(self._last).option.is_main:
+            self._last = next(field.option.name for field in self._fields.values() if field.option.is_main)
+            self._meaning.update("")
+
     @on(DescendantFocus)
     def _explain(self, event: DescendantFocus) -> None:
         field = next((node for node in event.widget.ancestors if isinstance(node, FormField)), None)

@@ -101,6 +101,10 @@ class RunTable(ScrollView, can_focus=True):
         """Let the cursor be on the run of this id from the next :meth:`show` on, until somebody moves it."""
         self._wanted = run
 
+    def stay(self) -> None:
+        """From now on the cursor is on the run that it is seen on, as if somebody had moved it there."""
+        self._has_been_moved, self._wanted = True, None
+
     def render_line(self, y: int) -> Strip:
         """The head, or the run of a line."""
         if not self.size.width:  # of a terminal that is smaller than our borders
@@ -149,7 +153,8 @@ class RunTable(ScrollView, can_focus=True):
     def _point(self, row: int) -> None:
         row = max(0, min(row, len(self.entries) - 1))
         if row != self.row:
-            self.row, self._has_been_moved, self._wanted = row, True, None
+            self.row = row
+            self.stay()
             self._scroll_to_cursor()
             self.refresh()
             self.post_message(self.Pointed())
