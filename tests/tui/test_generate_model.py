@@ -45,6 +45,7 @@ async def test_a_killed_child_is_told_once_and_the_next_prompt_works(run, moment
         if moment == "streaming":
             await talk.over(first)
             assert first.state == "failed"
+            assert first.news.endswith("; the next prompt loads the checkpoint again")
             assert kept(run)[-1].text == first.continuation
         again = await talk.tell("Again", max_new_tokens=4)
         assert (again.finish, again.drawn) == ("length", 4)
@@ -97,6 +98,9 @@ async def test_a_step_that_is_loaded_answers_though_its_files_are_gone(run):
         await until_text(talk.pilot, f"step {step}, in memory")
         os.kill(talk.conversation.pid, signal.SIGKILL)
         await until(talk.pilot, lambda: talk.turns[-1].state == "failed")
+        assert f"step {step} was only in its memory: m chooses another checkpoint" in talk.turns[-1].news
+        await talk.press("escape")
+        assert "tries again" not in text_of(talk.app)
         talk.prompt.focus()
         talk.prompt.put("Once more")
         await talk.press("enter")

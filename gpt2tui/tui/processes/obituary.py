@@ -15,14 +15,13 @@ _LONGEST = 200
 
 def obituary(code: int, log: Path) -> str:
     """One line on a generation child that left with this code (negative: the signal) without being asked."""
-    way_out = "the next prompt loads the checkpoint again"
     if code >= 0:
         said = _last_line_in(log) or f"nothing in {log}"
-        return f"the generation process ended by itself (code {code}): {said}; {way_out}"
+        return f"the generation process ended by itself (code {code}): {said}"
     name = signal_name(-code)
     if -code == signal.SIGKILL:
-        return f"the generation process was killed ({name}), most often because memory ran out; {way_out}"
-    return f"the generation process died of {name}, {log} may say why; {way_out}"
+        return f"the generation process was killed ({name}), most often because memory ran out"
+    return f"the generation process died of {name}, {log} may say why"
 
 
 def signal_name(number: int) -> str:

@@ -8,7 +8,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from gpt2tui.runs.checkpoint_names import chosen_step
 from gpt2tui.runs.dialogue import AnyReply, Failed, Loaded, Loading, Stage
+from gpt2tui.runs.run import Run
 from gpt2tui.tui.processes.speaker import Speaker
 from gpt2tui.tui.talk.live_turn import LiveTurn
 
@@ -51,7 +53,7 @@ class Conversation:
         """The turn under way."""
         self.loaded: Loaded | None = None
         self.loading: Loading | None = None
-        self._speaker = Speaker(log, self._take, self._died)
+        self._speaker = Speaker(log, self._take, self._child_died)
         self._now, self._on_change, self._on_end, self._on_problem = now, on_change, on_end, on_problem
         self._place: Place | None = None
         """What is loaded, or being loaded."""
@@ -178,6 +180,16 @@ class Conversation:
                 if turn.is_over:
                     self._end()
         self._on_change()
+
+    def _child_died(self, why: str) -> None:
+        """What was loaded may be nowhere else by now."""
+        lost = self.loaded and self._place
+        if lost and chosen_step(Run(lost.run), str(lost.step)) is None:
+            if self.turn:
+                self.turn.can_be_repeated = False
+            self._died(f"{why}; step {lost.step:,} was only in its memory: m chooses another checkpoint")
+        else:
+            self._died(f"{why}; the next prompt loads the checkpoint again")
 
     def _died(self, why: str) -> None:
         self._place = self.loaded = self.loading = None

@@ -54,6 +54,8 @@ class LiveTurn:
         self.record_id = os.urandom(4).hex()
         """The id under which the run's transcripts keep this one."""
         self.state: State = "waiting"
+        self.can_be_repeated = True
+        """Whether what wrote it can be loaded again, where it failed."""
         self.news = ""
         """What is waited for, or what went wrong."""
         self.checkpoint = ""

@@ -16,7 +16,7 @@ def turn_notes(turn: LiveTurn, width: int, glyphs: Glyphs, *, is_typing: bool = 
         if glyphs.is_ascii:
             text = text.encode("ascii", "backslashreplace").decode("ascii")
         keys = "esc, then r, tries again" if is_typing else "r tries again"
-        hint = keys if turn.prompt else ""
+        hint = keys if turn.prompt and turn.can_be_repeated else ""
         return [
             *(text[start:end] for start, end in broken(text, 0, len(text), max(1, width))),
             *filter(None, [hint]),
