@@ -147,11 +147,13 @@ class GPT2(nn.Module):
         seed: int,
         dropout: Dropout | None = None,
         residual_scaling: bool = True,
+        embedding_deviation: float = INITIAL_DEVIATION,
     ) -> GPT2:
         """A fresh float32 model on the CPU, the same for the same seed on every device.
 
-        Weights are drawn from N(0, 0.02), biases are zero; with ``residual_scaling`` the projections into the
-        residual stream are scaled by 1/sqrt(2 * layers) (Radford et al., 2019, section 2.3).
+        Weights are drawn from N(0, 0.02), the embedding of tokens with a deviation of its own, biases are zero; with
+        ``residual_scaling`` the projections into the residual stream are scaled by 1/sqrt(2 * layers) (Radford et al.,
+        2019, section 2.3).
         """
         model = cls.empty(config, dropout).allocate("cpu")
         generator = torch.Generator().manual_seed(seed)
@@ -161,8 +163,9 @@ class GPT2(nn.Module):
             elif ".ln_" in name or name.startswith("ln_"):
                 nn.init.ones_(parameter)
             else:
-                scaled = residual_scaling and name.endswith("c_proj.weight")
-                deviation = INITIAL_DEVIATION / math.sqrt(2 * config.layers) if scaled else INITIAL_DEVIATION
+                deviation = embedding_deviation if name == "wte.weight" else INITIAL_DEVIATION
+                if residual_scaling and name.endswith("c_proj.weight"):
+                    deviation /= math.sqrt(2 * config.layers)
                 nn.init.normal_(parameter, std=deviation, generator=generator)
         return model
 

@@ -57,8 +57,9 @@ class Schedule(msgspec.Struct, frozen=True, kw_only=True):
 class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """Optimiser, schedule, batch and order of windows.
 
-    With ``muon``, ``hidden_learning_rate`` and ``momentum`` are those of the matrices inside the blocks; all
-    other parameters take ``learning_rate`` and ``betas`` under AdamW.
+    With ``muon``, ``hidden_learning_rate``, ``momentum``, ``turns`` and ``row_beta`` are those of the matrices inside
+    the blocks (see :class:`gpt2tui.training.muon.Muon`); all other parameters take ``learning_rate`` and ``betas``
+    under AdamW.
     """
 
     name: str
@@ -72,11 +73,15 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     clip_norm: float
     hidden_learning_rate: float | None = None
     momentum: float = 0.95
+    turns: int = 1
+    row_beta: float = 0.0
     betas: tuple[float, float] = (0.9, 0.95)
     weight_decay: float = 0.0
     dropout: float = 0.0
     dropout_places: tuple[DropoutPlace, ...] = ("embedding", "attention", "projection", "mlp")
     residual_scaling: bool = True
+    embedding_deviation: float = 0.02
+    """Of the first embedding of tokens, which is the head as well."""
     aligned_every: int | None = None
     """Every so many-th shuffled pass starts its windows where those of the corpus loss start, the others at a random
     phase; None: as drawn by chance, with :attr:`aligned_share`.
@@ -94,6 +99,12 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
             found.append(f"lr must be {RATE_WORDS}, not {self.learning_rate:g}")
         if self.optimizer == "muon" and not (self.hidden_learning_rate and self.hidden_learning_rate > 0):
             found.append("recipe.hidden_learning_rate must be above 0 for muon")
+        if self.turns < 1:
+            found.append(f"recipe.turns must be at least 1, not {self.turns}")
+        if not 0 <= self.row_beta < 1:
+            found.append(f"recipe.row_beta must lie in [0, 1), not {self.row_beta}")
+        if not self.embedding_deviation > 0:
+            found.append(f"recipe.embedding_deviation must be above 0, not {self.embedding_deviation}")
         if self.batch_size < 1:
             found.append(f"batch size must be at least 1, not {self.batch_size}")
         if self.aligned_every is not None and self.aligned_every < 1:

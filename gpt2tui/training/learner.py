@@ -48,8 +48,12 @@ class Learner:
         """Go to where a run begins: these weights, or a draw, and an optimiser that has seen nothing."""
         config = self._config
         if weights is None:
-            scaled = config.recipe.residual_scaling
-            drawn = GPT2.initialised(config.model, seed=config.seed, residual_scaling=scaled)
+            drawn = GPT2.initialised(
+                config.model,
+                seed=config.seed,
+                residual_scaling=config.recipe.residual_scaling,
+                embedding_deviation=config.recipe.embedding_deviation,
+            )
             weights = drawn.state_dict()
         self._load_weights(weights)
         torch.manual_seed(config.seed)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -31,41 +32,88 @@ _TINY = 1e-16
 
 
 class Muon(Optimizer):
-    """For matrices. As torch's own, but for what the first product divides by; see :func:`orthogonalised`."""
+    """For matrices. As torch's own, but for what the first product divides by (see :func:`orthogonalised`), and two
+    things that may be asked for.
 
-    def __init__(self, parameters: Iterable[Tensor], *, lr: float, momentum: float, weight_decay: float) -> None:
+    With ``turns`` the shapes take turns, a step each, while their momentum goes on: of what orthogonalising takes, a
+    step pays a share. With ``row_beta`` the rows of an update, one for each neuron, are brought to sizes alike by the
+    mean squares that theirs had before, and the whole to the size it had (Li et al., 2025, arXiv:2510.05491).
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[Tensor],
+        *,
+        lr: float,
+        momentum: float,
+        weight_decay: float,
+        turns: int = 1,
+        row_beta: float = 0.0,
+    ) -> None:
         super().__init__(parameters, lr=lr, weight_decay=weight_decay)
-        self.momentum = momentum
-        self.state = {p: {"momentum_buffer": torch.zeros_like(p)} for p in self.parameters}
+        self.momentum, self.turns, self.row_beta = momentum, turns, row_beta
+        self._turn_of = _dealt({p.shape for p in self.parameters}, turns)
+        for p in self.parameters:
+            self.state[p] = {"momentum_buffer": torch.zeros_like(p)}
+            if turns > 1:
+                self.state[p]["step"] = torch.zeros((), device=p.device)
+            if row_beta:
+                self.state[p]["row_square"] = p.new_zeros(p.shape[0], 1)
 
     @torch.no_grad()
     def step(self) -> None:
         """One update, with Nesterov's momentum; matrices that are taller than wide move further."""
+        for p in self.parameters:
+            if p.grad is not None:
+                self.state[p]["momentum_buffer"].lerp_(p.grad, 1 - self.momentum)
         for alike in self._stacks():
             (rows, columns), device = alike[0].shape, alike[0].device
             slopes = torch.empty(len(alike), rows, columns, dtype=_format(device), device=device)
             for p, slope in zip(alike, slopes, strict=True):
-                slope.copy_(self._slope(p))
+                assert p.grad is not None
+                slope.copy_(p.grad.lerp(self.state[p]["momentum_buffer"], self.momentum))
             for p, update in zip(alike, orthogonalised(slopes), strict=True):
                 if self.weight_decay:
                     p.mul_(1 - self.lr * self.weight_decay)
-                p.add_(update, alpha=-self.lr * math.sqrt(max(1, rows / columns)))
+                p.add_(self._evened(p, update), alpha=-self.lr * math.sqrt(max(1, rows / columns)))
 
     def _stacks(self) -> Iterator[list[Tensor]]:
-        """The parameters that have a gradient, some of one shape at a time."""
+        """The parameters that have a gradient and whose turn it is, some of one shape at a time."""
         by_shape: dict[torch.Size, list[Tensor]] = defaultdict(list)
         for p in self.parameters:
-            if p.grad is not None:
+            if p.grad is not None and self._is_its_turn(p):
                 by_shape[p.shape].append(p)
         for alike in by_shape.values():
             yield from (alike[start : start + _STACK] for start in range(0, len(alike), _STACK))
 
-    def _slope(self, p: Tensor) -> Tensor:
-        """The gradient, drawn near its mean."""
-        assert p.grad is not None
-        mean = self.state[p]["momentum_buffer"]
-        mean.lerp_(p.grad, 1 - self.momentum)
-        return p.grad.lerp(mean, self.momentum)
+    def _is_its_turn(self, p: Tensor) -> bool:
+        if self.turns == 1:
+            return True
+        step = self.state[p]["step"]
+        step += 1
+        return int(step - 1) % self.turns == self._turn_of[p.shape]
+
+    def _evened(self, p: Tensor, update: Tensor) -> Tensor:
+        """The update with rows of sizes alike."""
+        if not self.row_beta:
+            return update
+        squares = torch.linalg.vector_norm(update, dim=1, keepdim=True, dtype=torch.float32).square()  # (rows, 1)
+        mean = self.state[p]["row_square"]
+        mean.lerp_(squares, 1 - self.row_beta)
+        factors = (mean + _TINY).rsqrt()
+        size = (squares.sum() / (squares * factors.square()).sum().clamp(min=_TINY)).sqrt()
+        evened: Tensor = update * (factors * size)
+        return evened
+
+
+def _dealt(shapes: Iterable[torch.Size], turns: int) -> dict[torch.Size, int]:
+    """The turn of each shape, so that all turns have about as much to do."""
+    by_size = sorted(shapes, key=lambda shape: (shape.numel(), shape))
+    whole = sum(shape.numel() for shape in by_size)
+    before = itertools.accumulate((shape.numel() for shape in by_size), initial=0)
+    return {
+        shape: int((start + shape.numel() / 2) * turns / whole) for start, shape in zip(before, by_size, strict=False)
+    }
 
 
 def orthogonalised(x: Tensor) -> Tensor:

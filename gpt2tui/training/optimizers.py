@@ -35,6 +35,8 @@ class Optimizers:
                 lr=recipe.hidden_learning_rate,
                 momentum=recipe.momentum,
                 weight_decay=recipe.weight_decay,
+                turns=recipe.turns,
+                row_beta=recipe.row_beta,
             )
             self._members.append((muon, hidden, recipe.hidden_learning_rate))
         adamw = AdamW(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -22,19 +23,30 @@ if TYPE_CHECKING:
 
 
 class ExportKind(NamedTuple):
-    """A format: its key and words, what stands behind ``gpt2tui export``, and how the name of the result ends."""
+    """A format: its key and words, what stands behind ``gpt2tui export``, how the name of the result ends, and the
+    package that writes it, which is the extra of that name.
+    """
 
     key: str
     words: str
     command: tuple[str, ...]
     ending: str
     is_folder: bool = False
+    package: str = ""
+
+    def option(self) -> Option:
+        """The answer that stands for it, with what is missing."""
+        is_missing = self.package and find_spec(self.package) is None
+        needs = f"; needs pip install 'gpt2tui[{self.package}]'" * bool(is_missing)
+        return Option(self.key, self.words + needs, self.key)
 
 
 EXPORT_KINDS = (
     ExportKind("t", "a folder that transformers loads", ("transformers",), "-transformers", is_folder=True),
-    ExportKind("g", "a GGUF file for llama.cpp, float16", ("gguf",), ".gguf"),
-    ExportKind("8", "a GGUF file for llama.cpp, 8 bits a weight", ("gguf", "--type", "q8_0"), "-q8_0.gguf"),
+    ExportKind("g", "a GGUF file for llama.cpp, float16", ("gguf",), ".gguf", package="gguf"),
+    ExportKind(
+        "8", "a GGUF file for llama.cpp, 8 bits a weight", ("gguf", "--type", "q8_0"), "-q8_0.gguf", package="gguf"
+    ),
     ExportKind("f", "a safetensors file", ("safetensors",), ".safetensors"),
     ExportKind("h", "a Hugging Face Space to talk to it", ("space",), "-space", is_folder=True),
 )
@@ -69,9 +81,7 @@ class RunExport:
                 self._ask_where(entry, kind)
 
         title = f"Export {one_line(called(entry.id, entry.name))}, step {step:,}, as"
-        self._app.push_screen(
-            Choose(title, [Option(kind.key, kind.words, kind.key) for kind in EXPORT_KINDS]), answered
-        )
+        self._app.push_screen(Choose(title, [kind.option() for kind in EXPORT_KINDS]), answered)
 
     def _ask_where(self, entry: Entry, kind: ExportKind) -> None:
         def answered(typed: str | None) -> None:

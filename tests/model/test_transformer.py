@@ -35,6 +35,9 @@ def test_an_empty_model_has_no_storage() -> None:
 def test_first_weights_have_the_deviations_of_gpt2(is_scaled: bool) -> None:
     config = tiny_model_config(layers=8, width=64, vocabulary_size=500)
     model = GPT2.initialised(config, seed=3, residual_scaling=is_scaled)
+    larger = GPT2.initialised(config, seed=3, residual_scaling=is_scaled, embedding_deviation=0.05)
+    assert torch.equal(larger.wpe.weight, model.wpe.weight)
+    torch.testing.assert_close(larger.wte.weight, 2.5 * model.wte.weight)
     for name, parameter in model.named_parameters():
         if name.endswith("bias"):
             assert not parameter.any(), name

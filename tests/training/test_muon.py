@@ -122,3 +122,70 @@ def test_matrices_that_share_a_product_move_as_they_do_alone(monkeypatch: pytest
     for alone, two, all_ in zip(moved(1), moved(2), moved(12), strict=True):
         torch.testing.assert_close(two, alone, rtol=0, atol=1e-3)
         torch.testing.assert_close(all_, alone, rtol=0, atol=1e-3)
+
+
+SHAPES = {"c_attn": (48, 16), "c_proj": (16, 16), "c_fc": (64, 16), "mlp": (16, 64)}
+
+
+def test_shapes_take_turns_and_their_momentum_goes_on() -> None:
+    weights = {name: torch.nn.Parameter(matrix(*shape)) for name, shape in SHAPES.items()}
+    twin = torch.nn.Parameter(matrix(*SHAPES["mlp"]))
+    turning = Muon(weights.values(), lr=0.02, momentum=0.9, weight_decay=0.0, turns=3)
+    always = Muon([twin], lr=0.02, momentum=0.9, weight_decay=0.0)
+    moved = []
+    for step in range(6):
+        before = {name: p.detach().clone() for name, p in weights.items()}
+        for p in (*weights.values(), twin):
+            p.grad = matrix(*p.shape) + step
+        turning.step()
+        always.step()
+        moved.append({name for name, p in weights.items() if not torch.equal(p, before[name])})
+    assert moved[:3] == moved[3:]
+    assert sorted(map(sorted, moved[:3])) == [["c_attn", "c_proj"], ["c_fc"], ["mlp"]]
+    mean, wanted = (o.state[p]["momentum_buffer"] for o, p in ((turning, weights["mlp"]), (always, twin)))
+    assert torch.equal(mean, wanted)
+
+
+def test_three_turns_orthogonalise_what_one_step_does_without_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, ...]] = []
+    original = muon.orthogonalised
+    monkeypatch.setattr(muon, "orthogonalised", lambda x: (asked.append(tuple(x.shape)), original(x))[1])
+
+    def shapes(turns: int, steps: int) -> list[tuple[int, ...]]:
+        asked.clear()
+        weights = [torch.nn.Parameter(matrix(*shape)) for shape in SHAPES.values()]
+        optimizer = Muon(weights, lr=0.02, momentum=0.9, weight_decay=0.0, turns=turns)
+        for _ in range(steps):
+            for p in weights:
+                p.grad = matrix(*p.shape)
+            optimizer.step()
+        return sorted(asked)
+
+    assert shapes(turns=3, steps=3) == shapes(turns=1, steps=1) == sorted((1, *shape) for shape in SHAPES.values())
+
+
+def test_rows_come_to_sizes_alike_and_the_whole_keeps_its_size() -> None:
+    def update(row_beta: float, steps: int = 1) -> Tensor:
+        p = torch.nn.Parameter(torch.zeros(24, 16))
+        optimizer = Muon([p], lr=1.0, momentum=0.0, weight_decay=0.0, row_beta=row_beta)
+        for _ in range(steps):
+            before = p.detach().clone()
+            p.grad = matrix(24, 16) * torch.logspace(0, -2, 24)[:, None]
+            optimizer.step()
+        return p.detach() - before
+
+    plain, evened, later = update(0.0), update(0.95), update(0.95, steps=4)
+    sizes, alike = (x.norm(dim=1) for x in (plain, evened))
+    assert float(sizes.max() / sizes.min()) > 2
+    torch.testing.assert_close(alike, alike.mean().expand(24), rtol=1e-3, atol=0)
+    assert float(evened.norm()) == pytest.approx(float(plain.norm()), rel=1e-3)
+    torch.testing.assert_close(later, evened, rtol=1e-3, atol=1e-4)  # the same gradient: nothing new to even
+    assert not update(0.95)[0].equal(plain[0])
+
+
+def test_a_gradient_of_nothing_moves_nothing() -> None:
+    p = torch.nn.Parameter(matrix(8, 4))
+    optimizer = Muon([p], lr=1.0, momentum=0.9, weight_decay=0.0, row_beta=0.95)
+    before, p.grad = p.detach().clone(), torch.zeros(8, 4)
+    optimizer.step()
+    assert torch.equal(p, before)

@@ -42,6 +42,14 @@ def become(monkeypatch: pytest.MonkeyPatch, program: str) -> None:
     monkeypatch.setattr(asking, "PROGRAM", (sys.executable, "-c", textwrap.dedent(program)))
 
 
+async def test_what_needs_a_package_that_is_not_there_says_so_before_it_is_chosen(run: Run, monkeypatch):
+    monkeypatch.setattr("gpt2tui.tui.run_export.find_spec", lambda name: None)
+    async with opened() as (pilot, _):
+        await pilot.press("w")
+        await until_text(pilot, "a safetensors file")
+        assert " ".join(text_of(pilot.app).replace("│", " ").split()).count("needs pip install 'gpt2tui[gguf]'") == 2
+
+
 async def test_a_run_is_exported_and_a_file_in_the_way_is_replaced_after_a_second_enter(run: Run):
     file = Path("dog.safetensors")
     file.write_text("something else")
