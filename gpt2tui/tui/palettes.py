@@ -140,7 +140,7 @@ _DARK_16 = Palette(
     chosen="#0000aa",
     tint_1="#555555",
     tint_2="#0000aa",
-    tint_3="#aa5500",
+    tint_3="#aa00aa",
     tint_4="#aa0000",
 )
 _LIGHT_16 = Palette(
@@ -152,7 +152,7 @@ _LIGHT_16 = Palette(
     primary="#0000aa",
     secondary="#555555",
     success="#0000aa",
-    warning="#aa5500",
+    warning="#aa00aa",
     error="#aa0000",
     marked="#55ffff",
     chosen="#55ffff",
@@ -170,4 +170,6 @@ PALETTES_16: dict[str, Palette] = {
     "colour-blind": _DARK_16,
     "colour-blind-light": _LIGHT_16,
 }
-"""In exactly the 16 colours that Rich knows; green is not to be read on white, so what is well is blue there."""
+"""In exactly the 16 colours that Rich knows; green is not to be read on white, so what is well is blue there. No brown:
+most terminals make a yellow of it, which is not to be read on white, nor white on it.
+"""

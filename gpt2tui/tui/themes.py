@@ -77,7 +77,11 @@ def own_variables(theme: Theme) -> dict[str, str]:
 
 
 def register_themes(app: App[Any]) -> None:
-    """Make the themes known to the app, as fine as its terminal's colours are; Textual's own stay there."""
+    """Make the themes known to the app, as fine as its terminal's colours are; Textual's own stay there, but for those
+    in the terminal's own colours: of these nobody knows what can be read on what.
+    """
+    for name in [name for name in app.available_themes if name.startswith("ansi-")]:
+        app.unregister_theme(name)
     palettes = PALETTES_16 if app.console.color_system == "standard" else PALETTES
     for name, palette in palettes.items():
         app.register_theme(theme(name, palette))
