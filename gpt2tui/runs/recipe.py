@@ -20,9 +20,6 @@ HIGHEST_RATE = 1.0
 RATE_WORDS = f"a number above 0, and at most {HIGHEST_RATE:g}"
 """What a learning rate must be, wherever a wrong one is refused."""
 
-FEWEST_STEPS = 80
-"""Of a pass with a batch larger than the recipe's: fewer steps would make more passes of it (docs/LOG.md)."""
-
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
     """The learning rate, as a factor of its peak.
@@ -88,9 +85,9 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """
     aligned_share: float = 0.0
     width: int | None = None
-    """The model width that the learning rates are for; see :meth:`Recipe.for_width`. None fits all."""
-    largest_batch_size: int | None = None
-    """What a long text's batch may grow to; see :meth:`Recipe.for_text`. None: the batch is the same for all."""
+    """The model width that the learning rates and the first embedding are for; see :meth:`Recipe.for_width`. None fits all."""
+    fits_text: bool = False
+    """Whether a short text has smaller batches; see :meth:`Recipe.for_text`."""
 
     def problems(self) -> list[str]:
         """What is wrong with this recipe, a line a field; empty when nothing is."""
@@ -126,30 +123,30 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
     def for_width(self, width: int) -> Recipe:
-        """The same recipe with the learning rates for a model of that width: AdamW's go with its inverse, Muon's with
-        the inverse root of it. Found on ``nano`` (docs/LOG.md).
+        """The same recipe for a model of that width: AdamW's rate and the deviation of the first embedding go with its
+        inverse, Muon's rate with the inverse root of it (docs/LOG.md).
         """
         if self.width is None:
             return self
         factor = self.width / width
         hidden = self.hidden_learning_rate and self.hidden_learning_rate * math.sqrt(factor)
-        rate = self.learning_rate * factor
-        return msgspec.structs.replace(self, learning_rate=rate, hidden_learning_rate=hidden, width=width)
+        return msgspec.structs.replace(
+            self,
+            learning_rate=self.learning_rate * factor,
+            hidden_learning_rate=hidden,
+            embedding_deviation=self.embedding_deviation * factor,
+            width=width,
+        )
 
     def for_text(self, windows: int) -> Recipe:
-        """The same recipe for a text of so many windows: the batch is doubled as long as a pass keeps
-        :data:`FEWEST_STEPS` and ``largest_batch_size`` allows it, and halved while a step would take more than
-        a pass. The rates go with its fourth root. Without a ``largest_batch_size`` all stays as it is.
+        """The same recipe for a text of so many windows: the batch is halved while a step would take more than a pass,
+        and the rates go with its fourth root. Larger ones, for long texts, are no gain (docs/LOG.md).
         """
-        if self.largest_batch_size is None:
-            return self
         batch = self.batch_size
-        while batch > max(windows, 1):
+        while self.fits_text and batch > max(windows, 1):
             batch //= 2
-        while 2 * batch <= self.largest_batch_size and windows >= 2 * batch * FEWEST_STEPS:
-            batch *= 2
-        larger = self.with_learning_rate(self.learning_rate * (batch / self.batch_size) ** 0.25)
-        return msgspec.structs.replace(larger, batch_size=batch)
+        smaller = self.with_learning_rate(self.learning_rate * (batch / self.batch_size) ** 0.25)
+        return msgspec.structs.replace(smaller, batch_size=batch)
 
     def with_learning_rate(self, learning_rate: float) -> Recipe:
         """The same recipe at another peak; the rate of the hidden matrices keeps its proportion."""

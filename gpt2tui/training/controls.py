@@ -47,6 +47,7 @@ class Controls:
         else:
             previous = getattr(self.limits, command.name)
             self.limits = self.limits.changed(command.name, value)
+            value = getattr(self.limits, command.name)
         yield SettingChanged(name=command.name, value=value, previous=previous, command=command.id)
 
     def drop_met_limits(self, progress: Progress) -> Iterator[AnyEvent]:
