@@ -85,7 +85,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     """
     aligned_share: float = 0.0
     width: int | None = None
-    """The model width that the learning rates and the first embedding are for; see :meth:`Recipe.for_width`. None fits all."""
+    """The model width that rates and first embedding are for; see :meth:`Recipe.for_width`. None fits all."""
     fits_text: bool = False
     """Whether a short text has smaller batches; see :meth:`Recipe.for_text`."""
 
