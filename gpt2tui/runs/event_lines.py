@@ -18,7 +18,7 @@ from gpt2tui.runs.events import (
     SettingChanged,
     Step,
 )
-from gpt2tui.runs.words import REASONS, SETTINGS
+from gpt2tui.runs.words import REASONS, SETTINGS, above_words
 from gpt2tui.text import byte_size, duration, loss_text, one_line
 
 
@@ -79,6 +79,6 @@ def _evaluation(event: Evaluated) -> str:
     kind = "corpus loss" if event.split == "train" else "validation loss"
     loss = loss_text(event.loss)
     if event.partial:
-        return f"{kind} at step {event.step:,}: above the target ({loss} over the first {event.tokens:,} tokens)"
+        return f"{kind} at step {event.step:,}: {above_words(event)} ({loss} over the first {event.tokens:,} tokens)"
     mark = f", an estimate over {event.tokens:,} tokens" if event.estimate else ""
     return f"{kind} at step {event.step:,}: {loss}{mark}, took {duration(event.seconds)}"

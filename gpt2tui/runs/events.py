@@ -63,9 +63,9 @@ class Step(Event, tag="step", frozen=True):
 class Evaluated(Event, tag="evaluated", frozen=True):
     """The corpus loss (split ``train``) or the validation loss, with one fixed set of weights.
 
-    ``partial`` marks an evaluation that ended when its sum had proved that the mean cannot be below the
-    target: ``loss`` is then the mean over the ``tokens`` seen. ``estimate`` marks a fixed sample of a corpus
-    that is too large to evaluate whole.
+    ``partial`` marks an evaluation that ended when its sum had proved that the mean cannot be below ``above``, the
+    target or half of the best loss: ``loss`` is then the mean over the ``tokens`` seen. ``estimate`` marks a fixed
+    sample of a corpus that is too large to evaluate whole.
     """
 
     step: int
@@ -77,6 +77,7 @@ class Evaluated(Event, tag="evaluated", frozen=True):
     device: str
     estimate: bool = False
     partial: bool = False
+    above: float | None = None
 
 
 class Sampled(Event, tag="sampled", frozen=True):

@@ -108,11 +108,16 @@ def loss_words(view: RunView) -> str:
     return f"running loss {loss_text(view.step.running_loss)}" if view.step else ""
 
 
+def above_words(partial: Evaluated) -> str:
+    """What a look that ended early has seen."""
+    return "above the target" if partial.above is None else f"above {partial.above:.5g}"
+
+
 def corpus_loss_words(evaluated: Evaluated) -> str:
     """Where a corpus loss comes from, and how far it can be trusted."""
     words = f"at step {evaluated.step:,}"
     if evaluated.partial:
-        words += f", so far: {evaluated.tokens:,} tokens were enough to see it is above the target"
+        words += f", so far: {evaluated.tokens:,} tokens were enough to see it is {above_words(evaluated)}"
     elif evaluated.estimate:
         words += f", estimate over {evaluated.tokens:,} tokens"
     return words

@@ -97,6 +97,7 @@ class Examiner:
                 device=self._config.device,
                 estimate=result.is_estimate,
                 partial=result.is_partial,
+                above=bound if result.is_partial else None,
             )
             if split == "train":
                 self._last = event

@@ -171,7 +171,7 @@ def test_only_before_a_look_that_takes_long_what_was_learnt_is_saved(
 ) -> None:
     monkeypatch.setattr("gpt2tui.training.trainer._LONG_LOOK", longest)
     events = list(train(small_run(tmp_path, small_config(limits=Limits(target_loss=0.01, max_steps=3)))))
-    assert only(events, Evaluated).partial
+    assert (only(events, Evaluated).partial, only(events, Evaluated).above) == (True, 0.01)
     assert only(events, CheckpointSaved).reason == reason
 
 
@@ -187,6 +187,7 @@ def test_far_below_the_best_corpus_loss_all_of_the_text_is_measured_though_the_t
     events = list(train(run))
     whole = [event for event in corpus_losses(events) if not event.partial]
     assert [event.step < 30 for event in whole] == [True] * is_measured
+    assert {event.above for event in corpus_losses(events)[:1]} <= {None, best / 2}
     if is_measured:
         assert folder.pointer("best") == Pointer(
             checkpoint=f"step-{whole[0].step:08d}", step=whole[0].step, corpus_loss=whole[0].loss

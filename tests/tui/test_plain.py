@@ -108,7 +108,7 @@ def test_pauses_are_told_and_saves_by_what_comes_of_them(store: RunStore) -> Non
 def test_a_partial_corpus_loss_says_that_it_is_above(store: RunStore) -> None:
     run = make_run(store, [started()])
     told = Milestones(run, RunView.of(run))
-    assert told.take([evaluated(9, 1.0, partial=True)]) == ["Corpus loss at step 9: still above the target."]
+    assert told.take([evaluated(9, 1.0, partial=True)]) == ["Corpus loss at step 9: above the target."]
 
 
 def test_a_silent_run_is_told_once(store: RunStore) -> None:

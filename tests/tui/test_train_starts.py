@@ -9,7 +9,8 @@ from gpt2tui.runs.events import PhaseChanged, RunFinished
 from gpt2tui.tui.screens.generate import GenerateScreen
 from gpt2tui.tui.screens.train import TrainScreen
 from gpt2tui.tui.widgets.start_form import StartForm
-from tests.runs.synthetic import START, held, make_run, started, step, whole_story
+from tests.runs.synthetic import START, append, held, make_run, started, step, whole_story
+from tests.tiny import tiny_run, tiny_run_config
 from tests.tui.apps import app_for, text_of, until, until_text
 from tests.tui.training import STEPS_OF_64_TOKENS, WIDE
 
@@ -128,7 +129,14 @@ async def test_an_imported_model_is_not_gone_on_with_but_begins_a_run_on_a_text(
         await pilot.press("R")
         await until_text(pilot, "the new run begins with from afar")
         await until(pilot, lambda: isinstance(app.focused, Input))
-        assert app.screen.query_one(StartForm).words() == ["--preset", "mini", "--init", run.id]
+        form = app.screen.query_one(StartForm)
+        assert form.words() == ["--preset", "mini", "--init", run.id]
+        await pilot.press("escape", "escape")
+        await until_text(pilot, "Imported.")
+        assert "Failed" not in text_of(app)
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        assert form.words() == ["--preset", "nano"], "what was for that run is gone"
 
 
 async def test_a_refused_resume_leaves_the_run_on_the_screen(store):
@@ -276,3 +284,23 @@ async def test_any_size_works_and_resizing_loses_nothing(store, size):
         await until(pilot, lambda: isinstance(app.focused, StartForm))
         await pilot.press("escape")
         await until_text(pilot, "Below the target")
+
+
+async def test_the_run_after_one_on_an_imported_model_begins_with_weights_of_its_own(store, tmp_path):
+    text = tmp_path / "play.txt"
+    text.write_text("Who comes on iron tyres with a limping wheel?\n" * 40)
+    config = tiny_run_config(name="from afar")
+    run = tiny_run(store.folder, config=config)
+    append(run, [RunFinished(time=START, reason="imported", step=0, loss=None, seconds=0.0)])
+    app = app_for(run=run.folder, typed={"text": [str(text)], "max_steps": 1})
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "R Train it")
+        await pilot.press("R")
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        form = app.screen.query_one(StartForm)
+        await pilot.press("ctrl+s")
+        await until_text(pilot, "Ended at its limit")
+        assert app.follower.view.config.init
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        assert form.field("init").value == ""

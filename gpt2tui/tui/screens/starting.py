@@ -31,6 +31,8 @@ class StartingScreen(DashboardScreen):
 
     _form: StartForm | None = None
     """Imported and made when it is first needed: it has more widgets than all the rest."""
+    _before_lent: Mapping[str, str] = {}
+    """What stood in fields of the form whose values are for one run only."""
     _typed: Mapping[str, Any] = {}
     """What the form begins with: the options of a command, until its training has started."""
 
@@ -55,6 +57,7 @@ class StartingScreen(DashboardScreen):
         self.action_new()
 
     def action_back(self) -> None:
+        self._take_back()
         self.show_form(False)
 
     def show_form(self, is_shown: bool, *, problem: Gpt2TuiError | None = None, is_filled: bool = True) -> None:
@@ -69,15 +72,24 @@ class StartingScreen(DashboardScreen):
             self.set_focus(None)
             self._draw_pictures()
 
-    def _open_form(self, values: Mapping[str, str] | None = None) -> None:
+    def _open_form(self, lent: Mapping[str, str] | None = None) -> None:
+        """``lent`` are values for one run: they are taken back when that was started, or the form was left."""
+        self._take_back()
         self.show_form(True, is_filled=False)
-        self._fill_form_for_next_key(values or {})
+        self._fill_form_for_next_key(lent or {})
+
+    def _take_back(self) -> None:
+        if self._form:
+            for name, value in self._before_lent.items():
+                self._form.field(name).value = value
+        self._before_lent = {}
 
     @work(exclusive=True, group="form")
-    async def _fill_form_for_next_key(self, values: Mapping[str, str]) -> None:
+    async def _fill_form_for_next_key(self, lent: Mapping[str, str]) -> None:
         with self.app.holding_keys():
             form = await self._made_form()
-            for name, value in values.items():
+            self._before_lent = {name: form.field(name).value for name in lent}
+            for name, value in lent.items():
                 form.field(name).value = value
             await self._fill_form()
             # Tab finds its way there only when all is laid out.
@@ -171,6 +183,7 @@ class StartingScreen(DashboardScreen):
             self._typed = {}
             if self._form:
                 self._form.field("name").value = ""  # it was this run's
+                self._take_back()
                 self._form.settle()
             self.app.follow(run)
             if not is_warned and (warning := crowding_of(run, self.app.store)):

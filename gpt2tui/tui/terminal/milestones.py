@@ -21,7 +21,7 @@ from gpt2tui.runs.events import (
 from gpt2tui.runs.room import lacking_bytes
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView, State
-from gpt2tui.runs.words import AT_WORK, REASONS, left_words, limits_words, state_words, unsaved_words
+from gpt2tui.runs.words import AT_WORK, REASONS, above_words, left_words, limits_words, state_words, unsaved_words
 from gpt2tui.text import byte_size, count, duration, loss_text, one_line
 
 _PASS_SECONDS = 30.0
@@ -178,7 +178,7 @@ def _corpus_loss(event: Evaluated, target: float | None) -> str:
     kind = "Corpus loss" if event.split == "train" else "Validation loss"
     at = f"{kind} at step {event.step:,}"
     if event.partial:
-        return f"{at}: still above the target."
+        return f"{at}: {above_words(event)}."
     line = f"{at}: {loss_text(event.loss)}"
     if event.split == "train" and target:
         line += f", {'below' if event.loss < target else 'above'} the target of {target:g}"

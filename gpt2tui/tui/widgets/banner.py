@@ -134,6 +134,8 @@ def _end(view: RunView, log_tail: Sequence[str]) -> tuple[Content, str]:
             return _two(f"{told}.", _way_on(view)), "info"
         case "stopped" | "interrupted":
             return _two(stop_words(view), _way_on(view)), "info"
+        case "imported":
+            return _two("Imported.", "2 talks to it, R trains it on a text."), "info"
         case "diverged":
             return _two(
                 f"Diverged: {why or 'its losses were not finite, and going back did not help'}",
