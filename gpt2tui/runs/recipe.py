@@ -123,8 +123,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         return found
 
     def for_width(self, width: int) -> Recipe:
-        """The same recipe for a model of that width: AdamW's rate and the deviation of the first embedding go with its
-        inverse, Muon's rate with the inverse root of it (docs/LOG.md).
+        """The same recipe for a model of that width: AdamW's rate goes with its inverse, Muon's and the deviation of
+        the first embedding with the inverse root of it (docs/LOG.md).
         """
         if self.width is None:
             return self
@@ -134,7 +134,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
             self,
             learning_rate=self.learning_rate * factor,
             hidden_learning_rate=hidden,
-            embedding_deviation=self.embedding_deviation * factor,
+            embedding_deviation=self.embedding_deviation * math.sqrt(factor),
             width=width,
         )
 

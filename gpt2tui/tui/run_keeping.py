@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -72,8 +72,10 @@ class RunKeeping:
         layer = Ask(f"Notes on {_called(entry)}", value=entry.label.notes, is_kept=True, hint=hint)
         self._app.push_screen(layer, answered)
 
-    def delete(self, entries: Sequence[Entry]) -> None:
-        """Delete runs, after a question that names them and their size, as far as that was measured."""
+    def delete(self, entries: Sequence[Entry], shown: Collection[str]) -> None:
+        """Delete runs, after a question that names them and their size, as far as that was measured; of those whose
+        ids are not ``shown`` it says so.
+        """
         for entry in entries:
             if entry.run.is_alive():
                 self._tell(f"{entry.name} is being trained; stop it first with x", True)
@@ -81,7 +83,7 @@ class RunKeeping:
         size = byte_size(sum(entry.size or 0 for entry in entries))
         all_of_it = "it with all it holds" if len(entries) == 1 else "them with all they hold"
         words = f"delete {all_of_it}: checkpoints, turns, notes"
-        self._confirm(_deletion(entries, size), words, lambda: self._delete(entries, size))
+        self._confirm(_deletion(entries, size, shown), words, lambda: self._delete(entries, size))
 
     async def _delete(self, entries: Sequence[Entry], size: str) -> str:
         for entry in entries:
@@ -112,7 +114,7 @@ class RunKeeping:
             self._tell(f"{entry.name} was imported and has no text; enter shows it, and R begins a run with it", True)
             return
         if entry.reason == "target_reached":
-            self._resume_as_told(entry, AskTarget(entry.reached_loss, entry.name), target_words)
+            self._resume_as_told(entry, AskTarget(entry.reached_loss, _limits(entry), entry.name), target_words)
         elif question := _limit_question(entry):
             self._resume_as_told(entry, question, question.words)
         else:
@@ -180,18 +182,22 @@ class RunKeeping:
 
 
 def _limit_question(entry: Entry) -> AskLimit | None:
-    limits = entry.present_config.limits if entry.present_config else Limits()
-    return AskLimit.of(entry.reason, limits, entry.step, entry.name)
+    return AskLimit.of(entry.reason, _limits(entry), entry.step, entry.name)
+
+
+def _limits(entry: Entry) -> Limits:
+    return entry.present_config.limits if entry.present_config else Limits()
 
 
 def _called(entry: Entry) -> str:
     return one_line(called(entry.id, entry.name))
 
 
-def _deletion(entries: Sequence[Entry], size: str) -> str:
+def _deletion(entries: Sequence[Entry], size: str, shown: Collection[str]) -> str:
+    called = [f"{_called(entry)}{', not shown by the filter' * (entry.id not in shown)}" for entry in entries]
     if len(entries) == 1:
-        return f"Delete {_called(entries[0])}, {size}?"
-    names = [f"  {_called(entry)}" for entry in entries[:_NAMED]]
+        return f"Delete {called[0]}, {size}?"
+    names = [f"  {name}" for name in called[:_NAMED]]
     if len(entries) > _NAMED:
         names.append(f"  and {len(entries) - _NAMED} more")
     return "\n".join([f"Delete {len(entries)} runs, {size}?", *names])

@@ -46,7 +46,7 @@ def test_rates_and_first_embedding_go_with_the_width() -> None:
     assert FAST.hidden_learning_rate is not None
     assert narrow.learning_rate == pytest.approx(4 * FAST.learning_rate)
     assert narrow.hidden_learning_rate == pytest.approx(2 * FAST.hidden_learning_rate)
-    assert narrow.embedding_deviation == pytest.approx(4 * FAST.embedding_deviation)
+    assert narrow.embedding_deviation == pytest.approx(2 * FAST.embedding_deviation)
     assert narrow.for_width(768) == FAST
     assert load_recipe("reference").for_width(192) == load_recipe("reference")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from gpt2tui.runs.transcript import as_markdown
 from gpt2tui.tui.widgets.alternatives import Alternatives
 from tests.tui.apps import text_of, until, until_text
-from tests.tui.talking import kept, talking
+from tests.tui.talking import kept, talking, told
 
 
 async def test_the_cursor_reads_tokens_and_their_alternatives(run):
@@ -63,6 +63,12 @@ async def test_a_branch_goes_on_from_the_exact_tokens_before_it(run):
         await talk.over(third)
         assert third.ids[:38] == second.ids[:38]
         assert third.ids[38] == second.reply(second.first_token + 38).best()[2].token
+
+        # Of a token that was kept nothing else is known: a digit says so, and does not lead to another screen.
+        await talk.press("c", "home", "3")
+        await until(talk.pilot, lambda: "There is no alternative 3 here" in told(talk))
+        assert talk.app.screen is talk.screen
+        assert len(talk.turns) == 3
 
 
 async def test_a_branch_of_the_likeliest_text_is_that_text(run):

@@ -190,6 +190,18 @@ async def test_a_run_that_cannot_go_on_says_why_in_one_line(three: dict[str, Run
         assert screen.app.screen is screen
 
 
+async def test_marked_runs_that_the_filter_hides_are_named_as_such_before_they_are_deleted(
+    three: dict[str, Run],
+) -> None:
+    async with opened(WIDE) as (pilot, screen):
+        await pilot.press("space", "down", "space", "slash", *"lear", "enter")
+        await until(pilot, lambda: len(screen.query_one(RunTable).entries) == 1)
+        await pilot.press("d")
+        await until_text(pilot, f"hamlet ({three['hamlet'].id}), not shown by the filter")
+        assert f"lear ({three['lear'].id}), not shown" not in text_of(pilot.app)
+        await pilot.press("escape")
+
+
 async def test_a_run_at_its_target_is_asked_for_another_one(three: dict[str, Run]) -> None:
     async with opened(WIDE) as (pilot, screen):
         await pilot.press("down", "R")

@@ -215,6 +215,7 @@ BAD = {
     "checkpoint_every": ["x"],
     "keep": ["-1"],
     "sample_every": ["every", "1.5"],
+    "name": ["latest", "best", " last "],
 }
 
 

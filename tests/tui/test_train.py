@@ -167,7 +167,9 @@ async def test_leaving_ends_the_app_and_not_the_training(real_run):
 
 
 async def test_a_run_past_its_target_goes_on_to_a_lower_one(text):
-    run = await start_training(("train", *STEPS_OF_64_TOKENS, "--target-loss", "10.5", text))
+    run = await start_training(
+        ("train", *STEPS_OF_64_TOKENS, "--target-loss", "10.5", "--max-steps", "900", "--max-time", "5m", text)
+    )
     app = app_for(run=run.folder)
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, "Below the target")
@@ -175,6 +177,7 @@ async def test_a_run_past_its_target_goes_on_to_a_lower_one(text):
         await until_text(pilot, "until the corpus loss is below")
         await pilot.press("escape", "R")  # as a run that was stopped goes on
         await until_text(pilot, "until the corpus loss is below")
+        await until_text(pilot, "it ends after 900 steps")
         await pilot.press(*"10.6", "enter")  # instead of what is proposed
         await until_text(pilot, "reached already")
         await pilot.press("ctrl+u", *"7.5", "enter")

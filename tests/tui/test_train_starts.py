@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from textual.widgets import Input
 
+from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.events import PhaseChanged, RunFinished
 from gpt2tui.tui.screens.generate import GenerateScreen
 from gpt2tui.tui.screens.train import TrainScreen
@@ -304,3 +305,30 @@ async def test_the_run_after_one_on_an_imported_model_begins_with_weights_of_its
         await pilot.press("n")
         await until(pilot, lambda: isinstance(app.focused, Input))
         assert form.field("init").value == ""
+
+
+async def test_what_cannot_be_a_name_is_told_at_its_field_and_the_keys_stay_there(store):
+    app = app_for()
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        field = app.screen.query_one(StartForm).field("name")
+        field.control.focus()
+        await pilot.press(*"latest", "ctrl+s")
+        await until_text(pilot, "latest is a word that commands take for something else")
+        assert app.focused is field.control
+        assert store.all() == []
+
+
+async def test_a_start_that_is_refused_for_no_field_leaves_the_keys_where_they_were(store, monkeypatch):
+    async def refused(words):
+        raise Gpt2TuiError("the machine is in a bad mood")
+
+    monkeypatch.setattr("gpt2tui.tui.screens.starting.start_training", refused)
+    app = app_for()
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        field = app.screen.query_one(StartForm).field("name")
+        field.control.focus()
+        await pilot.press(*"mine", "ctrl+s")
+        await until_text(pilot, "the machine is in a bad mood")
+        await until(pilot, lambda: app.focused is field.control)

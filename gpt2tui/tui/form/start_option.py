@@ -9,12 +9,15 @@ from typing import Literal
 import msgspec
 
 from gpt2tui.errors import UsageError
+from gpt2tui.runs.naming import checked_name
 from gpt2tui.runs.recipe import RATE_WORDS, is_rate
 from gpt2tui.runs.spans import parse_every, parse_seconds
 
 NO_TARGET = "none"
 
-Kind = Literal["text", "words", "whole", "number", "rate", "time", "rhythm", "batch", "target", "choice", "flag"]
+Kind = Literal[
+    "text", "name", "words", "whole", "number", "rate", "time", "rhythm", "batch", "target", "choice", "flag"
+]
 
 
 class StartOption(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,12 +118,21 @@ def _nothing(option: StartOption, value: str) -> str | None:
     return None
 
 
+def _check_name(option: StartOption, value: str) -> str | None:
+    try:
+        checked_name(value)
+    except UsageError as error:
+        return str(error)
+    return None
+
+
 def _check_text(option: StartOption, value: str) -> str | None:
     return None if value.isprintable() else "it must be text without control characters"
 
 
 _CHECKS: dict[Kind, Callable[[StartOption, str], str | None]] = {
     "text": _check_text,
+    "name": _check_name,
     "words": _nothing,
     "whole": _check_whole,
     "number": _check_number,

@@ -70,7 +70,7 @@ START_OPTIONS = (
     StartOption(
         name="name",
         label="Name",
-        kind="text",
+        kind="name",
         meaning="What to call the run; it can be renamed at any time",
         placeholder="date, time and the text's",
         is_main=True,

@@ -24,6 +24,7 @@ _SIGNS = {
     "recipe": ("no recipe named",),
     "device": ("no device named",),
     "dtype": ("no dtype named",),
+    "name": ("a name must ",),
     "init": ("no run ", "there are no runs", "run ", "checkpoint "),
 }
 """How complaints begin that do not begin with the option's name."""

@@ -56,7 +56,7 @@ class GenerateScreen(ModelScreen):
         if action == "leave_prompt":
             return isinstance(self.focused, PromptArea) and not self._has_more_to_leave
         if action in _WITH_CURSOR:
-            return transcript.has_cursor and (action == "close_cursor" or bool(alternatives.alternatives))
+            return transcript.has_cursor and (action != "enter_token" or bool(alternatives.alternatives))
         if action in _WITH_TURN:
             return transcript.chosen is not None and not transcript.has_cursor and not self._is_in_panel
         return True
@@ -164,7 +164,11 @@ class GenerateScreen(ModelScreen):
             alternatives.focus()
 
     def action_branch(self, row: int) -> None:
-        self.query_one(Alternatives).branch(row)
+        alternatives = self.query_one(Alternatives)
+        if row < len(alternatives.alternatives):
+            alternatives.branch(row)
+        else:  # a digit is no way to another screen here
+            self._idle_keys.answer(f"There is no alternative {(row + 1) % 10} here; esc closes the cursor.")
 
     @on(Transcript.Moved)
     def _read_token(self, event: Transcript.Moved) -> None:

@@ -103,7 +103,8 @@ class RunsScreen(ListingScreen):
     def action_delete(self) -> None:
         """Delete the marked runs, or the one under the cursor."""
         pointed = self._pointed()
-        self._do(self.keeping.delete, self._marked() or ([pointed] if pointed else []))
+        shown = {entry.id for entry in self.query_one(RunTable).entries}
+        self._do(lambda entries: self.keeping.delete(entries, shown), self._marked() or ([pointed] if pointed else []))
 
     def action_resume(self) -> None:
         """Go on with the run under the cursor."""

@@ -110,9 +110,10 @@ class StartingScreen(DashboardScreen):
         form = await self._made_form()
         if not (form.is_mounted and form.field("text").is_mounted):
             return  # the app is being left
-        form.focus_first()
         if problem:
             form.show_error(problem)
+        else:
+            form.focus_first()
 
     async def _made_form(self) -> StartForm:
         if not self._form:
@@ -159,7 +160,7 @@ class StartingScreen(DashboardScreen):
             if target is not None:
                 self._start(("resume", str(follower.run.folder), *target_words(target)))
 
-        self.app.push_screen(AskTarget(follower.view.reached_loss), answered)
+        self.app.push_screen(AskTarget(follower.view.reached_loss, follower.view.limits), answered)
 
     def _start(self, words: tuple[str, ...], *, is_warned: bool = False) -> None:
         if not self._is_starting:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from gpt2tui.runs.words import next_target
+from gpt2tui.runs.config import Limits
+from gpt2tui.runs.words import limits_words, next_target
 from gpt2tui.text import one_line
 from gpt2tui.tui.form.start_option import NO_TARGET
 from gpt2tui.tui.widgets.question import Ask
@@ -11,14 +12,16 @@ from gpt2tui.tui.widgets.question import Ask
 class AskTarget(Ask):
     """Asks for a target below the corpus loss that was ``reached``; :func:`target_words` says what the answer means.
 
-    ``name`` is the run's, where it is not the one that is shown.
+    ``limits`` end it all the same, which is told; ``name`` is the run's, where it is not the one that is shown.
     """
 
-    def __init__(self, reached: float, name: str = "") -> None:
+    def __init__(self, reached: float, limits: Limits, name: str = "") -> None:
+        keys = "enter starts, esc goes back"
+        also = limits_words(limits)
         super().__init__(
             f"Go on{f' with {one_line(name)}' if name else ''} until the corpus loss is below",
             value=next_target(reached),
-            hint=f"it has reached {reached:.4g}; {NO_TARGET} is no target; enter starts, esc goes back",
+            hint=f"it has reached {reached:.4g}; {NO_TARGET} is no target; {f'it {also}; ' if also else ''}{keys}",
             check=lambda text: _problem(text.strip(), reached),
         )
 

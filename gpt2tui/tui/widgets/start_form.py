@@ -84,6 +84,8 @@ class StartForm(EstimatedForm, can_focus=True):
             self._deny_estimate()
         if wrong := next((field for field in self._fields.values() if field.problem), None):
             self._go_to(wrong)
+        else:
+            self.return_to_field()
 
     # Keys
 
