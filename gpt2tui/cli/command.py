@@ -11,7 +11,7 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_command_from_info, get_group_from_info
 from typer.models import CommandInfo, TyperInfo
 
-from gpt2tui.cli.wrong_words import misplaced, not_typed, places_of_values
+from gpt2tui.cli.wrong_words import misplaced, not_typed, places_of_values, unknown_variable
 from gpt2tui.errors import UsageError
 
 
@@ -27,6 +27,8 @@ class Command(TyperCommand):
             if parameter.param_type_name == "option":
                 longest = max(parameter.opts, key=len)
                 parameter.envvar = f"{ctx.auto_envvar_prefix}{longest.replace('-', '_').removeprefix('_').upper()}"
+        if words := unknown_variable(ctx):
+            raise UsageError(words)
         ctx.meta["arguments"] = tuple(args)
         try:
             return super().parse_args(ctx, args)

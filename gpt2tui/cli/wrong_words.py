@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from typing import Any
 
@@ -63,6 +64,17 @@ def not_typed(ctx: Any, error: Exception) -> str | None:
     value = wrong.value_from_envvar(ctx) if place == wrong.envvar else ctx.lookup_default(wrong.name)
     cause = getattr(error, "message", "").rstrip(".") or f"{value!r} cannot be used"
     return f"{place}: {cause} (see {_help_of(ctx)})"
+
+
+def unknown_variable(ctx: Any) -> str | None:
+    """A variable that is spelled as one of the command's options would be, and is none."""
+    known = {option.envvar for option in ctx.command.params}
+    begun = f"{ctx.auto_envvar_prefix}_"
+    unknown = min((name for name in os.environ if name.startswith(begun) and name not in known), default=None)
+    if unknown is None:
+        return None
+    option = unknown.removeprefix(begun).lower().replace("_", "-")
+    return f"{unknown}: there is no option --{option} (see {_help_of(ctx)})"
 
 
 def places_of_values(ctx: Any, complaint: str) -> list[str]:

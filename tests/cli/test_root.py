@@ -133,6 +133,14 @@ def test_a_wrong_value_in_a_settings_file_is_told_with_its_place(
     assert done.err.startswith(f"gpt2tui: {settings}: train.{line.split()[0]}: ")
 
 
+def test_a_variable_that_is_no_option_is_refused_as_an_entry_of_the_file_is():
+    done = gpt2tui("train", "--dry-run", GPT2TUI_TRAIN_PRESETT="nano")
+    said = "gpt2tui: GPT2TUI_TRAIN_PRESETT: there is no option --presett (see gpt2tui train -h)\n"
+    assert (done.code, done.out, done.err) == (2, "", said)
+    assert gpt2tui("runs", "list", GPT2TUI_TRAIN_PRESETT="nano").code == 0, "it is not about runs"
+    assert gpt2tui("runs", "stop", GPT2TUI_RUNS_STOP_TIME="3").code == 2
+
+
 def test_a_settings_file_that_a_variable_names_and_is_not_there_is_named():
     done = gpt2tui("train", GPT2TUI_TRAIN_CONFIG="/none.toml")
     assert (done.code, done.err) == (2, "gpt2tui: there is no configuration file /none.toml\n")
