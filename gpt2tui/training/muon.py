@@ -56,7 +56,7 @@ class Muon(Optimizer):
         for p in self.parameters:
             self.state[p] = {"momentum_buffer": torch.zeros_like(p)}
             if turns > 1:
-                self.state[p]["step"] = torch.zeros((), device=p.device)
+                self.state[p]["step"] = torch.zeros(())  # on the CPU: whose turn it is asks no device
             if row_beta:
                 self.state[p]["row_square"] = p.new_zeros(p.shape[0], 1)
 
