@@ -16,8 +16,8 @@ from gpt2tui.runs.view import RunView
 from gpt2tui.text import byte_size, duration, loss_text, one_line
 from gpt2tui.tui.glyphs import ASCII, UNICODE
 
-_HEAD = ("state", "name", "preset", "corpus", "step", "running loss", "corpus loss", "target", "age", "size", "id")
-_RIGHT = ("step", "running loss", "corpus loss", "target", "age", "size")
+_HEAD = ("state", "name", "preset", "corpus", "step", "running loss", "best loss", "target", "age", "size", "id")
+_RIGHT = ("step", "running loss", "best loss", "target", "age", "size")
 _FIRST_TO_GO = ("id", "size", "target", "age", "preset", "corpus", "running loss", "step")
 _LONGEST_NAME = 32
 

@@ -182,10 +182,16 @@ class Run:
             ) from None
 
     def send(self, command: Command) -> None:
-        """Append a command for the living trainer."""
+        """Append a command for the living trainer.
+
+        Raises:
+            OSError: it cannot be written; the error names the file.
+        """
         writer = JournalWriter(self.commands_file)
         try:
             writer.append([command])
+        except OSError as error:
+            raise OSError(error.errno, error.strerror, str(self.commands_file)) from error
         finally:
             writer.close()
 

@@ -43,7 +43,7 @@ def test_the_list_names_states_losses_and_sizes_and_cuts_nothing(store: RunStore
     bad.config_file.write_text("{")
     found = call(store, "runs", COLUMNS="60")
     lines = found.out.splitlines()
-    assert " ".join(lines[0].split()) == "state name preset corpus step running loss corpus loss target age size id"
+    assert " ".join(lines[0].split()) == "state name preset corpus step running loss best loss target age size id"
     assert "crashed" in lines[1]
     assert long_name in lines[1]
     assert lines[1].split()[4] == "7"

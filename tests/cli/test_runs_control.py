@@ -181,3 +181,12 @@ def test_a_checkpoint_event_tells_its_size(store: RunStore) -> None:
 
     found = answer(make_run(store, [started()]), "checkpoint", SaveCheckpoint, saved)
     assert found.err[9:] == "checkpoint at step 3, 1.5 MB in 250 ms (asked)\n"
+
+
+def test_a_command_that_the_disk_has_no_room_for_is_told_with_the_file_and_the_way_out(store: RunStore) -> None:
+    run = make_run(store, [started()], name="full")
+    run.commands_file.symlink_to("/dev/full")
+    with held(run):
+        found = call(store, "runs", "stop", "full")
+    said = f"gpt2tui: {run.commands_file}: No space left on device; free some space and run the command again\n"
+    assert (found.code, found.out, found.err) == (1, "", said)

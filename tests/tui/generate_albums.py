@@ -63,7 +63,7 @@ async def generate_talk(store: RunStore, shoot: Shoot) -> None:
         await pilot.press("escape", "question_mark")
         await shoot(pilot, "generate-help", "This screen")
         await pilot.press("escape")
-        speaker().die("the generation process was killed (SIGKILL): the next prompt starts another")
+        speaker().die("the generation process was killed (SIGKILL), most often because memory ran out")
         screen._prepare()  # as it does by itself some time after the layer was closed
         await shoot(pilot, "generate-died", "was killed (SIGKILL)")
 

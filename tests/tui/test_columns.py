@@ -137,6 +137,9 @@ def test_a_missing_series_is_made_from_the_journal_and_no_run_is_no_error(tmp_pa
     history = History(tmp_path / "series.bin")
     assert history.refresh()
     assert len(history) == 40
+    (tmp_path / "series.bin").unlink()
+    assert not history.refresh()
+    assert len(history) == 40, "what was read is not forgotten"
 
 
 @pytest.mark.parametrize(("x", "record"), [(-5.0, 0), (0.0, 0), (1.0, 0), (1.9, 0), (2.0, 1), (99.0, 9)])

@@ -107,6 +107,35 @@ async def test_a_step_that_is_loaded_answers_though_its_files_are_gone(run):
         await until(talk.pilot, lambda: f"has no checkpoint {step}" in told(talk))
 
 
+async def test_a_prompt_is_not_answered_by_old_weights_while_the_present_ones_are_on_their_way(run):
+    with held(run):
+        async with talking() as talk:
+            await talk.tell("Say", max_new_tokens=3)
+            await talk.press("escape", "m")
+            await until(talk.pilot, lambda: isinstance(talk.app.screen, Picker))
+            await talk.press(*"now", "enter")
+            await until_text(talk.pilot, "asking for a snapshot")
+            await talk.press("i", *"Again", "enter")
+            await until(talk.pilot, lambda: "The weights as they are now are on their way" in told(talk))
+            assert (len(talk.turns), talk.prompt.text) == (1, "Again")
+
+
+async def test_of_a_step_that_is_gone_the_prompt_after_the_next_goes_to_what_is_there(run):
+    step = checkpoint_steps(run)[0]
+    async with talking() as talk:
+        talk.screen.open_run(run, str(step + 1))
+        talk.prompt.put("Say")
+        talk.prompt.focus()
+        await talk.press("enter")
+        await until(
+            talk.pilot, lambda: f"has no checkpoint {step + 1} any more; best, step {step} is taken" in told(talk)
+        )
+        assert (talk.turns, talk.prompt.text) == ([], "Say")
+        await talk.press("enter")
+        await until(talk.pilot, lambda: talk.turns and talk.turns[0].finish)
+        assert talk.turns[0].step == step
+
+
 async def test_another_run_is_chosen_from_a_list_and_has_its_own_turns(store, run):
     other = tiny_run(store.folder, config=tiny_run_config(name="the-other", seed=5), step=9)
     async with talking(run=run.folder) as talk:

@@ -51,7 +51,7 @@ async def test_a_row_says_state_name_preset_corpus_step_losses_target_age_and_si
     async with opened() as (_, screen):
         lines = text_of(screen.app).splitlines()
         assert (
-            " ".join(lines[2].split()) == "│ state name preset corpus step running loss corpus loss target age ▲ size │"
+            " ".join(lines[2].split()) == "│ state name preset corpus step running loss best loss target age ▲ size │"
         )
         row = line_of(screen, "✓ target reached")
         size = screen.ledger.entries[1].size
@@ -227,7 +227,7 @@ async def test_sorting_goes_through_the_columns_and_keeps_the_cursor_on_its_run(
         assert orders["name"] == ["hamlet", "lear", "othello"]
         assert orders["step"] == ["hamlet", "othello", "lear"]
         assert orders["running loss"] == ["hamlet", "othello", "lear"]
-        assert orders["corpus loss"] == ["hamlet", "lear", "othello"]
+        assert orders["best loss"] == ["hamlet", "lear", "othello"]
         assert orders["age"] == ["lear", "hamlet", "othello"]
         assert list(orders)[-1] == "age"
         await pilot.press("S")
@@ -355,9 +355,9 @@ async def test_resizing_keeps_cursor_marks_and_filter(three: dict[str, Run]) -> 
 @pytest.mark.parametrize(
     ("columns", "names"),
     [
-        (140, "state name preset corpus step running loss corpus loss target age size"),
-        (80, "state name corpus step running loss corpus loss age"),
-        (60, "state name running loss corpus loss"),
+        (140, "state name preset corpus step running loss best loss target age size"),
+        (80, "state name corpus step running loss best loss age"),
+        (60, "state name running loss best loss"),
         (40, "state name step"),
     ],
 )

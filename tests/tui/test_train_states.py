@@ -13,6 +13,7 @@ from gpt2tui.runs.events import CheckpointSaved, Notice, PhaseChanged, Reason, R
 from gpt2tui.runs.run import Label
 from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.tui.settings import AppSettings
+from gpt2tui.tui.widgets.chart import LossChart
 from tests.runs.synthetic import START, append, evaluated, held, make_run, saved, started, step, whole_story
 from tests.tui.apps import app_for, text_of, until, until_text
 from tests.tui.training import WIDE, training
@@ -177,11 +178,15 @@ async def test_a_run_whose_folder_is_deleted_is_gone(store):
     app = app_for(run=run.folder, at=START + 2)
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, "Its process ended without a word")
+        await until_text(pilot, "┄┄ target 0.099999")
         shutil.rmtree(run.folder)
         await until_text(pilot, "Its folder is gone: deleted, or moved elsewhere.")
         await until_text(pilot, "✗ folder gone")
         await until(pilot, lambda: "R Go on" not in text_of(app))
         await until_text(pilot, "n New run")
+        app.screen.query_one(LossChart).refresh_data()
+        await pilot.pause()
+        assert "no steps yet" not in text_of(app), "the curve that was there stays"
 
 
 FULL = "no room for the checkpoint of step 9 in /there: 1.0 kB are free; free 2.0 MB, and it goes on by itself"

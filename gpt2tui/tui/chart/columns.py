@@ -60,12 +60,14 @@ class History:
     def refresh(self) -> bool:
         """Take in what was written since; whether anything was.
 
-        A series that was replaced, as a rewind or a resume does, is read anew.
+        A series that was replaced, as a rewind or a resume does, is read anew; of one that is gone what was read stays.
         """
         try:
             now = self._path.stat()
             identity, size = (now.st_dev, now.st_ino), now.st_size
         except OSError:
+            if len(self):
+                return False
             identity, size = (0, 0), -1
         if identity == self._identity and (size == self._size or self._has_failed):
             return False

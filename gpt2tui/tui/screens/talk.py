@@ -172,8 +172,16 @@ class TalkScreen(Screen[None]):
     def _speak(self, turn: LiveTurn, *, instead: LiveTurn | None = None) -> bool:
         """Let a turn be written; false, and said, where there is no model for it."""
         place = self._choice.place()
+        if self._choice.snapshot:
+            self.notify(
+                "The weights as they are now are on their way: send it again when they are there.", markup=False
+            )
+            return False
         if place is None:
             why, *_ = guide(self._choice).splitlines() or ["The checkpoint has only just come: send it again."]
+            if self._choice.give_up_step():
+                why = f"{why.rstrip('.')} any more; {self._choice.checkpoint_words()} is taken: send it again."
+                self._draw_place()
             self.notify(why, severity="warning", markup=False)
             return False
         self._conversation.stop()

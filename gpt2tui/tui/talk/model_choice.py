@@ -140,6 +140,13 @@ class ModelChoice:
                 rows.append(Row(name, f"step {step:,}: {about}", name))
         return rows + [Row(f"step {step}", "", str(step)) for step in checkpoint_steps(self.run)]
 
+    def give_up_step(self) -> bool:
+        """Go back to what is taken by default from a step whose files are gone; whether there is anything."""
+        if self.run is None or not (self.reference or "").isdigit() or chosen_step(self.run) is None:
+            return False
+        self.reference = None
+        return True
+
     def ask_for_snapshot(self) -> None:
         """Ask the run for its present weights.
 

@@ -12,7 +12,7 @@ from gpt2tui.text import byte_size, duration, loss_text, one_line
 from gpt2tui.tui.glyphs import Glyphs
 from gpt2tui.tui.widgets.state import state_colour, state_sign
 
-_FIRST_TO_GO = ("size", "target", "preset", "corpus", "age", "step", "running loss", "corpus loss")
+_FIRST_TO_GO = ("size", "target", "preset", "corpus", "age", "step", "running loss", "best loss")
 _STATES = (
     "training",
     "evaluating",
@@ -47,7 +47,7 @@ COLUMNS = (
     Column("corpus", lambda entry: entry.config and entry.config.corpus.name.casefold(), least=10, most=24),
     Column("step", lambda entry: entry.steps, is_right=True, starts_with_largest=True),
     Column("running loss", lambda entry: entry.step and entry.step.running_loss, is_right=True),
-    Column("corpus loss", lambda entry: entry.best_corpus_loss, is_right=True),
+    Column("best loss", lambda entry: entry.best_corpus_loss, is_right=True),
     Column("target", lambda entry: entry.target_loss, is_right=True),
     Column("age", lambda entry: -entry.created if entry.created else None, is_right=True),
     Column("size", lambda entry: entry.size, is_right=True, starts_with_largest=True),
@@ -98,7 +98,7 @@ def cells(entry: Entry, now: float, glyphs: Glyphs) -> dict[str, str]:
         "corpus": shown(config.corpus.name, glyphs) if config else "-",
         "step": "-" if is_damaged else f"{entry.steps:,}",
         "running loss": loss_text(entry.step.running_loss if entry.step else None),
-        "corpus loss": loss_text(entry.best_corpus_loss),
+        "best loss": loss_text(entry.best_corpus_loss),
         "target": "-" if entry.target_loss is None else f"{entry.target_loss:g}",
         "age": age(entry, now),
         "size": "" if entry.size is None else byte_size(entry.size),

@@ -209,7 +209,7 @@ class RunTable(ScrollView, can_focus=True):
             return colour(entry)
         if entry.state in ("damaged", "reading") or column in _MUTED:
             return "$foreground-muted"
-        if column == "corpus loss" and entry.best_corpus_loss is not None and entry.reason == "target_reached":
+        if column == "best loss" and entry.best_corpus_loss is not None and entry.reason == "target_reached":
             return "bold $success"
         return "bold" if column == "name" and entry.is_alive else ""
 
