@@ -23,11 +23,8 @@ _RUNS = 50
 _SHARE = (0.25, 0.9)
 """Of the rate of its matrix products, what a training has: the least on busy cores, the most (docs/benchmarks.md)."""
 
-_PASSES = {"fast": (12, 34)}
-"""Passes to a target near 0.1, by recipe: of the 124M on 340,000 tokens, of ``nano`` on 1,200 (docs/LOG.md)."""
-
-_SHORT, _PASSES_OF_SHORT = 2_000, (20, 60)
-"""A text of fewer tokens than so many takes more."""
+_PASSES = {"fast": (11, 32), "sprint": (6, 26)}
+"""Passes to a target near 0.1, by recipe: of the 124M and ``mini`` on 34,000 tokens, of ``nano`` on 1,200."""
 
 _NEAR = (0.05, 0.2)
 """Targets that take about as many passes as 0.1 does."""
@@ -157,8 +154,6 @@ def _rough_words(plan: Plan) -> list[str]:
     least, most = (plan.tokens * plan.flops_per_token / (plan.matrix_rate * share) for share in reversed(_SHARE))
     words = [f"a pass takes {_range(least, most)}, by a short measurement"]
     few, many = _PASSES.get(plan.recipe, (0, 0))
-    if few and plan.tokens < _SHORT:
-        few, many = _PASSES_OF_SHORT
     if few and plan.target_loss and _NEAR[0] <= plan.target_loss <= _NEAR[1]:
         words.insert(0, f"{_range(few * least, many * most)} to the target, if it takes {few} to {many} passes")
     return words

@@ -287,7 +287,7 @@ def test_a_dry_run_tells_the_time_by_the_runs_before_as_the_form_does(tmp_path: 
     text.write_text("The fox looked at the grapes, and the grapes looked at the fox. " * 10)
     words = ["train", "--dry-run", "--preset", "nano", str(text)]
     before = gpt2tui(*words).out
-    assert re.search(r"^time     .+ to the target, if it takes 20 to 60 passes$", before, re.MULTILINE)
+    assert re.search(r"^time     .+ to the target, if it takes 11 to 32 passes$", before, re.MULTILINE)
     assert re.search(r"^ +a pass takes .+, by a short measurement$", before, re.MULTILINE)
     shape = {"model": PRESETS["nano"], "recipe": load_recipe("fast")}
     make_run(RunStore(Paths.from_environment().runs), whole_story(470), name="play", **shape)

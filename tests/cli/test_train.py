@@ -214,7 +214,8 @@ def test_a_run_that_reached_its_target_says_how_to_go_on_past_it(text: str) -> N
 
 
 def test_a_resumed_run_is_foretold_from_all_of_its_steps(home: Path, text: str) -> None:
-    gpt2tui(*SMALL, "--max-steps", "24", "--target-loss", "0.02", text)
+    slowly = ("--recipe", "reference", "--lr", "3e-3", "--warmup", "2")
+    gpt2tui(*SMALL, *slowly, "--max-steps", "24", "--target-loss", "0.02", text)
     for option in ("--max-steps", "--max-tokens"):
         met = gpt2tui("resume", the_run(home).id, "--headless", option, "24")
         assert met.code == 2

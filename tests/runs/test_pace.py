@@ -157,19 +157,21 @@ MEASURED = msgspec.structs.replace(PLAN, tokens=10_000, flops_per_token=1_000_00
 
 def test_where_nothing_was_trained_the_rate_of_products_tells_a_pass_and_a_target_near_a_tenth() -> None:
     line = "a pass takes 10 s to 40 s, by a short measurement"
-    assert time_words(MEASURED, []) == ["2 min 15 s to 25 min to the target, if it takes 12 to 34 passes", line]
-    for change in ({"recipe": "sprint"}, {"target_loss": 0.01}, {"target_loss": 3.0}, {"target_loss": None}):
+    assert time_words(MEASURED, []) == ["2 min to 20 min to the target, if it takes 11 to 32 passes", line]
+    sprint = time_words(msgspec.structs.replace(MEASURED, recipe="sprint"), [])
+    assert sprint[0].endswith(" to the target, if it takes 6 to 26 passes")
+    for change in ({"recipe": "reference"}, {"target_loss": 0.01}, {"target_loss": 3.0}, {"target_loss": None}):
         assert time_words(msgspec.structs.replace(MEASURED, **change), []) == [line]
 
 
-def test_of_a_short_text_no_part_of_a_second_is_told_and_more_passes() -> None:
+def test_of_a_short_text_no_part_of_a_second_is_told() -> None:
     assert time_words(msgspec.structs.replace(MEASURED, tokens=1_000), []) == [
-        "20 s to 4 min to the target, if it takes 20 to 60 passes",
+        "10 s to 2 min 15 s to the target, if it takes 11 to 32 passes",
         "a pass takes 1 s to 4 s, by a short measurement",
     ]
     quick = time_words(msgspec.structs.replace(MEASURED, tokens=100), [])
     assert quick == [
-        "2 s to 25 s to the target, if it takes 20 to 60 passes",
+        "1 s to 15 s to the target, if it takes 11 to 32 passes",
         "a pass takes less than 1 s, by a short measurement",
     ]
     assert time_words(msgspec.structs.replace(MEASURED, tokens=500), [])[1].startswith("a pass takes up to 2 s,")

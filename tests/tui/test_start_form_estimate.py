@@ -41,7 +41,7 @@ async def test_the_estimate_is_that_of_the_command_line(here: Path):
     assert facts["device"] == f"{told['device']}, {told['dtype']}"
     assert facts["memory"].startswith(f"about {byte_size(told['memory'])} of {byte_size(told['memory_total'])}")
     assert facts["disk"].startswith(f"up to {byte_size(told['disk'])}, ")
-    assert facts["time"].endswith(" to the target, if it takes 20 to 60 passes")
+    assert facts["time"].endswith(" to the target, if it takes 11 to 32 passes")
 
 
 async def test_an_estimate_that_comes_when_all_was_taken_down_is_of_no_interest(monkeypatch: pytest.MonkeyPatch):
