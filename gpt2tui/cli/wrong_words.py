@@ -81,11 +81,16 @@ def places_of_values(ctx: Any, complaint: str) -> list[str]:
     """Where the options that a complaint is about were set, of those that were not typed."""
     found = []
     for option in ctx.command.params:
-        name = max(option.opts, key=len).lstrip("-")
+        name = _spelling(option)
         is_meant = re.search(rf"(?:^|; )(?:(?:--)?{name.replace('-', '[- ]')}\b|no {name} named )", complaint)
         if is_meant and (place := _place(ctx, option)):
             found.append(place)
     return found
+
+
+def _spelling(option: Any) -> str:
+    spelled: str = max(option.opts, key=len)
+    return spelled.lstrip("-")
 
 
 def _place(ctx: Any, option: Any) -> str | None:
@@ -95,7 +100,7 @@ def _place(ctx: Any, option: Any) -> str | None:
         case "ENVIRONMENT":
             return str(option.envvar)
         case "DEFAULT_MAP":
-            entry = ".".join((*_command(ctx), max(option.opts, key=len).lstrip("-")))
+            entry = ".".join((*_command(ctx), _spelling(option)))
             return f"{ctx.meta['settings_file']}: {entry}"
         case _:
             return None

@@ -24,6 +24,15 @@ def checked_name(name: str) -> str:
     return name.strip()
 
 
+def name_problem(name: str) -> str | None:
+    """What is wrong with a name, for whoever asks while it is typed."""
+    try:
+        checked_name(name)
+    except UsageError as error:
+        return str(error)
+    return None
+
+
 def imported_name(name: str) -> str:
     """What a model from elsewhere is called here: by its own name, if that can be a run's."""
     return f"imported-{name}" if name in _TAKEN else name

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from textual.screen import Screen
 
-from gpt2tui.errors import Gpt2TuiError, UsageError
+from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.commands import Stop
 from gpt2tui.runs.config import Limits
 from gpt2tui.runs.entry import Entry
 from gpt2tui.runs.ledger import Ledger
-from gpt2tui.runs.naming import called, checked_name
+from gpt2tui.runs.naming import called, checked_name, name_problem
 from gpt2tui.runs.run import Label, Run
 from gpt2tui.text import byte_size, one_line
 from gpt2tui.tui.processes.training import start_training
@@ -57,7 +57,7 @@ class RunKeeping:
                 self._do(self._relabel(entry, words, lambda label: msgspec.structs.replace(label, **change)))
 
         hint = "enter renames it, esc goes back"
-        layer = Ask(f"Rename {_called(entry)}", value=entry.name, hint=hint, check=_name_problem)
+        layer = Ask(f"Rename {_called(entry)}", value=entry.name, hint=hint, check=name_problem)
         self._app.push_screen(layer, answered)
 
     def note(self, entry: Entry) -> None:
@@ -201,14 +201,6 @@ def _deletion(entries: Sequence[Entry], size: str, shown: Collection[str]) -> st
     if len(entries) > _NAMED:
         names.append(f"  and {len(entries) - _NAMED} more")
     return "\n".join([f"Delete {len(entries)} runs, {size}?", *names])
-
-
-def _name_problem(text: str) -> str | None:
-    try:
-        checked_name(text)
-    except UsageError as error:
-        return str(error)
-    return None
 
 
 def _is_same_device(one: Entry, other: Entry) -> bool:

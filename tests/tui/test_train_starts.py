@@ -307,13 +307,19 @@ async def test_the_run_after_one_on_an_imported_model_begins_with_weights_of_its
         assert form.field("init").value == ""
 
 
+async def started_as(app, pilot, name):
+    """The field of the name, after one was typed there and the run was to be started."""
+    await until(pilot, lambda: isinstance(app.focused, Input))
+    field = app.screen.query_one(StartForm).field("name")
+    field.control.focus()
+    await pilot.press(*name, "ctrl+s")
+    return field
+
+
 async def test_what_cannot_be_a_name_is_told_at_its_field_and_the_keys_stay_there(store):
     app = app_for()
     async with app.run_test(size=WIDE) as pilot:
-        await until(pilot, lambda: isinstance(app.focused, Input))
-        field = app.screen.query_one(StartForm).field("name")
-        field.control.focus()
-        await pilot.press(*"latest", "ctrl+s")
+        field = await started_as(app, pilot, "latest")
         await until_text(pilot, "latest is a word that commands take for something else")
         assert app.focused is field.control
         assert store.all() == []
@@ -326,9 +332,6 @@ async def test_a_start_that_is_refused_for_no_field_leaves_the_keys_where_they_w
     monkeypatch.setattr("gpt2tui.tui.screens.starting.start_training", refused)
     app = app_for()
     async with app.run_test(size=WIDE) as pilot:
-        await until(pilot, lambda: isinstance(app.focused, Input))
-        field = app.screen.query_one(StartForm).field("name")
-        field.control.focus()
-        await pilot.press(*"mine", "ctrl+s")
+        field = await started_as(app, pilot, "mine")
         await until_text(pilot, "the machine is in a bad mood")
         await until(pilot, lambda: app.focused is field.control)

@@ -9,7 +9,7 @@ from typing import Literal
 import msgspec
 
 from gpt2tui.errors import UsageError
-from gpt2tui.runs.naming import checked_name
+from gpt2tui.runs.naming import name_problem
 from gpt2tui.runs.recipe import RATE_WORDS, is_rate
 from gpt2tui.runs.spans import parse_every, parse_seconds
 
@@ -119,11 +119,7 @@ def _nothing(option: StartOption, value: str) -> str | None:
 
 
 def _check_name(option: StartOption, value: str) -> str | None:
-    try:
-        checked_name(value)
-    except UsageError as error:
-        return str(error)
-    return None
+    return name_problem(value)
 
 
 def _check_text(option: StartOption, value: str) -> str | None:

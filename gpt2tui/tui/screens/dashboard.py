@@ -52,6 +52,7 @@ class DashboardScreen(Screen[None]):
         self._shown: Path | None = None
         self._state: State = "new"
         self._is_starting = False
+        self._has_named_other_text = False
 
     def compose(self) -> ComposeResult:
         self._fit()
@@ -203,6 +204,12 @@ class DashboardScreen(Screen[None]):
             self.query_one(RunTitle).show(follower)
             self.query_one(LossChart).refresh_data()
             self.query_one(Traces).show(follower.view)
+            self._name_other_text()
+
+    def _name_other_text(self) -> None:
+        """Say below the text that is shown how to come to the other one; saying it again would draw all of it."""
+        if self.has_one_text != self._has_named_other_text:
+            self._has_named_other_text = self.has_one_text
             self.query_one(News).border_subtitle = "t sample" if self.has_one_text else ""
             self.query_one(LastSample).border_subtitle = "t events" if self.has_one_text else ""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +13,13 @@ from textual.events import ScreenResume
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.neighbours import crowding_of
+from gpt2tui.runs.run import Run
 from gpt2tui.text import one_line
 from gpt2tui.tui.processes.training import start_training
 from gpt2tui.tui.screens.dashboard import DashboardScreen
 from gpt2tui.tui.widgets.ask_limit import AskLimit
 from gpt2tui.tui.widgets.ask_target import AskTarget, target_words
+from gpt2tui.tui.widgets.question import Ask
 from gpt2tui.tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
@@ -136,31 +138,26 @@ class StartingScreen(DashboardScreen):
 
     def action_resume(self) -> None:
         """Go on with the run on the screen; how far, where its limit is met."""
-        follower = self._follower
-        if not follower:
-            return
-        view, words = follower.view, ("resume", str(follower.run.folder))
-        question = AskLimit.of(view.finished.reason if view.finished else None, view.limits, view.step)
-        if question is None:
-            self._start(words)
-            return
-
-        def answered(answer: str | None) -> None:
-            if answer is not None:
-                self._start((*words, *question.words(answer)))
-
-        self.app.push_screen(question, answered)
+        if follower := self._follower:
+            view = follower.view
+            question = AskLimit.of(view.finished.reason if view.finished else None, view.limits, view.step)
+            if question:
+                self._resume_as_told(follower.run, question, question.words)
+            else:
+                self._start(("resume", str(follower.run.folder)))
 
     def action_go_past(self) -> None:
-        follower = self._follower
-        if not follower:
-            return
+        """Go on with the run on the screen to a target that is asked for."""
+        if follower := self._follower:
+            question = AskTarget(follower.view.reached_loss, follower.view.limits)
+            self._resume_as_told(follower.run, question, target_words)
 
-        def answered(target: str | None) -> None:
-            if target is not None:
-                self._start(("resume", str(follower.run.folder), *target_words(target)))
+    def _resume_as_told(self, run: Run, question: Ask, words: Callable[[str], Sequence[str]]) -> None:
+        def answered(answer: str | None) -> None:
+            if answer is not None:
+                self._start(("resume", str(run.folder), *words(answer)))
 
-        self.app.push_screen(AskTarget(follower.view.reached_loss, follower.view.limits), answered)
+        self.app.push_screen(question, answered)
 
     def _start(self, words: tuple[str, ...], *, is_warned: bool = False) -> None:
         if not self._is_starting:

@@ -35,15 +35,14 @@ class AskLimit(Ask):
 
     def words(self, answer: str) -> tuple[str, ...]:
         """The options of ``resume`` for an answer; a limit that is met falls away by itself."""
-        limit = answer.strip()
-        return () if limit == NO_TARGET else (f"--{self._setting.replace('_', '-')}", _number(limit))
+        limit = _entered(answer)
+        return () if limit == NO_TARGET else (f"--{self._setting.replace('_', '-')}", limit)
 
     def _problem(self, answer: str) -> str | None:
-        number = _number(answer.strip())
-        if answer.strip() == NO_TARGET or (number.isascii() and number.isdigit() and int(number) > self._limit):
-            return None
-        return f"a whole number above {self._limit:,}, or {NO_TARGET}"
+        limit = _entered(answer)
+        is_beyond = limit.isascii() and limit.isdigit() and int(limit) > self._limit
+        return None if limit == NO_TARGET or is_beyond else f"a whole number above {self._limit:,}, or {NO_TARGET}"
 
 
-def _number(text: str) -> str:
-    return text.replace(",", "")
+def _entered(answer: str) -> str:
+    return answer.strip().replace(",", "")
