@@ -75,6 +75,10 @@ class Run:
         return self.folder / "worker.log"
 
     @property
+    def reserve_file(self) -> Path:
+        return self.folder / "worker.reserve"
+
+    @property
     def checkpoints(self) -> Path:
         return self.folder / "checkpoints"
 

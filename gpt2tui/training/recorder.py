@@ -9,6 +9,7 @@ from gpt2tui.runs.events import AnyEvent, CheckpointSaved, RunFinished, Step
 from gpt2tui.runs.journal import JournalWriter
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.series import SeriesWriter
+from gpt2tui.training.reserve import Reserve
 from gpt2tui.training.saver import is_disk_full
 
 BUNCH_SECONDS = 0.1
@@ -17,13 +18,14 @@ GONE_SECONDS = 5.0
 
 
 class Recorder:
-    """Steps are written in bunches at most 0.1 s apart, everything else at once. Nothing is lost on a full disk:
-    what cannot be written waits for the next time.
+    """Steps are written in bunches at most 0.1 s apart, everything else at once. Nothing is lost on a full disk: a
+    reserve is given up, so that its readers are told, and what cannot be written even so waits for the next time.
     """
 
     def __init__(self, run: Run) -> None:
         self._journal = JournalWriter(run.events_file, is_only_writer=True)
         self._series = SeriesWriter(run.series_file)
+        self._reserve = Reserve(run.reserve_file)
         self._run = run
         self._is_series_behind = False
         self._waiting: list[AnyEvent] = []
@@ -32,7 +34,7 @@ class Recorder:
         self._has_room = True
 
     def record(self, event: AnyEvent) -> bool:
-        """Take an event; False when the disk is full.
+        """Take an event; False when the disk is full, which is not known before something is written.
 
         Raises:
             Gpt2TuiError: the run's folder is gone, so that nothing that is learnt could be kept.
@@ -43,10 +45,14 @@ class Recorder:
             self._check_folder()
         if isinstance(event, Step) and time.monotonic() - self._written_at < BUNCH_SECONDS:
             return self._has_room
-        self._has_room = is_written = self._write()
+        is_written = self._write()
+        self._has_room = is_written and self._reserve.take()
+        if not is_written:
+            self._reserve.give_up()
+            is_written = self._write()
         if is_written and isinstance(event, CheckpointSaved | RunFinished):
             self._journal.sync()
-        return is_written
+        return self._has_room
 
     def _check_folder(self) -> None:
         if not self._run.is_gone():
@@ -66,6 +72,7 @@ class Recorder:
         finally:
             self._journal.close()
             self._series.close()
+            self._reserve.give_up()
 
     def _write(self) -> bool:
         try:

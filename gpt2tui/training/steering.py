@@ -21,7 +21,7 @@ _POLL_SECONDS = 0.05
 class Steering:
     """Steers a course by the commands of ``inbox``, which gives those that came since it was asked last.
 
-    While ``lacks_space`` is set, since the journal cannot be written, the run pauses.
+    While ``lacks_space`` is set, since the journal has no room left, the run pauses.
     """
 
     def __init__(self, course: Course, inbox: Callable[[], Iterable[AnyCommand]]) -> None:
@@ -39,7 +39,7 @@ class Steering:
         """Do what was asked since the last update; pause while there is no room for the journal."""
         course = self._course
         if self.lacks_space:
-            yield Notice(level="error", text=f"the disk is full, so the journal waits; {self._way_out()}")
+            yield Notice(level="error", text=f"the disk is full; {self._way_out()}")
             yield from self._wait(for_space=True)
         yield from self.take_commands()
         if course.signal is not None and course.ending is None:

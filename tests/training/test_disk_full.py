@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +25,7 @@ from gpt2tui.runs.config import Every, Limits
 from gpt2tui.runs.events import AnyEvent, CheckpointSaved, Notice, PhaseChanged, RunFinished, Step
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
-from gpt2tui.runs.words import unsaved_words
+from gpt2tui.runs.words import state_words, unsaved_words
 from gpt2tui.training.session import train
 from tests.tiny import tiny_model_config
 from tests.training.small import (
@@ -131,9 +132,10 @@ def test_a_full_disk_pauses_the_run_until_there_is_room(small_disk: Path, limit:
     assert losses(run.events()) == losses(events)
 
 
-def test_a_journal_that_cannot_be_written_loses_nothing(small_disk: Path) -> None:
+def test_a_full_disk_is_told_and_loses_nothing(small_disk: Path) -> None:
     run = small_run(small_disk, small_config(model=MODEL, limits=Limits(target_loss=None, max_steps=400)))
     events: list[AnyEvent] = []
+    told: list[str] = []
     is_full = False
     for event in train(run):
         events.append(event)
@@ -142,9 +144,12 @@ def test_a_journal_that_cannot_be_written_loses_nothing(small_disk: Path) -> Non
             is_full = True
         if is_full and isinstance(event, PhaseChanged) and event.phase == "paused":
             is_full = False
+            view = RunView.of(run)
+            told.append(state_words(view, view.state(is_alive=True, now=time.time())))
             threading.Timer(0.3, ballast.unlink).start()
-    assert not is_full
-    assert "the journal waits; free 1.5 MB, and it goes on by itself" in notices(events)
+    assert told == ["paused, disk full"]  # although not a byte was free
+    assert "the disk is full; free 1.4 MB, and it goes on by itself" in notices(events)
+    assert not run.reserve_file.exists()
     assert list(run.events()) == events
     assert only(events, RunFinished).step == 400
     assert list(run.series()["step"]) == list(range(1, 401))
