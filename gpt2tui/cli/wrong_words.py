@@ -18,11 +18,19 @@ def usage_words(error: BaseException) -> str | None:
     """What typer found wrong with the words that were typed, in one line, and where help is; None of other errors."""
     if is_help(error) or not hasattr(error, "format_message"):
         return None
-    message = re.sub(r"^Invalid value for '(\S+)'(?: / '\S+')*: ", r"\1: ", error.format_message()).rstrip(".")
+    message = re.sub(r"^Invalid value for '(\S+)'(?: / '\S+')*: ", r"\1: ", _plain(error.format_message()))
+    if re.match("--target-loss: '(?i:none)'", message):
+        message += "; --no-target is without one"
     ctx = getattr(error, "ctx", None)
     help_is_at = f" (see {_help_of(ctx)})" if ctx else ""
     first = message[:1] if message[:2].isupper() else message[:1].lower()
     return f"{first}{message[1:]}{help_is_at}"
+
+
+def _plain(message: str) -> str:
+    """The same for people who do not program."""
+    kinds = {"float": "number", "int": "whole number", "integer": "whole number"}
+    return re.sub(rf" is not a valid ({'|'.join(kinds)})\b", lambda m: f" is not a {kinds[m[1]]}", message).rstrip(".")
 
 
 def _command(ctx: Any) -> list[str]:
@@ -62,7 +70,7 @@ def not_typed(ctx: Any, error: Exception) -> str | None:
     if place is None:
         return None
     value = wrong.value_from_envvar(ctx) if place == wrong.envvar else ctx.lookup_default(wrong.name)
-    cause = getattr(error, "message", "").rstrip(".") or f"{value!r} cannot be used"
+    cause = _plain(getattr(error, "message", "")) or f"{value!r} cannot be used"
     return f"{place}: {cause} (see {_help_of(ctx)})"
 
 

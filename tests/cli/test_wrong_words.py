@@ -35,8 +35,8 @@ def test_an_option_of_the_app_behind_a_command_is_told_where_it_stands(typed: st
 @pytest.mark.parametrize(
     ("set_", "command", "cause"),
     [
-        ("TRAIN_KEEP=x", "train", "'x' is not a valid int"),
-        ("RUNS_STOP_TIMEOUT=x", "runs stop", "'x' is not a valid float"),
+        ("TRAIN_KEEP=x", "train", "'x' is not a whole number"),
+        ("RUNS_STOP_TIMEOUT=x", "runs stop", "'x' is not a number"),
         ("TRAIN_COMPILE=perhaps", "train", "'perhaps' is not a valid boolean"),
     ],
 )
@@ -104,8 +104,12 @@ def test_a_value_out_of_its_range_is_told_with_its_place_where_it_was_not_typed(
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        ("train --keep x", "--keep: 'x' is not a valid int (see gpt2tui train -h)"),
-        ("train --threshold x", "--target-loss: 'x' is not a valid float (see gpt2tui train -h)"),
+        ("train --keep x", "--keep: 'x' is not a whole number (see gpt2tui train -h)"),
+        (
+            "train --target-loss none",
+            "--target-loss: 'none' is not a number; --no-target is without one (see gpt2tui train -h)",
+        ),
+        ("train --threshold x", "--target-loss: 'x' is not a number (see gpt2tui train -h)"),
         ("train --qqq", "no such option: --qqq (see gpt2tui train -h)"),
         ("--qqq 3", "no such option: --qqq (see gpt2tui -h)"),
         ("runs shw", "no such command 'shw'. Did you mean 'show'? (see gpt2tui runs -h)"),

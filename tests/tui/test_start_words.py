@@ -179,7 +179,7 @@ def test_a_look_at_the_disk_finds_what_is_wrong_with_a_text(tmp_path: Path, monk
         ("device cuda is not available to torch 2 here; try --device auto", 2, ["device"]),
         ("--val-fraction 0.9999 of 7,183 tokens leaves 1 to train on", 2, ["val_fraction"]),
         ("no run 'nope'; list them with: gpt2tui runs", 2, ["init"]),
-        ("--seed: 'x' is not a valid integer", 2, ["seed"]),
+        ("--seed: 'x' is not a whole number", 2, ["seed"]),
         ("a is too small: a block size of 16 needs 17 training tokens, and it has 3", 3, ["text"]),
         ("b c.txt: byte 3 is not UTF-8", 1, ["text"]),
         ("too little space in /x: 1 GB are free", 1, [""]),
@@ -193,8 +193,8 @@ def test_a_complaint_finds_its_field(message: str, code: int, places: list[str])
 
 
 def test_where_help_is_on_the_command_line_is_no_part_of_a_complaint() -> None:
-    assert placed_complaints("--seed: 'x' is not a valid int (see gpt2tui train -h)", 2) == {
-        "seed": "--seed: 'x' is not a valid int"
+    assert placed_complaints("--seed: 'x' is not a whole number (see gpt2tui train -h)", 2) == {
+        "seed": "--seed: 'x' is not a whole number"
     }
 
 
