@@ -31,6 +31,9 @@ async def test_the_cursor_reads_tokens_and_their_alternatives(run):
         assert "model" in rows
         await talk.press("end", "up")
         assert view.rows(view.cursor)[0] < view.rows(last)[0]
+        await talk.press("e", "r", "c")  # they are about the whole turn
+        assert told(talk) == "The cursor over tokens is open: esc closes it."
+        assert (view.cursor is None, talk.prompt.text, len(talk.turns)) == (False, "", 1)
         await talk.press("escape")
         assert view.cursor is None
         assert not alternatives.display

@@ -62,8 +62,12 @@ class GenerateScreen(ModelScreen):
         return True
 
     def on_key(self, event: Key) -> None:
-        """A key that is about a turn is answered where there is none yet."""
-        is_about_turn = any(action in _OF_TURN for action in actions_of(event.key, self))
+        """A key that is about a turn is answered where there is none yet, or where a cursor in it is in the way."""
+        meant = actions_of(event.key, self)
+        if self.query_one(Transcript).has_cursor and any(action in _WITH_TURN for action in meant):
+            self._idle_keys.answer("The cursor over tokens is open: esc closes it.")
+            return
+        is_about_turn = any(action in _OF_TURN for action in meant)
         if is_about_turn and self._chosen is None and not (self._is_in_panel or self.get_selected_text()):
             run = self._choice.run
             without_model, *_ = guide(self._choice).splitlines() or [""]
