@@ -19,6 +19,9 @@ HIGHEST_RATE = 1.0
 """A learning rate above it is a slip of the keys: every weight would be lost in the next step."""
 RATE_WORDS = f"a number above 0, and at most {HIGHEST_RATE:g}"
 """What a learning rate must be, wherever a wrong one is refused."""
+_LONG_PASS, _LONGEST_PASS = 16, 64
+"""Steps of a pass between which the loss rises from which on the rate falls, by ``_EARLIER`` in all."""
+_EARLIER = 1.5
 
 
 class Schedule(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,7 +90,7 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     width: int | None = None
     """The model width that rates and first embedding are for; see :meth:`Recipe.for_width`. None fits all."""
     fits_text: bool = False
-    """Whether a short text has smaller batches; see :meth:`Recipe.for_text`."""
+    """Whether batch and schedule go with the text's length; see :meth:`Recipe.for_text`."""
 
     def problems(self) -> list[str]:
         """What is wrong with this recipe, a line a field; empty when nothing is."""
@@ -139,14 +142,23 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def for_text(self, windows: int) -> Recipe:
-        """The same recipe for a text of so many windows: the batch is halved while a step would take more than a pass,
-        and the rates go with its fourth root. Larger ones, for long texts, are no gain (docs/LOG.md).
+        """The same recipe for a text of so many windows (docs/LOG.md).
+
+        Of a short one the batch is halved while a step would take more than a pass, and the rates go with its fourth
+        root. Of a long one, which is forgotten from visit to visit, a rate that follows the loss falls sooner: from
+        a loss that rises with the logarithm of the steps of a pass.
         """
-        batch = self.batch_size
-        while self.fits_text and batch > max(windows, 1):
+        if not self.fits_text:
+            return self
+        batch, schedule = self.batch_size, self.schedule
+        while batch > max(windows, 1):
             batch //= 2
+        steps = min(_LONGEST_PASS, max(_LONG_PASS, windows / batch))
+        if schedule.unit == "loss":
+            earlier = _EARLIER * math.log(steps / _LONG_PASS) / math.log(_LONGEST_PASS / _LONG_PASS)
+            schedule = msgspec.structs.replace(schedule, decay_from=schedule.decay_from + earlier)
         smaller = self.with_learning_rate(self.learning_rate * (batch / self.batch_size) ** 0.25)
-        return msgspec.structs.replace(smaller, batch_size=batch)
+        return msgspec.structs.replace(smaller, batch_size=batch, schedule=schedule)
 
     def with_learning_rate(self, learning_rate: float) -> Recipe:
         """The same recipe at another peak; the rate of the hidden matrices keeps its proportion."""

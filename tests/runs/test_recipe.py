@@ -41,6 +41,15 @@ def test_the_batch_goes_with_the_text_and_its_rates_a_little(windows: int, batch
     assert recipe.hidden_learning_rate == pytest.approx(factor * FAST.hidden_learning_rate)
 
 
+@pytest.mark.parametrize(
+    ("windows", "begin"), [(1, 2.0), (57, 2.0), (256, 2.0), (512, 2.75), (1024, 3.5), (1_000_000, 3.5)]
+)
+def test_of_a_long_text_the_rate_falls_sooner(windows: int, begin: float) -> None:
+    recipe = FAST.for_text(windows)
+    assert recipe.schedule.decay_from == pytest.approx(begin)
+    assert recipe.schedule.decay_until == FAST.schedule.decay_until
+
+
 def test_rates_and_first_embedding_go_with_the_width() -> None:
     narrow = FAST.for_width(192)  # a quarter of what the recipe is for
     assert FAST.hidden_learning_rate is not None
