@@ -4,14 +4,22 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import string
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from gpt2tui.errors import CorpusError, UsageError
+from gpt2tui.text import one_line
 
 CHUNK_BYTES = 1 << 20
 SNIFFED_BYTES = 1 << 16
+_FREQUENT = ("cp1252", "cp1250", "cp1257")
+"""Of those that read a text alike, and of those that differ in letters alone, the ones that most people have."""
+_ALIKE = 0.1
+"""Of charset-normalizer's measures: French that is read as Czech differs by less."""
+_PLAIN_WORD, _LONG_WORD = 4, 24
+"""Characters of a word that are enough to know it by, and the most that are shown of one."""
 
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 _MARKS = [
@@ -150,15 +158,25 @@ def _undecodable(path: Path, label: str, name: str, error: UnicodeError, line: i
         what = "byte 0x" + error.object[error.start : error.start + 1].hex().upper()
         offset = end - len(error.object) + error.start
     shown = "UTF-8" if name == "utf-8" else name
-    found = suggested_encoding(path, offset, name)
-    way = (
-        f"it looks like {found}: --encoding {found}" if found else "name its encoding with --encoding, or leave it out"
-    )
-    return f"{label}: {what} at line {line:,}, column {column:,} is not {shown}; {way}"
+    return f"{label}: {what} at line {line:,}, column {column:,} is not {shown}; {_way_out(path, offset, name)}"
 
 
-def suggested_encoding(path: Path, offset: int, wrong: str) -> str | None:
-    """The encoding the bytes around ``offset`` seem to have, as charset-normalizer sees it, or None."""
+def _way_out(path: Path, offset: int, wrong: str) -> str:
+    match suggested_readings(path, offset, wrong):
+        case []:
+            return "name its encoding with --encoding, or leave it out"
+        case [(encoding, _)]:
+            return f"it looks like {encoding}: --encoding {encoding}"
+        case readings:
+            return "--encoding " + ", ".join(f"{encoding} reads {word!r}" for encoding, word in readings)
+
+
+def suggested_readings(path: Path, offset: int, wrong: str) -> list[tuple[str, str]]:
+    """Encodings that the bytes around ``offset`` may have, as charset-normalizer sees it, the likeliest first, and the
+    first word that they read in different ways.
+
+    Alphabets that differ in a few letters it can hardly tell apart, but who wrote the text can.
+    """
     import charset_normalizer
 
     start = max(0, offset - SNIFFED_BYTES // 2)
@@ -170,9 +188,17 @@ def suggested_encoding(path: Path, offset: int, wrong: str) -> str | None:
     found = charset_normalizer.from_bytes(sample)
     best = found.best()
     if best is None:
-        return None
-    # charset-normalizer lists equals by the alphabet (cp1250 first); of those, the one most people have.
-    equals = [match for match in found if abs(match.chaos - best.chaos) + abs(match.coherence - best.coherence) < 1e-3]
-    names = {name for match in equals for name in match.could_be_from_charset}
-    chosen = "cp1252" if "cp1252" in names else best.encoding
-    return None if chosen.replace("_", "-") in (wrong, "utf-8", "ascii") else chosen
+        return []
+    likely = [
+        match for match in found if match.chaos < best.chaos + _ALIKE and match.coherence > best.coherence - _ALIKE
+    ]
+    names = [name for name in _FREQUENT if any(name in match.could_be_from_charset for match in likely)]
+    names += [name for name in (best.encoding,) if name not in names]
+    words = [word for word in sample.split() if not word.isascii()]
+    rows = ([word.decode(name, "replace") for name in names] for word in words)
+    telling = max(rows, key=lambda row: (len(set(row)), min(len(row[0]), _PLAIN_WORD)), default=[])
+    readings: dict[str, str] = {}
+    for name, word in zip(names, telling, strict=False):
+        readings.setdefault(one_line(word.strip(string.punctuation))[:_LONG_WORD], name)
+    wrongs = (wrong, "utf-8", "ascii")
+    return [(name, word) for word, name in readings.items() if name.replace("_", "-") not in wrongs]

@@ -97,7 +97,9 @@ class RunStore:
             return fitting[0]
         if fitting:
             raise UsageError(f"{reference!r} fits {len(fitting)} runs: {', '.join(run.id for run in fitting[:5])}")
-        raise UsageError(f"no run {reference!r}; list them with: gpt2tui runs")
+        near = [name for name in names.values() if start in name.casefold()]
+        hint = f", but {' and '.join(map(repr, near[:3]))}" if near and start else ""
+        raise UsageError(f"no run {reference!r}{hint}; list them with: gpt2tui runs")
 
     def argument(self, run: Run) -> str:
         """What means a run on a command line: its id, or where it lies elsewhere its folder."""

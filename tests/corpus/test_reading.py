@@ -75,7 +75,7 @@ def test_an_undecodable_byte_is_named_by_line_and_column(
     with pytest.raises(CorpusError) as caught:
         text_of(clean)
     assert str(caught.value) == (
-        "notes.txt: byte 0xE9 at line 4, column 7 is not UTF-8; it looks like cp1252: --encoding cp1252"
+        "notes.txt: byte 0xE9 at line 4, column 7 is not UTF-8; --encoding cp1252 reads 'naïve', cp1250 reads 'naďve', cp1257 reads 'naļve'"
     )
 
 
@@ -94,6 +94,28 @@ def test_the_suggestion_reads_the_text(tmp_path: Path, text: str, encoding: str)
     with pytest.raises(CorpusError, match=f"--encoding {encoding}$"):
         text_of(path)
     assert text_of(path, encoding) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding", "word"),
+    [
+        ("Chère Élise, je t'écris de la fenêtre où l'été s'achève.\n", "cp1252", "fenêtre"),
+        ("Mon père, le garçon, est allé à la pêche près du château.\n" * 9, "cp1252", "pêche"),
+        ("Å, vad det är skönt när våren äntligen kommer över fälten.\n", "cp1252", "våren"),
+        ("Byl pozdní večer, první máj, večerní máj, byl lásky čas.\n" * 3, "cp1250", "večerní"),
+        ("Žmogus gimė ir gyvens, kol šviečia saulė, ąžuolas ošia.\n", "cp1257", "Žmogus"),
+    ],
+)
+def test_where_alphabets_differ_in_letters_alone_a_word_shows_which_is_right(
+    tmp_path: Path, text: str, encoding: str, word: str
+) -> None:
+    path = file_of(tmp_path, text.encode(encoding))
+    with pytest.raises(CorpusError) as caught:
+        text_of(path)
+    told = str(caught.value)
+    assert f"{encoding} reads {word!r}" in told
+    assert told.count(" reads ") > 1
+    assert "--encoding cp1252 reads " in told, "what most people have comes first"
 
 
 def test_a_text_that_ends_inside_a_character_is_named(tmp_path: Path) -> None:

@@ -73,6 +73,8 @@ def test_what_is_not_there_is_said_in_one_line(store: RunStore) -> None:
     make_run(store, name="hamburg", created=START + 1)
     with pytest.raises(UsageError, match=r"^no run 'lear'; list them with: gpt2tui runs$"):
         store.find("lear")
+    with pytest.raises(UsageError, match=r"^no run 'AMLE', but 'hamlet'; list them with: gpt2tui runs$"):
+        store.find("AMLE")
     with pytest.raises(UsageError, match=r"^'ham' fits 2 runs: "):
         store.find("ham")
     with pytest.raises(UsageError, match="no run has a corpus loss yet"):

@@ -53,12 +53,12 @@ async def test_what_a_setting_means_is_told_while_its_field_has_the_keys(store):
 
 
 async def test_up_and_down_go_through_the_settings_and_a_target_that_is_met_already_is_refused(store):
-    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1), evaluated(1, 9.0)])
     with held(run):
         async with app_for(run=run.folder, at=START + 2).run_test(size=WIDE) as pilot:
             await until_text(pilot, "● training")
             await pilot.press("e", "ctrl+u", *"50", "down", "ctrl+u", *"0.3", "down", "ctrl+u", *"9.5", "up", "enter")
-            await until_text(pilot, "target loss: it is at 10.3955 already; x ends it")
+            await until_text(pilot, "target loss: its best corpus loss is 9.0000 already; x ends it")
             await until_text(pilot, "step limit: a whole number")
             layer = pilot.app.screen
             assert layer.query_one("#learning_rate").value == "0.3"
@@ -77,14 +77,12 @@ async def test_a_learning_rate_is_refused_in_the_same_words_whatever_is_wrong_wi
         assert not run.commands_file.is_file()
 
 
-async def test_a_target_is_refused_by_the_corpus_loss_where_that_is_the_lowest(store):
-    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1), evaluated(1, 0.5), step(2)])
+async def test_a_target_above_the_running_loss_is_taken_where_the_corpus_loss_was_not_measured(store):
+    run = make_run(store, [started(), PhaseChanged(time=START, phase="training"), step(1)])
     with held(run):
         async with app_for(run=run.folder, at=START + 3).run_test(size=WIDE) as pilot:
             await until_text(pilot, "● training")
-            await pilot.press("e", "ctrl+u", *"0.6", "enter")
-            await until_text(pilot, "target loss: it is at 0.5000 already; x ends it")
-            await pilot.press("ctrl+u", *"0.4", "enter")
+            await pilot.press("e", "ctrl+u", *"50", "enter")
             await until(pilot, lambda: run.commands_file.is_file())
 
 

@@ -113,7 +113,7 @@ def text_problem(texts: Sequence[str], names: Collection[str]) -> str | None:
 def placed_complaints(message: str, code: int, texts: Sequence[str] = ()) -> dict[str, str]:
     """The complaints in an error line by the field that they are about; "" has those that are about none."""
     if code == _TEXT_CODE:
-        return {"text": message}
+        return {"text": message.replace("--encoding", "Encoding")}  # the field of that name
     found: dict[str, str] = {}
     for part in re.split(rf"; (?={_BEGINNING})", re.sub(r" \(see gpt2tui [a-z ]+ -h\)$", "", message)):
         name = _field_of(part, texts)

@@ -178,7 +178,7 @@ class ModelChoice:
 def _about(run: Run) -> str:
     parts = ["trains now"] if run.is_alive() else []
     step = chosen_step(run)
-    parts.append("no checkpoint yet" if step is None else f"step {step:,}")
+    parts.append("no checkpoint yet" if step is None else f"checkpoint of step {step:,}")
     try:
         config = run.config()
     except Gpt2TuiError:

@@ -173,7 +173,7 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
         step = self._view.step
         if field.name == "max_steps" and value is not None and step and value < step.step:
             raise UsageError(f"the run is at step {step.step:,} already")
-        reached = self._view.best_corpus_loss or self._view.lowest_loss
-        if field.name == "target_loss" and value is not None and value >= reached:
-            raise UsageError(f"it is at {loss_text(reached)} already; x ends it")
+        best = self._view.best_corpus_loss
+        if field.name == "target_loss" and value is not None and best is not None and value >= best:
+            raise UsageError(f"its best corpus loss is {loss_text(best)} already; x ends it")
         return int(value) if value is not None and field.is_whole else value
