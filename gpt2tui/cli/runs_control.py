@@ -11,7 +11,7 @@ from gpt2tui.cli.run_argument import RunReference, find_run, store
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs import commands
 from gpt2tui.runs.event_lines import event_line
-from gpt2tui.runs.events import AnyEvent, RunFinished
+from gpt2tui.runs.events import AnyEvent, Notice, RunFinished
 from gpt2tui.runs.journal import event_reader
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
@@ -46,8 +46,8 @@ def _tell(run: Run, command: commands.Command, timeout: float, *, until_end: boo
     """Send a command and print the event that answers it, and with ``until_end`` the end of the run.
 
     Raises:
-        Gpt2TuiError: nobody trains the run, the trainer ends without an answer, none comes in time, or the last steps
-            could not be saved.
+        Gpt2TuiError: nobody trains the run, the trainer cannot do it or ends without an answer, none comes in time, or
+            the last steps could not be saved.
     """
     if not run.is_alive():
         other = next((one for one in store().all() if one.is_alive()), None)
@@ -61,6 +61,8 @@ def _tell(run: Run, command: commands.Command, timeout: float, *, until_end: boo
         is_alive = run.is_alive()  # asked before reading, so that a last word is not missed
         for event in reader.poll():
             if event.command == command.id or (until_end and isinstance(event, RunFinished)):
+                if isinstance(event, Notice) and event.level == "error":
+                    raise Gpt2TuiError(f"run {run.id}: {event.text}")
                 _say(event)
                 if isinstance(event, RunFinished):
                     _check_saved(run)

@@ -6,7 +6,7 @@ import errno
 import math
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import contextmanager
@@ -24,6 +24,8 @@ from gpt2tui.text import byte_size
 from gpt2tui.training.learner import Learner
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_AGAIN = 1 << 20
+"""Bytes of room more than there were, before a checkpoint that found none is tried again."""
 
 
 class DiskFullError(Gpt2TuiError):
@@ -49,10 +51,10 @@ class _Writing(NamedTuple):
     size: Future[int]
 
 
-def is_disk_full(error: OSError) -> bool:
+def is_disk_full(error: OSError, meant: Collection[int] = _FULL) -> bool:
     """Whether an error means that the disk, a quota or a file size limit is exhausted."""
     # safetensors reports its own I/O errors as text alone.
-    return error.errno in _FULL or any(f"os error {number})" in str(error) for number in _FULL)
+    return error.errno in meant or any(f"os error {number})" in str(error) for number in meant)
 
 
 class Saver:
@@ -211,6 +213,9 @@ class Saver:
         except OSError as error:
             if is_disk_full(error):
                 free = shutil.disk_usage(self._folder.folder).free
+                if is_disk_full(error, (errno.ENOSPC,)) and free < self.needed_bytes + _AGAIN:
+                    # Others filled the disk beside it; what was written of it is free again, and was not enough.
+                    self.needed_bytes = max(self.needed_bytes, free + _AGAIN)
                 raise DiskFullError(
                     f"no room for the checkpoint of step {step} in {self._folder.folder}: {byte_size(free)} are free"
                 ) from error

@@ -30,6 +30,8 @@ class Steering:
         self._sampler = Sampler(course.config, course.train_tokens)
         self._queue: deque[AnyCommand] = deque()
         self._is_paused = False
+        self._is_short = False
+        """Whether it waits for room that can be measured, so that it goes on by itself."""
         self._sampled_step = 0
         self._lifted_by: str | None = None
         self._given_up_step: int | None = None
@@ -69,6 +71,8 @@ class Steering:
                 yield from self._wait(command=command.id)
             case commands.Pause():
                 yield PhaseChanged(phase="paused", command=command.id)
+            case commands.Resume() if self._is_short and not course.saver.has_room():
+                yield Notice(level="error", text=f"there is still no room; {self._way_out()}", command=command.id)
             case commands.Resume() if self._is_paused:
                 self._is_paused, self._lifted_by = False, command.id
             case commands.Resume():
@@ -119,7 +123,7 @@ class Steering:
         yield from course.read()
         if command is None and saver.has(course.step) and not is_awaited:
             return
-        yield from self._settle()
+        yield from self._settle(command)
         if command is None and (saver.has(course.step) or course.step == self._given_up_step):
             return
         yield PhaseChanged(phase="saving")
@@ -133,13 +137,18 @@ class Steering:
         if course.ending is None:
             yield PhaseChanged(phase=course.phase)
 
-    def _settle(self) -> Generator[AnyEvent, None, Unsaved | None]:
-        """As the course does, and wait for room where that is what lacks, unless the run is to end."""
+    def _settle(self, command: str | None = None) -> Generator[AnyEvent, None, Unsaved | None]:
+        """As the course does, and wait for room where that is what lacks, unless the run is to end; a ``command`` for
+        another checkpoint is told that it waits.
+        """
         course = self._course
         unsaved = yield from course.settle(self._way_out)
         if unsaved and course.is_leaving:
             self._given_up_step = unsaved.step
         elif unsaved:
+            if command and command != unsaved.command:
+                text = f"first there must be room for the checkpoint of step {unsaved.step}; {self._way_out()}"
+                yield Notice(level="error", text=text, command=command)
             yield from self._wait(for_space=True)
             if course.signal is not None and course.ending == "limit":
                 course.ending = "interrupted"
@@ -160,16 +169,16 @@ class Steering:
         before, course.phase, self._is_paused = course.phase, "paused", True
         course.progress.pause()
         yield PhaseChanged(phase="paused", command=command)
-        short = for_space and not course.saver.has_room()
+        was_short, self._is_short = self._is_short, for_space and not course.saver.has_room()
         try:
             while self._is_paused and not course.is_leaving:
                 yield from self.take_commands()
-                if short and course.saver.has_room():
+                if self._is_short and course.saver.has_room():
                     break
                 if self._is_paused:
                     time.sleep(_POLL_SECONDS)
         finally:
-            course.phase = before
+            course.phase, self._is_short = before, was_short
             self._is_paused = before == "paused"
             if not self._is_paused:
                 course.progress.go_on()

@@ -75,7 +75,8 @@ def test_an_undecodable_byte_is_named_by_line_and_column(
     with pytest.raises(CorpusError) as caught:
         text_of(clean)
     assert str(caught.value) == (
-        "notes.txt: byte 0xE9 at line 4, column 7 is not UTF-8; --encoding cp1252 reads 'naïve', cp1250 reads 'naďve', cp1257 reads 'naļve'"
+        "notes.txt: byte 0xE9 at line 4, column 7 is not UTF-8; "
+        "--encoding cp1252 reads 'naïve', cp1250 reads 'naďve', cp1257 reads 'naļve'"
     )
 
 

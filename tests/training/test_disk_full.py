@@ -19,6 +19,7 @@ import msgspec
 import pytest
 
 from gpt2tui.checkpoints.folder import CheckpointFolder
+from gpt2tui.checkpoints.tensors import write_checkpoint
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs import commands
 from gpt2tui.runs.config import Every, Limits
@@ -27,6 +28,7 @@ from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
 from gpt2tui.runs.words import state_words, unsaved_words
 from gpt2tui.training.session import train
+from tests.cli.program import gpt2tui
 from tests.tiny import tiny_model_config
 from tests.training.small import (
     ending,
@@ -155,6 +157,77 @@ def test_a_full_disk_is_told_and_loses_nothing(small_disk: Path) -> None:
     assert list(run.series()["step"]) == list(range(1, 401))
     assert list(run.series()["loss"]) == list(losses(events).values())
     assert len([e for e in of_type(events, PhaseChanged) if e.phase == "paused"]) == 1
+
+
+def test_a_disk_that_fills_beside_a_checkpoint_is_no_quota(small_disk: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was written of it is free again when it has failed: then as much as it needs."""
+    run = small_run(small_disk, small_config(model=MODEL, checkpoint_every=Every(steps=5)))
+    ballast: list[Path] = []
+
+    def write_half(path: Path, **parts: object) -> int:
+        half = path.with_name(".half")
+        if not ballast and path.name.endswith("10"):
+            half.write_bytes(bytes(1_600_000))
+            ballast.append(fill(small_disk))
+        try:
+            return write_checkpoint(path, **parts)  # type: ignore[arg-type]
+        finally:
+            half.unlink(missing_ok=True)
+
+    monkeypatch.setattr("gpt2tui.training.saver.write_checkpoint", write_half)
+    events: list[AnyEvent] = []
+    for event in train(run):
+        events.append(event)
+        if isinstance(event, PhaseChanged) and event.phase == "paused":
+            threading.Timer(0.3, ballast[0].unlink).start()
+        if isinstance(event, Step) and event.step == 16:
+            run.send(commands.Stop())
+    assert "1.6 MB are free; free 1.0 MB, and it goes on by itself" in notices(events)
+    assert only(events, RunFinished).step == 16
+    assert_nothing_is_half_written(run)
+
+
+def test_a_command_that_finds_no_room_fails(small_disk: Path) -> None:
+    run = small_run(small_disk, small_config(model=MODEL, checkpoint_every=Every(seconds=1000)))
+    with training(run):
+        until(lambda: seen(run, Step), "a step")
+        ballast = fill(small_disk, leaving=300_000)
+        asked = gpt2tui("runs", "checkpoint", str(run.folder))
+        assert (asked.code, asked.out) == (1, "")
+        assert re.search(r"no room for the checkpoint of step \d+ in .*, and it goes on by itself$", asked.err.strip())
+        again = gpt2tui("runs", "resume", str(run.folder))
+        assert again.code == 1
+        assert re.search(r"there is still no room; free .*B, and it goes on by itself$", again.err.strip())
+        ballast.unlink()
+        until(lambda: seen(run, CheckpointSaved), "the checkpoint")
+        assert gpt2tui("runs", "stop", str(run.folder)).code == 0
+
+
+def test_a_command_that_comes_while_another_checkpoint_fails_is_answered(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = small_run(small_disk, small_config(model=MODEL, checkpoint_every=Every(steps=5)))
+    save, is_asked = commands.SaveCheckpoint(), threading.Event()
+
+    def write_late(path: Path, **parts: object) -> int:
+        assert path.name.endswith("05") or is_asked.wait(10)
+        return write_checkpoint(path, **parts)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("gpt2tui.training.saver.write_checkpoint", write_late)
+    events: list[AnyEvent] = []
+    for event in train(run):
+        events.append(event)
+        if isinstance(event, Step) and event.step == 11:
+            ballast = fill(small_disk, leaving=300_000)
+            run.send(save)
+            threading.Timer(0.3, is_asked.set).start()
+        if isinstance(event, PhaseChanged) and event.phase == "paused":
+            answers = [notice.text for notice in of_type(events, Notice) if notice.command == save.id]
+            ballast.unlink()
+        if isinstance(event, CheckpointSaved) and event.command == save.id:
+            run.send(commands.Stop())
+    assert len(answers) == 1
+    assert answers[0].startswith("first there must be room for the checkpoint of step 10; free ")
 
 
 def test_a_stop_ends_a_run_that_waits_for_room(small_disk: Path) -> None:
