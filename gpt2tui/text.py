@@ -133,3 +133,13 @@ def loss_text(loss: float | None, *, none: str = "-") -> str:
     if loss is None:
         return none
     return f"{loss:.4f}" if loss >= 0.001 or loss == 0 else f"{loss:.2e}"
+
+
+def point_hint(text: str) -> str:
+    """What to write in place of a number that has a comma for its point; empty for everything else."""
+    pointed = text.replace(",", ".")
+    try:
+        float(pointed)
+    except ValueError:
+        return ""
+    return f": write {pointed}" if "," in text else ""

@@ -7,6 +7,7 @@ import re
 from typing import Any
 
 from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.text import point_hint
 
 
 def is_help(error: BaseException) -> bool:
@@ -30,7 +31,8 @@ def usage_words(error: BaseException) -> str | None:
 def _plain(message: str) -> str:
     """The same for people who do not program."""
     kinds = {"float": "number", "int": "whole number", "integer": "whole number"}
-    return re.sub(rf" is not a valid ({'|'.join(kinds)})\b", lambda m: f" is not a {kinds[m[1]]}", message).rstrip(".")
+    wrong = rf"'([^']*)' is not a valid ({'|'.join(kinds)})\b"
+    return re.sub(wrong, lambda m: f"'{m[1]}' is not a {kinds[m[2]]}{point_hint(m[1])}", message).rstrip(".")
 
 
 def _command(ctx: Any) -> list[str]:

@@ -109,6 +109,7 @@ def test_a_value_out_of_its_range_is_told_with_its_place_where_it_was_not_typed(
             "train --target-loss none",
             "--target-loss: 'none' is not a number; --no-target is without one (see gpt2tui train -h)",
         ),
+        ("train --target-loss 0,05", "--target-loss: '0,05' is not a number: write 0.05 (see gpt2tui train -h)"),
         ("train --threshold x", "--target-loss: 'x' is not a number (see gpt2tui train -h)"),
         ("train --qqq", "no such option: --qqq (see gpt2tui train -h)"),
         ("--qqq 3", "no such option: --qqq (see gpt2tui -h)"),

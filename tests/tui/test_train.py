@@ -68,7 +68,7 @@ async def test_a_real_training_is_watched_and_steered(real_run):
         app.screen.query_one("#learning_rate").value = "1e99"
         app.screen.query_one("#max_steps").value = "many"
         await pilot.press("enter")
-        await until_text(pilot, "step limit: a number above 0, or none")
+        await until_text(pilot, "step limit: a whole number above 0, or none")
         await until_text(pilot, "learning rate: a number above 0, and at most 1")
         app.screen.query_one("#learning_rate").value = "0.0004"
         app.screen.query_one("#max_steps").value = "100000"

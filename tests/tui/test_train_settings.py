@@ -69,6 +69,32 @@ async def test_up_and_down_go_through_the_settings_and_a_target_that_is_met_alre
             assert "step limit: a whole number" in text_of(pilot.app)
 
 
+@pytest.mark.parametrize(
+    ("field", "typed", "problem"),
+    [
+        ("target_loss", "0,05", "target loss: a loss, or none: write 0.05"),
+        ("target_loss", "0,099", "target loss: a loss, or none: write 0.099"),  # and no thousands
+        ("max_steps", "0,500", "step limit: a whole number above 0, or none"),
+        ("max_tokens", "1,50", "token limit: a whole number above 0, or none"),
+    ],
+)
+async def test_a_comma_is_no_point(store, field, typed, problem):
+    async with training(store) as (run, _, pilot):
+        await pilot.press("e")
+        pilot.app.screen.query_one(f"#{field}").value = typed
+        await pilot.press("ctrl+s")
+        await until_text(pilot, problem)
+        assert not run.commands_file.is_file()
+
+
+async def test_commas_between_thousands_are_left_out(store):
+    async with training(store) as (run, _, pilot):
+        await pilot.press("e")
+        pilot.app.screen.query_one("#max_tokens").value = "1,500,000"
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: run.commands_file.is_file() and "1500000" in run.commands_file.read_text())
+
+
 @pytest.mark.parametrize("wrong", ["", "0", "99", "fast", "nan"])
 async def test_a_learning_rate_is_refused_in_the_same_words_whatever_is_wrong_with_it(store, wrong):
     async with training(store) as (run, _, pilot):
@@ -116,7 +142,7 @@ async def test_a_limit_that_is_none_is_refused_in_words_that_say_what_is_taken(s
     async with training(store) as (run, _, pilot):
         await pilot.press("e", "down", "down", "ctrl+u", *wrong, "down", "ctrl+u", *wrong, "down", "ctrl+u", *wrong)
         await pilot.press("enter")
-        await until_text(pilot, "step limit: a number above 0, or none")
+        await until_text(pilot, "step limit: a whole number above 0, or none")
         await until_text(pilot, "time limit: a time such as 30m or 1h30m, or none")
-        await until_text(pilot, "token limit: a number above 0, or none")
+        await until_text(pilot, "token limit: a whole number above 0, or none")
         assert not run.commands_file.is_file()

@@ -12,6 +12,7 @@ from gpt2tui.errors import UsageError
 from gpt2tui.runs.naming import name_problem
 from gpt2tui.runs.recipe import RATE_WORDS, is_rate
 from gpt2tui.runs.spans import parse_every, parse_seconds
+from gpt2tui.text import point_hint
 
 NO_TARGET = "none"
 
@@ -70,7 +71,7 @@ def _check_number(option: StartOption, value: str) -> str | None:
     try:
         number = float(value)
     except ValueError:
-        return f"{value!r} is not a number"
+        return f"{value!r} is not a number{point_hint(value)}"
     if option.below < math.inf:
         return None if option.least <= number < option.below else f"it must be from {option.least:g} to below 1"
     return None if option.least < number < math.inf else f"it must be above {option.least:g}"
@@ -81,7 +82,7 @@ def _check_rate(option: StartOption, value: str) -> str | None:
         is_right = is_rate(float(value))
     except ValueError:
         is_right = False
-    return None if is_right else f"the {option.label.lower()} must be {RATE_WORDS}"
+    return None if is_right else f"the {option.label.lower()} must be {RATE_WORDS}{point_hint(value)}"
 
 
 def _check_target(option: StartOption, value: str) -> str | None:
@@ -90,7 +91,7 @@ def _check_target(option: StartOption, value: str) -> str | None:
     try:
         number = float(value)
     except ValueError:
-        return f"{value!r} is neither a loss nor {NO_TARGET}"
+        return f"{value!r} is neither a loss nor {NO_TARGET}{point_hint(value)}"
     return None if 0 <= number < math.inf else "it must be a number that is not negative"
 
 

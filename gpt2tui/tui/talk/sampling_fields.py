@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from gpt2tui.runs.sampling import SamplingSettings
+from gpt2tui.text import point_hint
 
 _MOST_TOKENS = 100_000
 _MOST_SEED = 2**63
@@ -48,7 +49,7 @@ def _real(name: str) -> Callable[[str], float]:
         except ValueError:
             number = math.nan
         if not math.isfinite(number):
-            raise ValueError(f"{name} must be a number")
+            raise ValueError(f"{name} must be a number{point_hint(typed.strip())}")
         return number
 
     return read

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
@@ -20,24 +21,26 @@ from gpt2tui.runs.recipe import RATE_WORDS, is_rate
 from gpt2tui.runs.spans import parse_seconds, typed_seconds
 from gpt2tui.runs.view import RunView
 from gpt2tui.runs.words import SETTINGS
-from gpt2tui.text import loss_text
+from gpt2tui.text import loss_text, point_hint
 from gpt2tui.tui.form.start_option import NO_TARGET
 from gpt2tui.tui.widgets.text_field import TextField
+
+_THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3})+")
 
 
 class _Field(NamedTuple):
     name: Setting
     hint: str
     read: Callable[[str], float | None]
-    is_whole: bool = False
 
 
-def _limit(text: str) -> float | None:
+def _limit(text: str) -> int | None:
     if not text:
         return None
-    if not 0 < (value := _typed_number(text)) < math.inf:
-        raise UsageError(f"a number above 0, or {NO_TARGET}")
-    return value
+    value = _number(text.replace(",", "") if _THOUSANDS.fullmatch(text) else text)
+    if not 0 < value < math.inf or value != int(value):
+        raise UsageError(f"a whole number above 0, or {NO_TARGET}")
+    return int(value)
 
 
 def _time_limit(text: str) -> float | None:
@@ -53,32 +56,32 @@ def _time_limit(text: str) -> float | None:
 
 
 def _rate(text: str) -> float:
-    if not is_rate(value := _typed_number(text)):
-        raise UsageError(RATE_WORDS)
+    if not is_rate(value := _number(text)):
+        raise UsageError(f"{RATE_WORDS}{point_hint(text)}")
     return value
-
-
-def _typed_number(text: str) -> float:
-    try:
-        return float(text.replace(",", ""))
-    except ValueError:
-        return math.nan
 
 
 def _target(text: str) -> float | None:
     if text == NO_TARGET:
         return None
-    if not 0 <= (value := _typed_number(text)) < math.inf:
-        raise UsageError(f"a loss, or {NO_TARGET}")
+    if not 0 <= (value := _number(text)) < math.inf:
+        raise UsageError(f"a loss, or {NO_TARGET}{point_hint(text)}")
     return value
+
+
+def _number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan
 
 
 _FIELDS = (
     _Field("target_loss", f"the run ends when the corpus loss is below it; {NO_TARGET}: at a limit", _target),
     _Field("learning_rate", "the peak of the schedule", _rate),
-    _Field("max_steps", f"in all; {NO_TARGET} or empty is no limit", _limit, is_whole=True),
+    _Field("max_steps", f"in all; {NO_TARGET} or empty is no limit", _limit),
     _Field("max_seconds", f"such as 30m or 2h, since the session began; {NO_TARGET} or empty is no limit", _time_limit),
-    _Field("max_tokens", f"in all; {NO_TARGET} or empty is no limit", _limit, is_whole=True),
+    _Field("max_tokens", f"in all; {NO_TARGET} or empty is no limit", _limit),
 )
 
 
@@ -168,12 +171,10 @@ class ChangeSettings(ModalScreen[list[Set] | None]):
 
     def _value(self, field: _Field, text: str) -> float | None:
         value = field.read(text)
-        if field.is_whole and value is not None and value != int(value):
-            raise UsageError("a whole number")
         step = self._view.step
         if field.name == "max_steps" and value is not None and step and value < step.step:
             raise UsageError(f"the run is at step {step.step:,} already")
         best = self._view.best_corpus_loss
         if field.name == "target_loss" and value is not None and best is not None and value >= best:
             raise UsageError(f"its best corpus loss is {loss_text(best)} already; x ends it")
-        return int(value) if value is not None and field.is_whole else value
+        return value
