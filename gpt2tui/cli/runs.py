@@ -42,7 +42,8 @@ def rename(
     after = checked_name(name)
     before = found.name()
     found.set_label(msgspec.structs.replace(found.label(), name=after))
-    typer.echo(f"{one_line(before)} is now called {after}", err=True)
+    also = ", as another run is" if any(one.name() == after and one.id != found.id for one in store().all()) else ""
+    typer.echo(f"{one_line(before)} is now called {after}{also}", err=True)
 
 
 def delete(

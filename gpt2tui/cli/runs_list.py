@@ -11,6 +11,7 @@ import typer
 from gpt2tui.cli.output import is_unicode, print_json, print_table
 from gpt2tui.cli.run_argument import AsJson, store
 from gpt2tui.errors import Gpt2TuiError
+from gpt2tui.runs.room import waits_for_room
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.view import RunView
 from gpt2tui.text import byte_size, duration, loss_text, one_line
@@ -30,6 +31,7 @@ class RunRow(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     path: str
     reason: str | None = None
+    waits_for_room: bool = False
     unsaved_steps: int = 0
     preset: str | None = None
     corpus: str | None = None
@@ -51,12 +53,14 @@ def run_row(run: Run, *, now: float) -> RunRow:
     except Gpt2TuiError:
         return RunRow(id=run.id, name=run.name(), state="damaged", path=str(run.folder), bytes=run.bytes())
     created = view.config.created or run.config_file.stat().st_mtime
+    state = view.state(is_alive=run.is_alive(), now=now)
     return RunRow(
         id=run.id,
         name=run.name(),
-        state=view.state(is_alive=run.is_alive(), now=now),
+        state=state,
         path=str(run.folder),
         reason=view.finished.reason if view.finished else None,
+        waits_for_room=state == "paused" and bool(waits_for_room(view)),
         unsaved_steps=len(view.unsaved_steps),
         preset=view.config.preset,
         corpus=view.config.corpus.name,
@@ -104,5 +108,7 @@ def _cells(row: RunRow) -> tuple[str, ...]:
 
 
 def _state(row: RunRow) -> str:
+    if row.waits_for_room:
+        return "disk full"
     state = (row.reason or row.state).replace("_", " ") if row.state == "finished" else row.state
     return f"{state}, {row.unsaved_steps:,} unsaved" if row.unsaved_steps else state

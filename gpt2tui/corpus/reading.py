@@ -18,6 +18,8 @@ _FREQUENT = ("cp1252", "cp1250", "cp1257")
 """Of those that read a text alike, and of those that differ in letters alone, the ones that most people have."""
 _ALIKE = 0.1
 """Of charset-normalizer's measures: French that is read as Czech differs by less."""
+_FEW_NULS = 16
+"""One in so many bytes: in UTF-16 there are more."""
 _PLAIN_WORD, _LONG_WORD = 4, 24
 """Characters of a word that are enough to know it by, and the most that are shown of one."""
 
@@ -141,9 +143,11 @@ def _blocks(path: Path, label: str, *, with_end: bool = False) -> Iterator[bytes
 
 def _binary(label: str, data: bytes, offset: int) -> str:
     first = offset + data.index(b"\0")
+    few = data.count(0) * _FEW_NULS < len(data)
+    way_out = "take them out" if few else "give --encoding utf-16-le if it is UTF-16 without a byte order mark"
     return (
         f"{label}: binary, not text: {data.count(0):,} NUL bytes in {len(data):,}, the first at offset "
-        f"{first:,}; leave it out, or give --encoding utf-16-le if it is UTF-16 without a byte order mark"
+        f"{first:,}; leave it out, or {way_out}"
     )
 
 

@@ -72,7 +72,8 @@ def prepare(
     except OSError as error:
         # What fails on the side of the texts is a CorpusError by now.
         raise Gpt2TuiError(
-            f"the cache {paths.cache} cannot be used: {error.strerror or error}; free space there, or set GPT2TUI_HOME"
+            f"the cache {paths.cache} cannot be used: {error.strerror or error}; mend that, or set GPT2TUI_HOME to "
+            "another place"
         ) from error
     digests = [item.sha256 for item in hashed]
     return Corpus(

@@ -92,7 +92,8 @@ class RunStore:
                 notice(f"{len(same)} runs are named {reference}; taking the newest, {same[0].id}")
             return same[0]
         start = reference.casefold()
-        fitting = [run for run in runs if run.id.startswith(start) or names[run.id].casefold().startswith(start)]
+        fitting = [run for run in runs if run.id.startswith(start)]
+        fitting = fitting or [run for run in runs if names[run.id].casefold().startswith(start)]
         if len(fitting) == 1:
             return fitting[0]
         if fitting:

@@ -140,6 +140,8 @@ def outlook_words(view: RunView, state: State, now: float) -> str:
         return "; ".join(filter(None, (words, unsaved_words(view))))
     if state == "gone":
         return state_words(view, state)
+    if state == "crashed":
+        return f"it can go on from {place_words(view)}"
     limits = limits_words(view.limits)
     risen = "the loss is above where it began: the learning rate may be too high" * view.is_worse_than_untrained
     if not view.target_loss:

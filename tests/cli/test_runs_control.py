@@ -112,6 +112,9 @@ def test_rename_gives_a_name_that_is_found(store: RunStore) -> None:
     assert call(store, "runs", "rename", "ophelia", "a\x1b[2Jb").code == 2
     assert call(store, "runs", "rename", "ophelia", " ").code == 2
     assert run.name() == "ophelia"
+    other = make_run(store, name="lear")
+    told = call(store, "runs", "rename", other.id, "ophelia").err
+    assert told == "lear is now called ophelia, as another run is\n"
 
 
 def test_of_several_runs_of_a_name_none_is_deleted(store: RunStore) -> None:

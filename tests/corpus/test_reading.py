@@ -128,6 +128,10 @@ def test_binary_is_refused_with_its_counts(tmp_path: Path) -> None:
     with pytest.raises(CorpusError) as caught:
         text_of(file_of(tmp_path, b"PK\x00\x01\x00 text"))
     assert str(caught.value).startswith("notes.txt: binary, not text: 2 NUL bytes in 10, the first at offset 2")
+    assert "--encoding utf-16-le if it is UTF-16" in str(caught.value)
+    with pytest.raises(CorpusError) as caught:
+        text_of(file_of(tmp_path, b"a long text with one slip\x00 of the keys in it"))
+    assert str(caught.value).endswith("leave it out, or take them out")
 
 
 def test_missing_and_unreadable_files_are_named(tmp_path: Path) -> None:

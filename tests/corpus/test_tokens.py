@@ -192,7 +192,9 @@ def test_an_empty_text_is_refused(tmp_path: Path, paths: Paths) -> None:
 
 def test_a_cache_that_cannot_be_written_is_one_line(tmp_path: Path, paths: Paths) -> None:
     paths.cache.write_text("a file where the folder should be")
-    with pytest.raises(Gpt2TuiError, match=r"^the cache .* cannot be used: .*set GPT2TUI_HOME$") as caught:
+    with pytest.raises(
+        Gpt2TuiError, match=r"^the cache .* cannot be used: .*set GPT2TUI_HOME to another place$"
+    ) as caught:
         prepare([written(tmp_path / "x", "text")], paths=paths)
     assert caught.value.exit_code == 1
 
@@ -215,7 +217,7 @@ def test_a_full_disk_is_one_line_and_leaves_no_entry(tmp_path: Path, paths: Path
         check=True,
         cwd=REPOSITORY,
     ).stdout
-    assert out.startswith(f"Gpt2TuiError the cache {paths.cache} cannot be used: File too large; free space")
+    assert out.startswith(f"Gpt2TuiError the cache {paths.cache} cannot be used: File too large; mend that")
     assert list(paths.tokens.iterdir()) == []
 
 

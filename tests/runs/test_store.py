@@ -50,6 +50,12 @@ def test_of_several_runs_of_one_name_the_newest_is_taken_and_told(store: RunStor
     assert notices == [f"2 runs are named hamlet; taking the newest, {new.id}"]
 
 
+def test_an_id_comes_before_a_name_that_begins_alike(store: RunStore) -> None:
+    run = make_run(store, created=START)
+    make_run(store, name=run.id, created=START + 100)  # a copy that was imported
+    assert store.find(run.id[:-1]).id == run.id
+
+
 def test_a_label_renames_a_run(store: RunStore) -> None:
     run = make_run(store, name="hamlet")
     run.set_label(Label(name="ophelia"))
