@@ -12,7 +12,7 @@ from pathlib import Path
 import pexpect
 import pytest
 
-from gpt2tui.runs.events import RunFinished
+from gpt2tui.runs.events import Notice, PhaseChanged, RunFinished
 from gpt2tui.runs.run import Label, Run
 from gpt2tui.runs.store import RunStore
 from tests.cli.program import call, gpt2tui_command
@@ -20,6 +20,7 @@ from tests.runs.synthetic import (
     START,
     append,
     evaluated,
+    held,
     make_run,
     saved,
     started,
@@ -94,6 +95,20 @@ def test_what_an_end_left_unsaved_is_listed_and_shown(store: RunStore) -> None:
     assert "steps 2 to 3 were not saved" in call(store, "runs", "show").out
     assert json.loads(call(store, "runs", "--json").out)["runs"][0]["unsaved_steps"] == 2
     assert json.loads(call(store, "runs", "show", "--json").out)["unsaved_steps"] == 2
+
+
+def test_a_run_that_waits_for_room_is_told_apart_from_one_that_was_paused(store: RunStore) -> None:
+    paused = PhaseChanged(time=START + 2, phase="paused")
+    full = Notice(time=START + 2, level="error", text="no room for the checkpoint; free 1 MB, and it goes on by itself")
+    asked = make_run(store, [started(), step(1), paused], name="lear")
+    waiting = make_run(store, [started(), step(1), full, paused], name="macbeth")
+    with held(asked), held(waiting):
+        rows = {row["name"]: row for row in json.loads(call(store, "runs", "list", "--json").out)["runs"]}
+        assert {name: (row["state"], row["waits_for_room"]) for name, row in rows.items()} == {
+            "lear": ("paused", False),
+            "macbeth": ("paused", True),
+        }
+        assert re.search(r"^disk full +macbeth ", call(store, "runs", "list").out, re.MULTILINE)
 
 
 def test_an_unknown_run_is_one_line_and_exit_2(store: RunStore) -> None:

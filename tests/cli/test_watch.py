@@ -107,6 +107,12 @@ def test_each_state_is_told_in_words(state: State, words: str) -> None:
     assert words in drawn(started(), state=state)
 
 
+def test_nothing_is_foretold_of_a_run_that_crashed() -> None:
+    told = drawn(started(), *map(step, range(1, 10)), state="crashed")
+    assert "it can go on from the beginning" in told
+    assert "too early" not in told
+
+
 def test_bars_and_sparklines_are_as_wide_as_asked() -> None:
     assert sparkline([1, 2, 3, 4], 4) == "▁▃▅▇"
     assert sparkline(range(1000), 10) == sparkline(range(10), 10)
