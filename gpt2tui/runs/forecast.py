@@ -29,6 +29,10 @@ _SKIPPED = 0.15
 """Share of the run that is left out at its start, where the loss drops to what the frequencies of tokens give."""
 _RECENT = 0.4
 """The last 40 % of the run are fitted on their own as well: where the two fits differ, the interval is wide."""
+_LATE = 0.2
+"""And the last fifth, for a pace that grows: on long texts, passes after the third teach more and more."""
+_GROWN, _GROWING = 1.6, 0.3
+"""So many times the pace of the whole is one that grows; then as little as this share of what it says may be left."""
 _SHARE_LEFT, _SHARE_GONE = 0.15, 0.06
 """The interval spans both fits and these shares of the time left and the time gone: so it held four fifths of the
 crossings of recorded runs.
@@ -97,7 +101,7 @@ def forecast(
     if len(usable) < FEWEST_POINTS or usable[0][0] == usable[-1][0]:
         return None
     goal = _level(ABOVE * target)
-    whole, recent = _fit(usable, now), _fit_of_recent(usable, now)
+    whole, recent = _fit(usable, now), _fit_of_last(_RECENT, usable, now)
     left = whole.reaches(goal)
     if is_blurred:
         found = _between(left, recent.reaches(goal), now) if recent else None
@@ -107,6 +111,10 @@ def forecast(
     recently = min(recent.reaches(goal), _LONGEST * left + _SHARE_GONE * now) if recent else left
     margin = (_SHARE_LEFT + _SHARE_EARLY * max(0.0, left / now - 1)) * left + _SHARE_GONE * now
     found = Forecast(left, max(0.0, min(left, recently) - margin), max(left, recently) + margin)
+    late = _fit_of_last(_LATE, usable, now)
+    if late and late.slope < _GROWN * whole.slope:
+        soon = min(left, late.reaches(goal))
+        found = Forecast(soon, min(found.earliest, _GROWING * soon), found.latest)
     return _latest_of(found) if target < _UNTRIED else found
 
 
@@ -129,10 +137,10 @@ def _level(loss: float) -> float:
     return min(loss, TOP) + max(0.0, loss - TOP) / _DRAWN_TOGETHER - KNEE / loss
 
 
-def _fit_of_recent(points: list[tuple[float, float]], now: float) -> _Line | None:
-    recent = [point for point in points if point[0] >= (1 - _RECENT) * now]
+def _fit_of_last(share: float, points: list[tuple[float, float]], now: float) -> _Line | None:
+    recent = [point for point in points if point[0] >= (1 - share) * now]
     # A few points in one place of that stretch tell nothing of its pace.
-    if len(recent) < FEWEST_POINTS or recent[-1][0] - recent[0][0] < _RECENT * now / 2:
+    if len(recent) < FEWEST_POINTS or recent[-1][0] - recent[0][0] < share * now / 2:
         return None
     return _fit(recent, now)
 

@@ -144,6 +144,17 @@ def test_from_half_way_on_the_recorded_runs_are_foretold(group: str) -> None:
     assert score.missing == 0
 
 
+def test_a_pace_that_grows_is_told_by_the_last_fifth() -> None:
+    """As on a long text: little is learnt in its first passes, and then more and more."""
+    slow = [(float(time), 5.0 - time / 400) for time in range(1, 401)]
+    fast = [(400.0 + time, 4.0 - time / 50) for time in range(1, 101)]
+    found = forecast(slow + fast, TARGET)
+    assert found is not None
+    assert found.seconds == pytest.approx(245, abs=15)  # 5.2 on the scale that falls evenly, 0.021 a second
+    assert found.earliest == pytest.approx(0.3 * found.seconds)
+    assert found.latest > 2 * found.seconds
+
+
 def test_hardly_an_early_forecast_gives_up_on_a_run_that_succeeds() -> None:
     judged = [one for curve in recorded_curves() for one in judge(evened(curve), start=0.05, moments=20)]
     assert len(judged) >= 100
