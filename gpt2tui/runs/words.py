@@ -140,8 +140,6 @@ def outlook_words(view: RunView, state: State, now: float) -> str:
         return "; ".join(filter(None, (words, unsaved_words(view))))
     if state == "gone":
         return state_words(view, state)
-    if state == "crashed":
-        return f"it can go on from {place_words(view)}"
     limits = limits_words(view.limits)
     risen = "the loss is above where it began: the learning rate may be too high" * view.is_worse_than_untrained
     if not view.target_loss:
@@ -149,10 +147,11 @@ def outlook_words(view: RunView, state: State, now: float) -> str:
         none = "no target and no limit" if view.target_loss is None else "no limit"
         return told or f"{none}: it trains until it is stopped"
     step, found = view.step, view.forecast()
-    words = risen or "no forecast yet: too early to say"
+    too_early = "no forecast yet: too early to say"
+    words = risen or (f"it can go on from {place_words(view)}" if state == "crashed" else too_early)
     if step and found and not risen:
         words = _target_words(found, step, is_stepping(view, state, now), now)
-    if not limits:
+    if not limits or state == "crashed":
         return words
     is_first = step and found and found.is_on_course and _seconds_to_limit(view, step) < found.seconds
     return f"{words}; before that, it {limits}" if is_first else f"{words}; at the latest it {limits}"

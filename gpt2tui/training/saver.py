@@ -69,6 +69,8 @@ class Saver:
         self._folder = folder
         self._keep = keep
         self.needed_bytes = needed_bytes
+        self.was_short = False
+        """Whether the last one that there was no room for lacked what can be measured: no limit stood in its way."""
         self.saved_step: int | None = None
         best = folder.pointer("best")
         self.best_loss = best.corpus_loss if best else None
@@ -199,8 +201,9 @@ class Saver:
 
     def way_out(self) -> str:
         """What ends a pause for want of room."""
-        if (lacking := self._lacking()) > 0:
-            return f"free {byte_size(lacking)}, and it goes on by itself"
+        lacking = self._lacking()
+        if lacking > 0 or self.was_short:
+            return f"free {byte_size(max(0, lacking))}, and it goes on by itself"
         return "a limit on files or a quota is met; lift it, then: gpt2tui runs resume"
 
     def _lacking(self) -> int:
@@ -216,6 +219,7 @@ class Saver:
                 if is_disk_full(error, (errno.ENOSPC,)) and free < self.needed_bytes + _AGAIN:
                     # Others filled the disk beside it; what was written of it is free again, and was not enough.
                     self.needed_bytes = max(self.needed_bytes, free + _AGAIN)
+                self.was_short = free < self.needed_bytes
                 raise DiskFullError(
                     f"no room for the checkpoint of step {step} in {self._folder.folder}: {byte_size(free)} are free"
                 ) from error

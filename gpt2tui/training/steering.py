@@ -41,8 +41,9 @@ class Steering:
         """Do what was asked since the last update; pause while there is no room for the journal."""
         course = self._course
         if self.lacks_space:
+            is_short = not course.saver.has_room()
             yield Notice(level="error", text=f"the disk is full; {self._way_out()}")
-            yield from self._wait(for_space=True)
+            yield from self._wait(is_short=is_short)
         yield from self.take_commands()
         if course.signal is not None and course.ending is None:
             course.ending = "interrupted"
@@ -149,7 +150,7 @@ class Steering:
             if command and command != unsaved.command:
                 text = f"first there must be room for the checkpoint of step {unsaved.step}; {self._way_out()}"
                 yield Notice(level="error", text=text, command=command)
-            yield from self._wait(for_space=True)
+            yield from self._wait(is_short=course.saver.was_short)
             if course.signal is not None and course.ending == "limit":
                 course.ending = "interrupted"
         return unsaved
@@ -162,14 +163,14 @@ class Steering:
     def _way_out(self) -> str:
         return "the run ends without it" if self._course.is_leaving else self._course.saver.way_out()
 
-    def _wait(self, *, command: str | None = None, for_space: bool = False) -> Events:
-        """Pause, with the model loaded, until a command, a signal or (if that was the cause) free space ends it."""
+    def _wait(self, *, command: str | None = None, is_short: bool = False) -> Events:
+        """Pause, with the model loaded, until a command, a signal or (where it ``is_short``) free space ends it."""
         course = self._course
+        was_short, self._is_short = self._is_short, is_short
         yield from course.read()
         before, course.phase, self._is_paused = course.phase, "paused", True
         course.progress.pause()
         yield PhaseChanged(phase="paused", command=command)
-        was_short, self._is_short = self._is_short, for_space and not course.saver.has_room()
         try:
             while self._is_paused and not course.is_leaving:
                 yield from self.take_commands()

@@ -88,7 +88,7 @@ async def test_the_model_of_a_run_and_the_list_of_texts(three: dict[str, Run]) -
         assert "hamlet" in text_of(pilot.app).splitlines()[0]
         burst(screen.app, "\x1b1n\x0f/fool")
         await until(pilot, lambda: isinstance(screen.app.screen, FilePicker))
-        await until(pilot, lambda: screen.app.screen.query_one(Input).value == "fool")
+        await until(pilot, lambda: [field.value for field in screen.app.screen.query(Input)] == ["fool"])
 
 
 async def test_layers_that_close_lose_no_key(three: dict[str, Run], monkeypatch: pytest.MonkeyPatch) -> None:
