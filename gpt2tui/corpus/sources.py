@@ -15,9 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
+from gpt2tui.corpus.alphabet import SNIFFED_BYTES
 from gpt2tui.corpus.fetch import Progress, check_address, fetch
 from gpt2tui.corpus.named import DEFAULT_NAME, NamedCorpus, find_named, known_names
-from gpt2tui.corpus.reading import SNIFFED_BYTES, is_binary
+from gpt2tui.corpus.reading import is_binary
 from gpt2tui.errors import CorpusError, UsageError
 from gpt2tui.runs.paths import Paths
 
