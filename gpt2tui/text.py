@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 import unicodedata
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ _BLOCKS = "▁▂▃▄▅▆▇"
 _ASCII = "_.-:=+#"
 MARK = "·"
 """Seen in place of a character without a glyph."""
+_THOUSANDS = re.compile(r"[+-]?[1-9]\d{0,2}(,\d{3})+")
 _JOINERS = "\u200c\u200d\u00ad"
 _GRAINS = ((10, 1), (60, 5), (300, 15), (900, 60), (7_200, 300), (36_000, 900))
 """Below so many seconds, what lies ahead is told in multiples of so many."""
@@ -143,3 +145,11 @@ def point_hint(text: str) -> str:
     except ValueError:
         return ""
     return f": write {pointed}" if "," in text else ""
+
+
+def whole_number(text: str) -> int | None:
+    """A whole number, with commas between its thousands or without; None for everything else, so for ``1,50``."""
+    try:
+        return int(text.replace(",", "") if _THOUSANDS.fullmatch(text) else text)
+    except ValueError:
+        return None

@@ -153,7 +153,7 @@ def root(
     if config or file.is_file():
         from gpt2tui.cli.settings_file import load_defaults
 
-        ctx.default_map = load_defaults(file, ctx.command)
+        ctx.default_map = load_defaults(file, ctx.command, wanted=ctx.invoked_subcommand, notice=narrate)
         ctx.meta["settings_file"] = file
     if ctx.invoked_subcommand is None:
         if has_terminal() or plain:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +13,15 @@ _NOT_COMMANDS = {"app", "keymap"}
 """Sections that belong to the app."""
 
 
-def load_defaults(path: Path, commands: Any) -> dict[str, Any]:
+def load_defaults(path: Path, commands: Any, *, wanted: str | None, notice: Callable[[str], None]) -> dict[str, Any]:
     """What the file sets, by command and option, as the command line's defaults.
 
-    ``commands`` is the root of the command line. A section is a command (``[train]``, ``[runs.list]``), a key
-    one of its options, with ``-`` or ``_``.
+    ``commands`` is the root of the command line, ``wanted`` the command that was asked for. A section is a command
+    (``[train]``, ``[runs.list]``), a key one of its options, with ``-`` or ``_``. What is wrong outside the wanted
+    command's section is told to ``notice`` and left out: it may not be in the way of all others.
 
     Raises:
-        UsageError: the file is missing, no TOML, or names what does not exist.
+        UsageError: the file is missing, no TOML, or names in the wanted section what does not exist.
     """
     try:
         content = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -27,8 +29,17 @@ def load_defaults(path: Path, commands: Any) -> dict[str, Any]:
         raise UsageError(f"there is no configuration file {path}") from None
     except (OSError, ValueError) as error:
         raise UsageError(f"the configuration file {path} cannot be used: {error}") from error
-    content = {key: value for key, value in content.items() if key not in _NOT_COMMANDS}
-    return _checked(content, commands, path, "")
+    found: dict[str, Any] = {}
+    for key, value in content.items():
+        if key in _NOT_COMMANDS:
+            continue
+        try:
+            found |= _checked({key: value}, commands, path, "")
+        except UsageError as error:
+            if key == wanted:
+                raise
+            notice(f"{error}; left out")
+    return found
 
 
 def _checked(section: dict[str, Any], command: Any, path: Path, where: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from gpt2tui.cli.opening import has_terminal, open_app_and_exit
+from gpt2tui.cli.output import narrate
 from gpt2tui.cli.plan import Draft, TrainOptions
 from gpt2tui.cli.process import tune_process
 from gpt2tui.cli.run_argument import find_run
@@ -30,7 +31,9 @@ def use_settings(ctx: typer.Context, file: Path | None) -> Path | None:
     if file is not None:
         from gpt2tui.cli.settings_file import load_defaults
 
-        ctx.default_map = load_defaults(file, ctx.find_root().command).get(ctx.info_name or "", {})
+        command = ctx.info_name or ""
+        root = ctx.find_root().command
+        ctx.default_map = load_defaults(file, root, wanted=command, notice=narrate).get(command, {})
         ctx.meta["settings_file"] = file
     return file
 

@@ -90,6 +90,7 @@ class Rhythm:
         return bool(self._seconds) and now - self._last >= self._seconds
 
     def happened(self, now: float) -> None:
-        """Count from here."""
+        """Count from here. One that came before its time does not put off the first that is due."""
+        if self._seconds and now - self._last >= self._seconds:
+            self._seconds = self._every.seconds
         self._last = now
-        self._seconds = self._every.seconds

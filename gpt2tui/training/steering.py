@@ -104,10 +104,16 @@ class Steering:
         self._sampled_step = course.step
 
     def sample_at_end(self) -> Events:
-        """Show what was learnt, where samples are wanted: a short run would else never have drawn one."""
+        """Draw what was asked for too late to be heard before. Where nothing was, show what was learnt, if samples are
+        wanted: a short run would else never have drawn one.
+        """
         course = self._course
-        is_earned = course.ending in ("target_reached", "limit") and not course.is_leaving
-        if is_earned and course.samples_due.is_wanted and self._sampled_step != course.step:
+        if course.ending not in ("target_reached", "limit") or course.is_leaving:
+            return
+        for command in (*self._queue, *self._inbox()):
+            if isinstance(command, commands.Sample) and not course.is_leaving:
+                yield from self.sample(command.prompt, command.settings, command.id)
+        if course.samples_due.is_wanted and self._sampled_step != course.step:
             yield from self.sample()
 
     def save(self, reason: str, command: str | None = None, *, is_awaited: bool = False) -> Events:

@@ -167,7 +167,9 @@ def test_the_settings_file_that_is_shown_is_valid(tmp_path):
 
     file = tmp_path / "config.toml"
     file.write_text("\n".join(blocks(COMMANDS, "toml")), encoding="utf-8")
-    assert load_defaults(file, command_tree()["gpt2tui"])["runs"] == {"plot": {"x": "passes"}}
+    told: list[str] = []
+    found = load_defaults(file, command_tree()["gpt2tui"], wanted="train", notice=told.append)
+    assert (found["runs"], told) == ({"plot": {"x": "passes"}}, [])
 
 
 def test_every_code_that_an_error_can_carry_is_in_the_table_of_exit_codes():

@@ -107,6 +107,19 @@ def test_a_run_that_earned_its_end_shows_once_what_it_has_learnt(
     assert isinstance(events[-1], RunFinished)
 
 
+def test_a_sample_asked_for_at_the_last_step_is_drawn_before_the_end(tmp_path: Path) -> None:
+    limits = Limits(target_loss=None, max_steps=5)
+    run = small_run(tmp_path, small_config(limits=limits, sample_every=Every(seconds=900.0)))
+    late = commands.Sample(prompt="!", settings=GREEDY)
+    events = []
+    for event in train(run):
+        events.append(event)
+        if isinstance(event, Notice) and "limit" in event.text:  # no command is obeyed after this
+            run.send(late)
+    assert [(event.step, event.prompt) for event in of_type(events, Sampled)] == [(5, "!")]
+    assert [type(event) for event in answers(events, late)] == [Sampled]
+
+
 def test_a_run_that_is_stopped_draws_no_sample_first(tmp_path: Path) -> None:
     run = small_run(tmp_path, small_config(limits=Limits(target_loss=None), sample_every=Every(seconds=900.0)))
     events = list(steered(run, {4: [commands.Stop()]}))

@@ -67,6 +67,10 @@ async def test_an_emptied_setting_is_its_default_and_a_wrong_one_is_called_as_it
         await talk.set(top_k="", max_new_tokens="0")
         panel = talk.screen.query_one(SamplingPanel)
         assert panel.problems == {"max_new_tokens": "length must be at least 1, not 0"}
+        await talk.set(max_new_tokens="1,50")
+        assert panel.problems == {"max_new_tokens": "length must be a whole number"}
+        await talk.set(max_new_tokens="1,500")
+        assert panel.settings.max_new_tokens == 1500
         await talk.set(max_new_tokens="")
         assert not panel.problems
         assert panel.settings == SamplingSettings()

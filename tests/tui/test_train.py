@@ -134,6 +134,17 @@ async def test_an_answer_to_a_run_that_has_ended_meanwhile_is_told_so(store, key
     assert not run.commands_file.is_file()
 
 
+async def test_a_prompt_for_a_run_that_has_ended_meanwhile_is_not_lost(store):
+    async with training(store) as (run, app, pilot):
+        await pilot.press("s")
+        await until_text(pilot, "A sample from")
+        await pilot.press(*"To be")
+        run.lock_file.rename(run.folder / "free")  # as if its trainer had let go
+        await pilot.press("enter")
+        said = "2 goes on from its checkpoint with: To be"
+        await until(pilot, lambda: any(said in one.message for one in app._notifications))
+
+
 async def test_keys_typed_ahead_of_a_layer_steer_nothing(store):
     async with training(store) as (run, app, pilot):
         await pilot.press("x", "c", "space", "e")

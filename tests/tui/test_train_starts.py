@@ -188,7 +188,7 @@ async def test_a_run_at_its_limit_asks_how_far_it_is_to_go_on():
     app = app_for(start=("train", *STEPS_OF_64_TOKENS, "--max-steps", "2"))
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, "Ended at its limit")
-        for wrong in ("", "2", "x", "3.5"):
+        for wrong in ("", "2", "x", "3,50"):
             await pilot.press("R", "delete", *wrong, "enter")
             await until_text(pilot, "a whole number above 2, or none")
             await pilot.press("escape")

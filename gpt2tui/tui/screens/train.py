@@ -100,14 +100,18 @@ class TrainScreen(StartingScreen):
             )
         self._idle_keys.answer(words)
 
-    def _send(self, command: commands.Command, words: str, steering: Steering | None = None) -> None:
-        """Send a command to the run on the screen, or to the one that it was before a question was answered."""
+    def _send(
+        self, command: commands.Command, words: str, steering: Steering | None = None, *, way_out: str = ""
+    ) -> None:
+        """Send a command to the run on the screen, or to the one that it was before a question was answered;
+        ``way_out`` is told where it is too late.
+        """
         steering = steering or self._steering
         assert steering is not None
         try:
             steering.send(command, words)
         except (OSError, Gpt2TuiError) as error:
-            self.notify(f"the run cannot be told: {error}", severity="error", markup=False)
+            self.notify(f"the run cannot be told: {error}{way_out}", severity="error", markup=False)
         self._draw_numbers()
 
     def action_pause(self) -> None:
@@ -126,7 +130,8 @@ class TrainScreen(StartingScreen):
 
         def answered(prompt: str | None) -> None:
             if prompt is not None:
-                self._send(commands.Sample(prompt=prompt or None), "sampling", steering)
+                way_out = f"; 2 goes on from its checkpoint with: {one_line(prompt)}" if prompt else ""
+                self._send(commands.Sample(prompt=prompt or None), "sampling", steering, way_out=way_out)
 
         hint = "a prompt, or nothing for the run's own; enter draws"
         self.app.push_screen(Ask("A sample from the weights as they are now", hint=hint), answered)

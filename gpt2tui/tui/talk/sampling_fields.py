@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from gpt2tui.runs.sampling import SamplingSettings
-from gpt2tui.text import point_hint
+from gpt2tui.text import point_hint, whole_number
 
 _MOST_TOKENS = 100_000
 _MOST_SEED = 2**63
@@ -31,10 +31,8 @@ class Field(NamedTuple):
 
 def _whole(name: str, most: int) -> Callable[[str], int]:
     def read(typed: str) -> int:
-        try:
-            number = int(typed.replace(",", "").replace("_", ""))
-        except ValueError:
-            raise ValueError(f"{name} must be a whole number") from None
+        if (number := whole_number(typed.strip())) is None:
+            raise ValueError(f"{name} must be a whole number")
         if number >= most:
             raise ValueError(f"{name} must be below {most:,}")
         return number

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from gpt2tui.runs.config import Limits
 from gpt2tui.runs.events import Reason, Step
-from gpt2tui.text import one_line
+from gpt2tui.text import one_line, whole_number
 from gpt2tui.tui.form.start_option import NO_TARGET
 from gpt2tui.tui.widgets.question import Ask
 
@@ -35,14 +35,10 @@ class AskLimit(Ask):
 
     def words(self, answer: str) -> tuple[str, ...]:
         """The options of ``resume`` for an answer; a limit that is met falls away by itself."""
-        limit = _entered(answer)
-        return () if limit == NO_TARGET else (f"--{self._setting.replace('_', '-')}", limit)
+        limit = whole_number(answer.strip())
+        return () if limit is None else (f"--{self._setting.replace('_', '-')}", str(limit))
 
     def _problem(self, answer: str) -> str | None:
-        limit = _entered(answer)
-        is_beyond = limit.isascii() and limit.isdigit() and int(limit) > self._limit
-        return None if limit == NO_TARGET or is_beyond else f"a whole number above {self._limit:,}, or {NO_TARGET}"
-
-
-def _entered(answer: str) -> str:
-    return answer.strip().replace(",", "")
+        limit = whole_number(answer.strip())
+        is_right = answer.strip() == NO_TARGET if limit is None else limit > self._limit
+        return None if is_right else f"a whole number above {self._limit:,}, or {NO_TARGET}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from typing import ClassVar, NamedTuple
 
@@ -21,11 +20,9 @@ from gpt2tui.runs.recipe import RATE_WORDS, is_rate
 from gpt2tui.runs.spans import parse_seconds, typed_seconds
 from gpt2tui.runs.view import RunView
 from gpt2tui.runs.words import SETTINGS
-from gpt2tui.text import loss_text, point_hint
+from gpt2tui.text import loss_text, point_hint, whole_number
 from gpt2tui.tui.form.start_option import NO_TARGET
 from gpt2tui.tui.widgets.text_field import TextField
-
-_THOUSANDS = re.compile(r"[1-9]\d{0,2}(,\d{3})+")
 
 
 class _Field(NamedTuple):
@@ -37,10 +34,9 @@ class _Field(NamedTuple):
 def _limit(text: str) -> int | None:
     if not text:
         return None
-    value = _number(text.replace(",", "") if _THOUSANDS.fullmatch(text) else text)
-    if not 0 < value < math.inf or value != int(value):
+    if (value := whole_number(text)) is None or value < 1:
         raise UsageError(f"a whole number above 0, or {NO_TARGET}")
-    return int(value)
+    return value
 
 
 def _time_limit(text: str) -> float | None:
