@@ -20,7 +20,7 @@ from gpt2tui.text import byte_size, one_line
 from gpt2tui.tui.processes.training import start_training
 from gpt2tui.tui.refusals import not_trained, trained_already
 from gpt2tui.tui.widgets.ask_limit import AskLimit
-from gpt2tui.tui.widgets.ask_target import AskTarget, target_words
+from gpt2tui.tui.widgets.ask_target import AskTarget
 from gpt2tui.tui.widgets.question import Ask, Choose, Option
 
 if TYPE_CHECKING:
@@ -114,16 +114,16 @@ class RunKeeping:
             self._tell(f"{entry.name} was imported and has no text; enter shows it, and R begins a run with it", True)
             return
         if entry.reason == "target_reached":
-            self._resume_as_told(entry, AskTarget(entry.reached_loss, _limits(entry), entry.name), target_words)
+            self._resume_as_told(entry, AskTarget(entry.reached_loss, _limits(entry), entry.name))
         elif question := _limit_question(entry):
-            self._resume_as_told(entry, question, question.words)
+            self._resume_as_told(entry, question)
         else:
             self._do(self._resume(entry))
 
-    def _resume_as_told(self, entry: Entry, question: Ask, words: Callable[[str], Sequence[str]]) -> None:
+    def _resume_as_told(self, entry: Entry, question: AskLimit | AskTarget) -> None:
         def answered(answer: str | None) -> None:
             if answer is not None:
-                self._do(self._resume(entry, *words(answer)))
+                self._do(self._resume(entry, *question.words(answer)))
 
         self._app.push_screen(question, answered)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +18,7 @@ from gpt2tui.text import one_line
 from gpt2tui.tui.processes.training import start_training
 from gpt2tui.tui.screens.dashboard import DashboardScreen
 from gpt2tui.tui.widgets.ask_limit import AskLimit
-from gpt2tui.tui.widgets.ask_target import AskTarget, target_words
-from gpt2tui.tui.widgets.question import Ask
+from gpt2tui.tui.widgets.ask_target import AskTarget
 from gpt2tui.tui.widgets.top_bar import TopBar
 
 if TYPE_CHECKING:
@@ -142,7 +141,7 @@ class StartingScreen(DashboardScreen):
             view = follower.view
             question = AskLimit.of(view.finished.reason if view.finished else None, view.limits, view.step)
             if question:
-                self._resume_as_told(follower.run, question, question.words)
+                self._resume_as_told(follower.run, question)
             else:
                 self._start(("resume", str(follower.run.folder)))
 
@@ -150,12 +149,12 @@ class StartingScreen(DashboardScreen):
         """Go on with the run on the screen to a target that is asked for."""
         if follower := self._follower:
             question = AskTarget(follower.view.reached_loss, follower.view.limits)
-            self._resume_as_told(follower.run, question, target_words)
+            self._resume_as_told(follower.run, question)
 
-    def _resume_as_told(self, run: Run, question: Ask, words: Callable[[str], Sequence[str]]) -> None:
+    def _resume_as_told(self, run: Run, question: AskLimit | AskTarget) -> None:
         def answered(answer: str | None) -> None:
             if answer is not None:
-                self._start(("resume", str(run.folder), *words(answer)))
+                self._start(("resume", str(run.folder), *question.words(answer)))
 
         self.app.push_screen(question, answered)
 

@@ -10,7 +10,7 @@ from gpt2tui.tui.widgets.question import Ask
 
 
 class AskTarget(Ask):
-    """Asks for a target below the corpus loss that was ``reached``; :func:`target_words` says what the answer means.
+    """Asks for a target below the corpus loss that was ``reached``; :meth:`words` says what the answer means.
 
     ``limits`` end it all the same, which is told; ``name`` is the run's, where it is not the one that is shown.
     """
@@ -25,11 +25,10 @@ class AskTarget(Ask):
             check=lambda text: _problem(text.strip(), reached),
         )
 
-
-def target_words(answer: str) -> tuple[str, ...]:
-    """The options of ``resume`` for an answer."""
-    target = answer.strip()
-    return ("--no-target",) if target == NO_TARGET else ("--target-loss", target)
+    def words(self, answer: str) -> tuple[str, ...]:
+        """The options of ``resume`` for an answer."""
+        target = answer.strip()
+        return ("--no-target",) if target == NO_TARGET else ("--target-loss", target)
 
 
 def _problem(text: str, reached: float) -> str | None:
