@@ -236,8 +236,12 @@ class Gpt2TuiApp(FollowingApp):
             self.run_worker(hand_to_tmux(text), group="clipboard", exclusive=True)
 
     def action_leave(self) -> None:
-        """Leave; trainings are processes of their own and go on. What would be lost is asked about first."""
-        if not (lost := getattr(self.screen, "would_be_lost", "")):
+        """Leave; trainings are processes of their own and go on. What would be lost is asked about first, on whatever
+        screen it is.
+        """
+        screens = [screen for stack in self._screen_stacks.values() for screen in stack]
+        lost = next((words for screen in screens if (words := getattr(screen, "would_be_lost", ""))), "")
+        if not lost:
             self.exit()
             return
         from gpt2tui.tui.widgets.question import Choose, Option

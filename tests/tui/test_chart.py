@@ -94,6 +94,19 @@ async def test_in_ascii_nothing_else_is_drawn_and_a_name_is_only_text(tmp_path: 
         assert "x validation" in text
 
 
+async def test_where_not_all_names_have_room_that_of_another_run_has(tmp_path: Path) -> None:
+    run = Run(write_series(tmp_path / "a" / "series.bin", falling(1_000)))
+    run.evaluations = [evaluated(500, 2.0)]
+    other = Run(write_series(tmp_path / "b" / "series.bin", falling(900)), name="the other one")
+    async with Host().run_test(size=(48, 20)) as pilot:
+        await shown(pilot, run, other)
+        await pilot.pause()
+        first = text_of(pilot.app).splitlines()[0]
+        assert "batch" in first
+        assert "corpus" not in first
+        assert "━ the other one" in first
+
+
 async def test_the_mouse_zooms_about_its_place_drags_and_points(tmp_path: Path) -> None:
     run = Run(write_series(tmp_path / "series.bin", falling(1_000)))
     async with Host().run_test(size=(100, 20)) as pilot:

@@ -153,7 +153,7 @@ async def test_what_has_to_be_fetched_is_estimated_without_it_and_a_start_withou
         assert facts["text"] == "338,025 tokens, tiny-shakespeare: fetched when the run starts"
         assert "338,024 tokens, 165.1 steps of 16 x 128 tokens each" in facts.values()
         assert "not here yet" in line_of(app, "text", "note")
-        assert app.form.words() == ["--preset", "nano", "tiny-shakespeare"]
+        assert app.form.words() == ["tiny-shakespeare", "--preset", "nano"]
         assert not list(Paths.from_environment().corpora.glob("*"))
 
         app.form.field("text").value = "http://127.0.0.1:9/book.txt"

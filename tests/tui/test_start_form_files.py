@@ -33,7 +33,7 @@ async def test_a_file_with_any_name_is_chosen_and_another_text_takes_its_place(h
         assert name in text_of(app)
         await pilot.press("down", "enter")
         await until(pilot, lambda: not isinstance(app.screen, FilePicker))
-        assert app.form.words() == ["--preset", "nano", name]
+        assert app.form.words() == [name, "--preset", "nano"]
         assert name.removesuffix(".txt") in (await estimated(pilot))["text"]
         assert not app._notifications
 
@@ -41,7 +41,7 @@ async def test_a_file_with_any_name_is_chosen_and_another_text_takes_its_place(h
         await picking(app, pilot)
         await pilot.press("escape")
         await until(pilot, lambda: not isinstance(app.screen, FilePicker))
-        assert app.form.words() == ["--preset", "nano", name]
+        assert app.form.words() == [name, "--preset", "nano"]
         await pilot.press("ctrl+o")
         await picking(app, pilot)
         await pilot.press("shift+tab", "shift+tab", "down", "enter")

@@ -30,7 +30,7 @@ async def test_it_is_filled_and_started_with_the_keyboard_alone(here: Path):
         await pilot.press("ctrl+u", *"1.5", "enter", *"30m", "enter", *"9", "enter", *"my run")
         assert app.started == []
         await pilot.press("enter")
-        expected = "--preset nano --target-loss 1.5 --max-time 30m --max-steps 9 --name 'my run' book.txt"
+        expected = "book.txt --preset nano --target-loss 1.5 --max-time 30m --max-steps 9 --name 'my run'"
         assert app.started == [shlex.split(expected)]
         assert app.form.command == f"gpt2tui train --headless {expected}"
         command = app.form.query_one(".command", Static)
@@ -55,7 +55,7 @@ def test_keys_that_come_at_once_open_the_form_and_go_where_they_were_meant(here:
     with Terminal([sys.executable, "-m", "gpt2tui"], size=WIDE) as terminal:
         terminal.wait_for("Below the target")
         terminal.send(b"nbok\x7fok.txt\t\t\t\t\x151.5\r30m\r9\x1b[Aq\x7f\x1b[B\x1b[Bquick\x1b[Hx")
-        terminal.wait_for("--name xquick")
+        terminal.wait_for("--max-steps 9")
         for field, value in (
             ("Text", "book.txt"),
             ("Target loss", "1.5"),

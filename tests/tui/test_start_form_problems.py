@@ -76,7 +76,7 @@ async def test_what_is_marked_wrong_is_not_started_until_another_look_finds_it_m
         assert app.started == []
         await until(pilot, lambda: not line_of(app, "text"))
         await pilot.press("ctrl+s")
-        assert app.started == [["--preset", "nano", "late.txt"]]
+        assert app.started == [["late.txt", "--preset", "nano"]]
 
 
 async def test_what_another_field_made_wrong_is_right_when_that_is_changed():

@@ -8,7 +8,7 @@ import pytest
 
 from gpt2tui.runs.commands import Stop
 from gpt2tui.runs.events import CheckpointSaved, PhaseChanged, RunFinished, Sampled, SettingChanged
-from gpt2tui.runs.run import Run
+from gpt2tui.runs.run import Label, Run
 from gpt2tui.tui.processes.training import start_training
 from gpt2tui.tui.widgets.chart import LossChart
 from tests.runs.synthetic import START, held, make_run, started, step, wait_until, whole_story
@@ -103,6 +103,17 @@ async def test_ctrl_c_says_how_to_leave_and_ends_nothing(store):
             await until_text(pilot, "q leaves the app")
             assert not app._exit
             assert trainer.poll() is None
+
+
+async def test_in_ascii_a_name_that_is_not_is_written_out_on_every_screen(store):
+    run = make_run(store, whole_story())
+    run.set_label(Label(name="小说"))
+    app = app_for(run=run.folder, at=START + 100, is_ascii=True)
+    async with app.run_test(size=(80, 24)) as pilot:
+        for screen in "123":
+            await pilot.press(f"f{screen}")
+            await until_text(pilot, "\\u5c0f")
+            assert text_of(app).isascii()
 
 
 async def test_an_answer_goes_to_the_run_that_was_asked_about(store):

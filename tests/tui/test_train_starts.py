@@ -36,13 +36,17 @@ async def test_the_first_form_says_how_to_leave_a_field_and_where_the_other_scre
         assert text_of(app).splitlines()[0].startswith(" 1 Train  2 Generate  3 Runs")
 
 
-async def test_leaving_asks_where_a_run_was_typed_and_not_started(store):
+@pytest.mark.parametrize("screen", ["1", "2", "3"])
+async def test_leaving_asks_where_a_run_was_typed_and_not_started(store, screen):
     app = app_for()
     async with app.run_test(size=WIDE) as pilot:
         await until(pilot, lambda: isinstance(app.focused, Input))
-        await pilot.press(*"book", "escape", "q")
+        await pilot.press(*"book", "escape", screen)
+        await until(pilot, lambda: app.current_mode == {"1": "train", "2": "generate", "3": "runs"}[screen])
+        await pilot.press("escape", "q")
         await until_text(pilot, "Leave, and lose the run in the form, which has not been started?")
-        await pilot.press("escape")
+        await pilot.press("escape", "f1")
+        await until(pilot, lambda: isinstance(app.screen, TrainScreen))
         assert app.screen.query_one(StartForm).field("text").value == "book"
         await pilot.press("escape", "q", "q")
         await until(pilot, lambda: not app.is_running)
@@ -149,7 +153,7 @@ async def test_a_refused_resume_leaves_the_run_on_the_screen(store):
 
 
 async def test_a_training_that_cannot_start_is_told_at_the_form():
-    words = ("--preset", "nano", "--keep", "3", "/no/such/text")
+    words = ("/no/such/text", "--preset", "nano", "--keep", "3")
     app = app_for(start=("train", *words), typed={"preset": "nano", "keep": 3, "text": ["/no/such/text"]})
     async with app.run_test(size=WIDE) as pilot:
         await until_text(pilot, "no such file or folder")

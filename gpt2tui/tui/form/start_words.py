@@ -63,9 +63,8 @@ def words_of(values: Mapping[str, str], users: Mapping[str, str]) -> list[str]:
         value = values[option.name].strip()
         if option.kind != "words" and (value != option.default or (option.name in users and not taken_back)):
             words += _said(option, value)
-    if any(text.startswith("-") for text in texts):
-        words.append("--")
-    return words + texts
+    # The text comes first where it can: what is shown of a long command is its beginning.
+    return [*words, "--", *texts] if any(text.startswith("-") for text in texts) else [*texts, *words]
 
 
 def can_be_said(option: StartOption, value: str) -> bool:

@@ -16,7 +16,6 @@ from textual.timer import Timer
 from textual.widgets import Static
 
 from gpt2tui.runs.sampling import SamplingSettings
-from gpt2tui.text import one_line
 from gpt2tui.tui.talk.conversation import Conversation
 from gpt2tui.tui.talk.generate_guide import guide
 from gpt2tui.tui.talk.history import History
@@ -26,7 +25,7 @@ from gpt2tui.tui.widgets.alternatives import Alternatives
 from gpt2tui.tui.widgets.key_bar import KeyBar
 from gpt2tui.tui.widgets.legend import Legend
 from gpt2tui.tui.widgets.prompt import PromptArea
-from gpt2tui.tui.widgets.run_columns import cut
+from gpt2tui.tui.widgets.run_columns import cut, drawable, shown
 from gpt2tui.tui.widgets.sampling_panel import SamplingPanel
 from gpt2tui.tui.widgets.summary import Summary, device_words, hints, speed_words
 from gpt2tui.tui.widgets.top_bar import TopBar
@@ -262,8 +261,11 @@ class TalkScreen(Screen[None]):
 
     def _draw_place(self) -> None:
         choice = self._choice
-        name, checkpoint = one_line(choice.run.name()) if choice.run else "none", choice.checkpoint_words()
-        words = (name, checkpoint, guide(choice))
+        name, checkpoint = (
+            shown(choice.run.name(), self.app.glyphs) if choice.run else "none",
+            choice.checkpoint_words(),
+        )
+        words = (name, checkpoint, drawable(guide(choice), self.app.glyphs))
         if words != self._place_words:
             self._place_words = words
             self.query_one(SamplingPanel).show_place(Content(name), Content(checkpoint))

@@ -21,15 +21,18 @@ def legend(kinds: Sequence[str], signs: Signs, *, is_log: bool, overlay: str, wi
         "validation": (signs.validation, "validation", "$foreground"),
         "overlay": (signs.overlay, overlay[:NAME], "$warning"),
     }
-    found = Content.styled(f"loss, {'log' if is_log else 'linear'}", "$foreground")
-    for kind in kinds:
+    scale = Content.styled(f"loss, {'log' if is_log else 'linear'}", "$foreground")
+    parts: dict[str, Content] = {}
+    room = width - scale.cell_length
+    for kind in sorted(kinds, key=lambda kind: kind != "overlay"):  # the name of another run is needed most
         sign, name, colour = known[kind]
         # What is fainter than the accent can be seen as a curve, and not be read.
         words = "$text-muted" if kind == "raw" else colour
         part = Content.styled(f"  {sign}", colour) + Content.styled(f" {name}", words)
-        if found.cell_length + part.cell_length <= width:
-            found += part
-    return found
+        if part.cell_length <= room:
+            parts[kind] = part
+            room -= part.cell_length
+    return Content.assemble(scale, *(parts[kind] for kind in kinds if kind in parts))
 
 
 def reading(parts: Sequence[str], separator: str, *, width: int) -> Content:

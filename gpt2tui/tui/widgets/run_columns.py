@@ -128,8 +128,12 @@ def age(entry: Entry, now: float) -> str:
 
 def shown(text: str, glyphs: Glyphs) -> str:
     """Untrusted text on one line, in the characters that may be drawn."""
-    safe = one_line(text)
-    return safe.encode("ascii", "backslashreplace").decode("ascii") if glyphs.is_ascii else safe
+    return drawable(one_line(text), glyphs)
+
+
+def drawable(text: str, glyphs: Glyphs) -> str:
+    """Text in the characters that may be drawn."""
+    return text.encode("ascii", "backslashreplace").decode("ascii") if glyphs.is_ascii else text
 
 
 def cut(text: str, width: int, glyphs: Glyphs, *, keeps_end: bool = False) -> str:

@@ -9,7 +9,9 @@ from textual.widgets import Static
 
 from gpt2tui.runs.files import Signature, signature
 from gpt2tui.runs.follower import Follower
-from gpt2tui.text import count, one_line
+from gpt2tui.text import count
+from gpt2tui.tui.glyphs import Glyphs
+from gpt2tui.tui.widgets.run_columns import shown
 
 if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
@@ -31,18 +33,19 @@ class RunTitle(Static):
         if state == self._read:
             return
         self._read = state
-        words = _words(follower, self.app.glyphs.separator)
+        words = _words(follower, self.app.glyphs)
         if words != self._written:
             self._written = words
             self.update(words)
 
 
-def _words(follower: Follower, separator: str) -> Content:
+def _words(follower: Follower, glyphs: Glyphs) -> Content:
     config = follower.config
+    model = f"{config.preset or 'gpt2'} {count(config.model.parameters)}"
     return Content.assemble(
-        (one_line(follower.run.name()), "bold"),
+        (shown(follower.run.name(), glyphs), "bold"),
         "\n",
-        (f"{config.preset or 'gpt2'} {count(config.model.parameters)}{separator}{config.recipe.name}", "$text-muted"),
+        (f"{model}{glyphs.separator}{config.recipe.name}", "$text-muted"),
         "\n",
-        (f"{one_line(config.corpus.name)}, {config.corpus.tokens:,} tokens", "$text-muted"),
+        (f"{shown(config.corpus.name, glyphs)}, {config.corpus.tokens:,} tokens", "$text-muted"),
     )
