@@ -76,6 +76,7 @@ class Gpt2TuiApp(FollowingApp):
         "generate": _generate_screen,
         "runs": _runs_screen,
     }
+    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-flat"), (16, "-low"), (30, "-high")]  # type: ignore[misc]
     COMMANDS: ClassVar = {_live_commands}
     BINDINGS: ClassVar = [
         *(

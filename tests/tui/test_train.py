@@ -156,6 +156,17 @@ async def test_a_prompt_for_a_run_that_has_ended_meanwhile_is_not_lost(store):
         await until(pilot, lambda: any(said in one.message for one in app._notifications))
 
 
+@pytest.mark.parametrize(
+    ("key", "last"),
+    [("s", "a prompt, or nothing for the run's"), ("x", "esc  go back"), ("e", "token limit       none")],
+)
+async def test_what_a_question_asks_has_room_on_the_smallest_terminal(store, key, last):
+    async with training(store) as (_, app, pilot):
+        await pilot.resize_terminal(40, 10)
+        await pilot.press(key)
+        await until_text(pilot, last)
+
+
 async def test_keys_typed_ahead_of_a_layer_steer_nothing(store):
     async with training(store) as (run, app, pilot):
         await pilot.press("x", "c", "space", "e")

@@ -46,7 +46,6 @@ class DashboardScreen(Screen[None]):
     def __init__(self) -> None:
         super().__init__()
         self.HORIZONTAL_BREAKPOINTS = [(0, "-tiny"), (60, "-narrow"), (110, "-wide")]
-        self.VERTICAL_BREAKPOINTS = [(0, "-flat"), (16, "-low"), (30, "-high")]
         self._is_composed = False
         self._steering: Steering | None = None
         self._shown: Path | None = None
@@ -80,7 +79,7 @@ class DashboardScreen(Screen[None]):
         """The classes of the terminal's size, which a screen under a layer has not got yet."""
         width, height = self.app.size
         of_width = self._get_breakpoint_classes(width, self.HORIZONTAL_BREAKPOINTS or [])
-        return (*of_width, *self._get_breakpoint_classes(height, self.VERTICAL_BREAKPOINTS or []))
+        return (*of_width, *self._get_breakpoint_classes(height, self.app.VERTICAL_BREAKPOINTS or []))
 
     def on_mount(self) -> None:
         self._is_composed = True

@@ -38,7 +38,6 @@ class GenerateScreen(ModelScreen):
 
     CSS_PATH = "../styles/generate.tcss"
     HORIZONTAL_BREAKPOINTS: ClassVar = [(0, "-tiny"), (NARROW, "-narrow"), (WIDE, "-wide")]  # type: ignore[misc]
-    VERTICAL_BREAKPOINTS: ClassVar = [(0, "-flat"), (16, "-low"), (30, "-high")]  # type: ignore[misc]
     BINDINGS: ClassVar = GENERATE_KEYS  # type: ignore[assignment]
 
     def __init__(self) -> None:
