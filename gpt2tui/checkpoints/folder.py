@@ -132,11 +132,14 @@ class CheckpointFolder:
                 shutil.rmtree(going, ignore_errors=True)
                 entry.folder.rename(going)
 
+    def spare(self) -> list[Checkpoint]:
+        """Those that neither ``best`` nor ``last`` points to, the newest step first."""
+        pointed = {pointer.checkpoint for name in POINTERS if (pointer := self.pointer(name))}
+        return [entry for entry in self.all() if entry.name not in pointed]
+
     def prune(self, keep: int) -> None:
         """Remove all but ``best``, ``last`` and the ``keep`` newest beside them, and what a crash left half-written."""
-        pointed = {pointer.checkpoint for name in POINTERS if (pointer := self.pointer(name))}
-        others = [entry for entry in self.all() if entry.name not in pointed]
-        for entry in others[keep:]:
+        for entry in self.spare()[keep:]:
             # Renamed first, so that a crash leaves nothing that looks like a checkpoint.
             going = entry.folder.with_name(f".{entry.name}.going")
             entry.folder.rename(going)

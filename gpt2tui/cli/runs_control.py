@@ -24,33 +24,35 @@ Timeout = Annotated[float, typer.Option("--timeout", help="Seconds to wait for t
 
 def pause(run: RunReference = "latest", timeout: Timeout = 120.0) -> None:
     """Pause a run; its model stays loaded."""
-    _tell(find_run(run), commands.Pause(), timeout)
+    _tell(run, commands.Pause(), timeout)
 
 
 def resume(run: RunReference = "latest", timeout: Timeout = 120.0) -> None:
     """Lift a pause. (A run that ended goes on with: gpt2tui resume.)"""
-    _tell(find_run(run), commands.Resume(), timeout)
+    _tell(run, commands.Resume(), timeout)
 
 
 def stop(run: RunReference = "latest", timeout: Timeout = 300.0) -> None:
     """Save a checkpoint and end a run."""
-    _tell(find_run(run), commands.Stop(), timeout, until_end=True)
+    _tell(run, commands.Stop(), timeout, until_end=True)
 
 
 def checkpoint(run: RunReference = "latest", timeout: Timeout = 300.0) -> None:
     """Save a checkpoint now."""
-    _tell(find_run(run), commands.SaveCheckpoint(), timeout)
+    _tell(run, commands.SaveCheckpoint(), timeout)
 
 
-def _tell(run: Run, command: commands.Command, timeout: float, *, until_end: bool = False) -> None:
+def _tell(reference: str, command: commands.Command, timeout: float, *, until_end: bool = False) -> None:
     """Send a command and print the event that answers it, and with ``until_end`` the end of the run.
 
     Raises:
         Gpt2TuiError: nobody trains the run, the trainer cannot do it or ends without an answer, none comes in time, or
             the last steps could not be saved.
     """
+    run = find_run(reference)
     if not run.is_alive():
-        other = next((one for one in store().all() if one.is_alive()), None)
+        is_named = reference != "latest"  # then no other one is meant
+        other = None if is_named else next((one for one in store().all() if one.is_alive()), None)
         way_out = f", but {other.id} is: name it" if other else f"; go on with: {resume_words(run.id, RunView.of(run))}"
         raise Gpt2TuiError(f"run {run.id} is not being trained{way_out}")
     journal = run.events_file

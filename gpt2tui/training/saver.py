@@ -58,7 +58,8 @@ def is_disk_full(error: OSError, meant: Collection[int] = _FULL) -> bool:
 
 
 class Saver:
-    """Writes checkpoints into one folder and keeps ``best``, ``last`` and the ``keep`` newest beside them.
+    """Writes checkpoints into one folder and keeps ``best``, ``last`` and, where there is room, the ``keep`` newest
+    beside them.
 
     A thread writes, one at a time: nothing else may change the folder before :meth:`wait` has told what came of it.
     ``saved_step`` is the step of the checkpoint that is as the run is or was last; ``needed_bytes`` the room that
@@ -150,6 +151,7 @@ class Saver:
             if model is None:
                 size = rewrite_state(Checkpoint(path), state)
             else:
+                self._make_room()
                 size = write_checkpoint(path, model=model, optimizer=optimizer, state=state)
             running_loss = fmean(state.recent_losses) if state.recent_losses else None
             self._folder.point("last", Pointer(checkpoint=path.name, step=state.step, running_loss=running_loss))
@@ -158,6 +160,13 @@ class Saver:
                 self._folder.forget("best")  # a part of the text told of it, and the run has learnt since
             self._folder.prune(self._keep)
         return size
+
+    def _make_room(self) -> None:
+        """Give up what is kept beside ``best`` and ``last`` where the next checkpoint would else find no room."""
+        last = self._folder.pointer("last")
+        is_whole = last is not None and last.step == self.saved_step  # else the run goes on from one of the others
+        if is_whole and self._lacking() > 0:
+            self._folder.prune(0)
 
     def note(self, evaluated: Evaluated, state: TrainerState) -> None:
         """Keep in the checkpoint of that step, where there is one, that it was evaluated; if no other was better,

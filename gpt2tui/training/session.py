@@ -50,7 +50,7 @@ def train(
     commands = command_reader(run.commands_file, offset=_size(run))
     try:
         checkpoints = CheckpointFolder(run.checkpoints)
-        check_space(config, run.checkpoints, held=len(checkpoints.all()))
+        check_space(config, run.checkpoints, held=checkpoints)
         checkpoint, damages = last_good(checkpoints) if resume else (None, [])
         crash = crash_before(run) if resume else []
         if resume and checkpoint is None and config.init:
@@ -152,13 +152,15 @@ def run_tokens(run: Run, config: RunConfig) -> Tokens:
     return tokens
 
 
-def check_space(config: RunConfig, folder: Path, *, held: int = 0) -> None:
-    """Refuse a run whose first checkpoints would not fit the disk; ``held`` of them are there already.
+def check_space(config: RunConfig, folder: Path, *, held: CheckpointFolder | None = None) -> None:
+    """Refuse a run whose first checkpoints would not fit the disk; those in ``held`` are there already.
 
     Raises:
         Gpt2TuiError: there is no room for two, the least that a safe change from one to the next needs.
     """
-    needed = estimate(config).checkpoint * (2 - min(held, 1))
+    spare = len(held.spare()) if held else 0  # given up where there is no room
+    kept = min(1, len(held.all()) - spare) if held else 0
+    needed = estimate(config).checkpoint * max(0, 2 - kept - spare)
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise Gpt2TuiError(

@@ -40,9 +40,11 @@ def test_where_another_run_trains_it_is_named(store: RunStore) -> None:
     living = make_run(store, whole_story(20)[:-1], name="lear", created=START)
     make_run(store, whole_story(20), name="hamlet", created=START + 60)
     with held(living):
-        found = call(store, "runs", "stop")
-    assert found.code == 1
+        found, named = call(store, "runs", "stop"), call(store, "runs", "stop", "hamlet")
+    assert (found.code, named.code) == (1, 1)
     assert found.err.endswith(f" is not being trained, but {living.id} is: name it\n")
+    assert "lear" not in named.err
+    assert "go on with: gpt2tui resume " in named.err
 
 
 def answer(run: Run, verb: str, kind: type, *events: object) -> Result:

@@ -134,6 +134,23 @@ def test_a_full_disk_pauses_the_run_until_there_is_room(small_disk: Path, limit:
     assert losses(run.events()) == losses(events)
 
 
+def test_a_checkpoint_that_is_neither_best_nor_last_makes_room_for_the_next(small_disk: Path) -> None:
+    limits = Limits(target_loss=None, max_steps=10)
+    run = small_run(small_disk, small_config(model=MODEL, checkpoint_every=Every(steps=3), limits=limits))
+    events: list[AnyEvent] = []
+    for event in train(run):
+        events.append(event)
+        if isinstance(event, Step) and event.step == 7:
+            assert [checkpoint.state().step for checkpoint in CheckpointFolder(run.checkpoints).all()] == [6, 3]
+            ballast = fill(small_disk, leaving=600_000)
+        assert not (isinstance(event, Notice) and event.level == "error"), event
+    assert [event.step for event in of_type(events, CheckpointSaved)] == [3, 6, 9, 10]
+    assert_nothing_is_half_written(run)
+    more = list(train(run, resume=True, changes=[commands.Set(name="max_steps", value=12)]))
+    assert only(more, RunFinished).step == 12
+    ballast.unlink()
+
+
 def test_a_full_disk_is_told_and_loses_nothing(small_disk: Path) -> None:
     run = small_run(small_disk, small_config(model=MODEL, limits=Limits(target_loss=None, max_steps=400)))
     events: list[AnyEvent] = []

@@ -99,6 +99,13 @@ async def test_no_child_is_there_before_it_is_needed(listener: Listener, run: Ru
     assert [child.pid for child in children()] == [listener.speaker.pid]
 
 
+async def test_it_speaks_where_no_log_can_be_written(tmp_path: Path, run: Run) -> None:
+    (tmp_path / "data").write_text("no folder")
+    listener = Listener(tmp_path / "data" / "generation.log")
+    await listener.loaded(run)
+    await listener.speaker.close()
+
+
 async def test_what_is_heard_is_the_text(listener: Listener, run: Run) -> None:
     loaded = await listener.loaded(run)
     assert (loaded.run, loaded.step, loaded.context, loaded.threads) == (run.id, 4, 32, 1)

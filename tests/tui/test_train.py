@@ -161,7 +161,7 @@ async def test_a_prompt_for_a_run_that_has_ended_meanwhile_is_not_lost(store):
     [("s", "a prompt, or nothing for the run's"), ("x", "esc  go back"), ("e", "token limit       none")],
 )
 async def test_what_a_question_asks_has_room_on_the_smallest_terminal(store, key, last):
-    async with training(store) as (_, app, pilot):
+    async with training(store) as (_, _, pilot):
         await pilot.resize_terminal(40, 10)
         await pilot.press(key)
         await until_text(pilot, last)

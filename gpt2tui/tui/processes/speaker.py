@@ -75,13 +75,12 @@ class Speaker:
         """Start a child, where there is none.
 
         Raises:
-            OSError: the log cannot be written, or no process started.
+            OSError: no process could be started.
         """
         async with self._starting:
             if self._child is not None:
                 return
-            self._log.parent.mkdir(parents=True, exist_ok=True)
-            log = os.open(self._log, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            log = self._open_log()
             try:
                 # A session of its own: the terminal's ctrl+c and hangup are the app's alone.
                 child = await asyncio.create_subprocess_exec(
@@ -149,6 +148,14 @@ class Speaker:
                 except TimeoutError:
                     end()
             await reader
+
+    def _open_log(self) -> int:
+        """Where the child prints: nowhere where no file can be written, for what it answers needs none."""
+        try:
+            self._log.parent.mkdir(parents=True, exist_ok=True)
+            return os.open(self._log, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError:
+            return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
 
     def _next_id(self) -> int:
         self._last_id += 1
