@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable
@@ -16,6 +17,8 @@ from gpt2tui.training.sampler import SAMPLE, Sampler
 from gpt2tui.training.saver import Unsaved
 
 _POLL_SECONDS = 0.05
+_READING_SECONDS = 30.0
+"""So long a sample that was asked for is not followed by the one at the end."""
 
 
 class Steering:
@@ -33,6 +36,8 @@ class Steering:
         self._is_short = False
         """Whether it waits for room that can be measured, so that it goes on by itself."""
         self._sampled_step = 0
+        self._asked_at = -math.inf
+        """Seconds of training at which the last sample was drawn that somebody had asked for."""
         self._lifted_by: str | None = None
         self._given_up_step: int | None = None
         self.lacks_space = False
@@ -102,10 +107,12 @@ class Steering:
         yield self._sampler.draw(course.learner.model, course.step, prompt, settings, command)
         course.samples_due.happened(course.progress.elapsed)
         self._sampled_step = course.step
+        if command:
+            self._asked_at = course.progress.elapsed
 
     def sample_at_end(self) -> Events:
-        """Draw what was asked for too late to be heard before. Where nothing was, show what was learnt, if samples are
-        wanted: a short run would else never have drawn one.
+        """Draw what was asked for too late to be heard before. Where nothing was of late, which somebody is reading,
+        show what was learnt, if samples are wanted: a short run would else never have drawn one.
         """
         course = self._course
         if course.ending not in ("target_reached", "limit") or course.is_leaving:
@@ -113,7 +120,8 @@ class Steering:
         for command in (*self._queue, *self._inbox()):
             if isinstance(command, commands.Sample) and not course.is_leaving:
                 yield from self.sample(command.prompt, command.settings, command.id)
-        if course.samples_due.is_wanted and self._sampled_step != course.step:
+        is_being_read = course.progress.elapsed - self._asked_at < _READING_SECONDS
+        if course.samples_due.is_wanted and self._sampled_step != course.step and not is_being_read:
             yield from self.sample()
 
     def save(self, reason: str, command: str | None = None, *, is_awaited: bool = False) -> Events:

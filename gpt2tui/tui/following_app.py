@@ -30,6 +30,10 @@ class FollowingApp(OrderedApp):
         super().__init__(**options)
         self.follower: Follower | None = None
         self.overlaid: Follower | None = None
+        self.talk_run: Run | None = None
+        """The run that was chosen to be talked to, until another one is followed; None: the followed one."""
+        self.handed_prompt: tuple[Run, str] | None = None
+        """A prompt for a run that can no longer draw from it itself, to be found on Generate."""
         self._told_problem = ""
         self._has_drawn = asyncio.Event()
 
@@ -40,6 +44,8 @@ class FollowingApp(OrderedApp):
 
     def follow(self, run: Run | None) -> None:
         """Show another run on the Train screen, or none."""
+        if self.follower and (run is None or run.folder != self.follower.run.folder):
+            self.talk_run = None
         if run is None:
             self.follower = None
             self._tell("change_run")

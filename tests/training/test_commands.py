@@ -120,6 +120,13 @@ def test_a_sample_asked_for_at_the_last_step_is_drawn_before_the_end(tmp_path: P
     assert [type(event) for event in answers(events, late)] == [Sampled]
 
 
+def test_a_sample_that_somebody_reads_is_not_followed_by_the_one_at_the_end(tmp_path: Path) -> None:
+    limits = Limits(target_loss=None, max_steps=6)
+    run = small_run(tmp_path, small_config(limits=limits, sample_every=Every(seconds=900.0)))
+    events = list(steered(run, {4: [commands.Sample(prompt="!", settings=GREEDY)]}))
+    assert [event.prompt for event in of_type(events, Sampled)] == ["!"]
+
+
 def test_a_run_that_is_stopped_draws_no_sample_first(tmp_path: Path) -> None:
     run = small_run(tmp_path, small_config(limits=Limits(target_loss=None), sample_every=Every(seconds=900.0)))
     events = list(steered(run, {4: [commands.Stop()]}))

@@ -12,10 +12,10 @@ import pytest
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.checkpoint_names import checkpoint_steps
 from gpt2tui.tui.widgets.picker import Picker
-from tests.runs.synthetic import append, held, make_run
+from tests.runs.synthetic import append, held, make_run, whole_story
 from tests.tiny import add_checkpoint, tiny_run, tiny_run_config
 from tests.training.small import NO_TARGET, small_config, small_run, training
-from tests.tui.apps import text_of, until, until_text
+from tests.tui.apps import app_for, text_of, until, until_text
 from tests.tui.talking import ENDLESS, kept, talking, told
 
 
@@ -91,7 +91,7 @@ async def test_a_prompt_whose_checkpoint_is_gone_stays_and_is_said(run):
 async def test_a_step_that_is_loaded_answers_though_its_files_are_gone(run):
     step = checkpoint_steps(run)[0]
     async with talking() as talk:
-        talk.screen.open_run(run, str(step))
+        talk.screen._choice.reference = str(step)
         await talk.tell("Say", max_new_tokens=3)
         shutil.rmtree(run.checkpoints)
         assert (await talk.tell("Again")).step == step
@@ -123,7 +123,7 @@ async def test_a_prompt_is_not_answered_by_old_weights_while_the_present_ones_ar
 async def test_of_a_step_that_is_gone_the_prompt_after_the_next_goes_to_what_is_there(run):
     step = checkpoint_steps(run)[0]
     async with talking() as talk:
-        talk.screen.open_run(run, str(step + 1))
+        talk.screen._choice.reference = str(step + 1)
         talk.prompt.put("Say")
         talk.prompt.focus()
         await talk.press("enter")
@@ -230,8 +230,29 @@ async def test_another_followed_run_is_talked_to_until_one_is_chosen_here(store,
         talk.app.follow(other)
         assert talk.screen._choice.run.folder == other.folder
         talk.screen.open_run(run)
-        talk.app.follow(other)
+        talk.app.follow(other)  # the same: it goes on, say
         assert talk.screen._choice.run.folder == run.folder
+        third = tiny_run(store.folder, config=tiny_run_config(name="third", seed=6))
+        talk.app.follow(third)
+        assert talk.screen._choice.run.folder == third.folder
+
+
+async def test_what_the_end_of_a_run_says_of_2_is_so(store):
+    ended = make_run(store, whole_story(), name="ended")
+    other = make_run(store, whole_story(), name="other")
+    app = app_for(run=ended.folder)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until_text(pilot, "2 talks to it")
+        await pilot.press("2")
+        await until_text(pilot, "ended has no checkpoint")
+        app.screen.open_run(other)
+        await until_text(pilot, "other has no checkpoint")
+        await pilot.press("1")
+        await until_text(pilot, "2, then o, leads to its model")
+        app.follow(other)
+        await until_text(pilot, "2 talks to it")
+        await pilot.press("2")
+        await until_text(pilot, "other has no checkpoint")
 
 
 async def test_a_followed_run_without_a_checkpoint_is_not_answered_for_by_another(store, run):

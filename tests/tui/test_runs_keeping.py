@@ -66,6 +66,19 @@ async def test_n_renames_a_run_as_the_command_does(three: dict[str, Run]) -> Non
         await until_text(pilot, "hamlet is now called king [/red] 1, as another run is")
 
 
+async def test_the_cursor_finds_a_run_again_whose_new_name_does_not_fit_the_filter(three: dict[str, Run]) -> None:
+    three["othello"].set_label(Label(name="iago"))
+    async with opened(SMALL) as (pilot, screen):
+        await pilot.press("slash", *"iago", "enter", "n")
+        await until_text(pilot, "Rename iago (")
+        screen.app.screen.query_one(Input).value = "the moor"
+        await pilot.press("enter")
+        await until_text(pilot, 'No run fits "iago"')
+        await pilot.press("escape")
+        await until(pilot, lambda: len(listed(screen)) == 3)
+        assert pointed(screen) == "the moor"
+
+
 @pytest.mark.parametrize("key", ["n", "e"])
 async def test_keys_typed_ahead_of_a_layer_mean_nothing_on_the_table(three: dict[str, Run], key: str) -> None:
     async with opened(SMALL) as (pilot, screen):

@@ -11,6 +11,7 @@ from gpt2tui.runs.events import CheckpointSaved, PhaseChanged, RunFinished, Samp
 from gpt2tui.runs.run import Label, Run
 from gpt2tui.tui.processes.training import start_training
 from gpt2tui.tui.widgets.chart import LossChart
+from gpt2tui.tui.widgets.prompt import PromptArea
 from tests.runs.synthetic import START, held, make_run, started, step, wait_until, whole_story
 from tests.tui.apps import app_for, text_of, until, until_text
 from tests.tui.training import STEPS_OF_64_TOKENS, WIDE, training
@@ -152,8 +153,12 @@ async def test_a_prompt_for_a_run_that_has_ended_meanwhile_is_not_lost(store):
         await pilot.press(*"To be")
         run.lock_file.rename(run.folder / "free")  # as if its trainer had let go
         await pilot.press("enter")
-        said = "2 goes on from its checkpoint with: To be"
+        said = "2 has your prompt, and goes on from what was saved"
         await until(pilot, lambda: any(said in one.message for one in app._notifications))
+        await pilot.press("2")
+        await until(pilot, lambda: bool(app.screen.query(PromptArea)))
+        await until(pilot, lambda: app.screen.query_one(PromptArea).text == "To be")
+        await until_text(pilot, f"{run.name()} has no checkpoint")
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,7 @@ class Steering:
     """Sends commands to one run; ``waiting`` says in words what its trainer has not answered yet."""
 
     def __init__(self, run: Run) -> None:
-        self._run = run
+        self.run = run
         self._waiting: dict[str, str] = {}
 
     @property
@@ -29,9 +29,9 @@ class Steering:
             Gpt2TuiError: nobody is there to take it.
             OSError: the run's directory cannot be written.
         """
-        if not self._run.is_alive(unknown=True):
+        if not self.run.is_alive(unknown=True):
             raise Gpt2TuiError("the training has ended meanwhile")
-        self._run.send(command)
+        self.run.send(command)
         self._waiting[command.id] = words
         return command.id
 

@@ -189,7 +189,9 @@ class DashboardScreen(Screen[None]):
         follower = self._follower
         assert follower is not None
         waiting = self._steering.waiting if self._steering else ""
-        self.query_one(Banner).show(follower, state, now=now, waiting=waiting)
+        talk_run = self.app.talk_run
+        is_elsewhere = talk_run is not None and talk_run.folder != follower.run.folder
+        self.query_one(Banner).show(follower, state, now=now, waiting=waiting, is_elsewhere=is_elsewhere)
 
     def _draw_texts(self) -> None:
         if follower := self._follower:

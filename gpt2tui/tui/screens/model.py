@@ -34,17 +34,12 @@ class ModelScreen(TalkScreen):
         """Whether the turns of a run were shown before: the first one's last turn says how the next is drawn."""
         self._called = ""
         """The run, for people, also when it was deleted."""
-        self._wanted: tuple[Run, str | None] | None = None
-        """A run that was chosen by hand, before this screen was first shown or after."""
 
     def on_mount(self) -> None:
         self._set_up()
         self._snapshot_watch = self.set_interval(_SNAPSHOT_SECONDS, self._look_for_snapshot, pause=True)
         self.set_interval(_LOOK_SECONDS, self._look)
-        if self._wanted:
-            self._choice.choose(*self._wanted)
-        elif run := self._choice.default_run(self._followed):
-            self._choice.choose(run)
+        self._choice.choose(self._choice.default_run(self._meant))
         self._open(self._choice.run)
         self._greet()
 
@@ -57,34 +52,47 @@ class ModelScreen(TalkScreen):
         self._was_left = self.app.current_mode != "generate"  # not for a layer above it
 
     def on_screen_resume(self) -> None:
+        if self._was_left:
+            self.change_run()
+        self._take_prompt()
         self._look()
         if self._was_left and not (self._is_in_panel or self.query_one(Transcript).has_cursor):
             self._greet()
         self._was_left = False
         self.set_timer(_LOAD_AFTER, self._prepare)
 
+    def _take_prompt(self) -> None:
+        """Begin with a prompt that was written on Train, where none is begun here."""
+        if handed := self.app.handed_prompt:
+            self.app.handed_prompt = None
+            run, text = handed
+            self.open_run(run)
+            prompt = self.query_one(PromptArea)
+            if not prompt.text:
+                prompt.put(text)
+
     # The run and its checkpoint
 
-    def open_run(self, run: Run, reference: str | None = None) -> None:
+    def open_run(self, run: Run) -> None:
         """Talk to this run's model; its earlier turns are shown."""
-        self._wanted = (run, reference)
+        self.app.talk_run = run
         if self.is_mounted:
-            self._choice.choose(run, reference)
+            self._choice.choose(run)
             self._open(run)
             self._prepare()
 
     def change_run(self) -> None:
-        """The app follows another run: it is this screen's too, unless one was chosen here."""
-        if self.is_mounted and self._wanted is None and self._conversation.turn is None:
-            before, after = self._choice.run, self._choice.default_run(self._followed)
+        """The app follows another run: it is this screen's too, unless one was chosen here since."""
+        if self.is_mounted and self._conversation.turn is None:
+            before, after = self._choice.run, self._choice.default_run(self._meant)
             if after and (before is None or before.folder != after.folder):
                 self._choice.choose(after)
                 self._open(after)
                 self._prepare()
 
     @property
-    def _followed(self) -> Run | None:
-        return self.app.follower.run if self.app.follower else None
+    def _meant(self) -> Run | None:
+        return self.app.talk_run or (self.app.follower.run if self.app.follower else None)
 
     def _open(self, run: Run | None) -> None:
         self._conversation.stop()
@@ -124,8 +132,8 @@ class ModelScreen(TalkScreen):
 
     def _leave_deleted(self, name: str) -> None:
         """Take another run in place of one that was deleted."""
-        self._wanted = None
-        run = self._choice.default_run(self._followed)
+        self.app.talk_run = None
+        run = self._choice.default_run(self._meant)
         self._choice.choose(run)
         self._open(run)
         self._prepare()

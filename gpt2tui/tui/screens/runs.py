@@ -93,8 +93,10 @@ class RunsScreen(ListingScreen):
         self._do(self.keeping.pin, self._pointed())
 
     def action_rename(self) -> None:
-        """Give the run under the cursor another name."""
-        self._do(self.keeping.rename, self._pointed())
+        """Give the run under the cursor another name; by that it may no longer fit the filter."""
+        if entry := self._pointed():
+            self.query_one(RunTable).point_at(entry.id)
+            self.keeping.rename(entry)
 
     def action_notes(self) -> None:
         """Write something down about the run under the cursor."""

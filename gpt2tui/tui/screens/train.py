@@ -100,18 +100,20 @@ class TrainScreen(StartingScreen):
             )
         self._idle_keys.answer(words)
 
-    def _send(
-        self, command: commands.Command, words: str, steering: Steering | None = None, *, way_out: str = ""
-    ) -> None:
-        """Send a command to the run on the screen, or to the one that it was before a question was answered;
-        ``way_out`` is told where it is too late.
-        """
+    def _send(self, command: commands.Command, words: str, steering: Steering | None = None) -> None:
+        """Send a command to the run on the screen, or to the one that it was before a question was answered."""
         steering = steering or self._steering
         assert steering is not None
         try:
             steering.send(command, words)
-        except (OSError, Gpt2TuiError) as error:
-            self.notify(f"the run cannot be told: {error}{way_out}", severity="error", markup=False)
+        except OSError as error:
+            self.notify(f"the run cannot be told: {error}", severity="error", markup=False)
+        except Gpt2TuiError as error:
+            way_out = ""
+            if isinstance(command, commands.Sample) and command.prompt:
+                self.app.handed_prompt = steering.run, command.prompt
+                way_out = "; 2 has your prompt, and goes on from what was saved"
+            self.notify(f"Too late: {error}{way_out}.", severity="error", markup=False)
         self._draw_numbers()
 
     def action_pause(self) -> None:
@@ -130,8 +132,7 @@ class TrainScreen(StartingScreen):
 
         def answered(prompt: str | None) -> None:
             if prompt is not None:
-                way_out = f"; 2 goes on from its checkpoint with: {one_line(prompt)}" if prompt else ""
-                self._send(commands.Sample(prompt=prompt or None), "sampling", steering, way_out=way_out)
+                self._send(commands.Sample(prompt=prompt or None), "sampling", steering)
 
         hint = "a prompt, or nothing for the run's own; enter draws"
         self.app.push_screen(Ask("A sample from the weights as they are now", hint=hint), answered)

@@ -26,12 +26,13 @@ class Banner(Static):
         self._about: tuple[str, State] | None = None
         self._log_tail: list[str] = []
 
-    def show(self, follower: Follower, state: State, *, now: float, waiting: str) -> None:
-        """The words for a state; nothing for one that needs none."""
+    def show(self, follower: Follower, state: State, *, now: float, waiting: str, is_elsewhere: bool) -> None:
+        """The words for a state; nothing for one that needs none. ``is_elsewhere``: Generate is with another run."""
         if (follower.run.id, state) != self._about:
             self._about = follower.run.id, state
             self._log_tail = follower.log_tail() if state in ("crashed", "finished") else []
-        content, kind = _words(follower, state, now, self._fitting_tail())
+        talk = "2, then o, leads to its model" if is_elsewhere else "2 talks to it"
+        content, kind = _words(follower, state, now, self._fitting_tail(), talk)
         if waiting and not content:
             content, kind = Content(f"{waiting}, after the step under way"), "info"
         if (content, kind) != self._shown:
@@ -51,7 +52,7 @@ class Banner(Static):
         return tail
 
 
-def _words(follower: Follower, state: State, now: float, log_tail: Sequence[str]) -> tuple[Content, str]:
+def _words(follower: Follower, state: State, now: float, log_tail: Sequence[str], talk: str) -> tuple[Content, str]:
     view = follower.view
     match state:
         case "stalled":
@@ -68,7 +69,7 @@ def _words(follower: Follower, state: State, now: float, log_tail: Sequence[str]
         case "compiling":
             return Content("Compiling the model for this device: the first step takes a while."), "info"
         case "finished":
-            return _end(view, log_tail)
+            return _end(view, log_tail, talk)
         case "new":
             return Content("It has not begun yet. R starts it."), "info"
     return Content(""), ""
@@ -117,7 +118,7 @@ def _paused(view: RunView) -> Content:
     return Content("Paused; the model stays loaded. s draws a sample, space goes on.")
 
 
-def _end(view: RunView, log_tail: Sequence[str]) -> tuple[Content, str]:
+def _end(view: RunView, log_tail: Sequence[str], talk: str) -> tuple[Content, str]:
     finished = view.finished
     assert finished is not None
     took = duration(finished.seconds)
@@ -127,7 +128,7 @@ def _end(view: RunView, log_tail: Sequence[str]) -> tuple[Content, str]:
         case "target_reached":
             return _two(
                 f"Below the target: {loss} after {took}.",
-                "2 talks to it. g goes on past the target, n starts another run.",
+                f"{talk}. g goes on past the target, n starts another run.",
             ), "success"
         case "limit":
             told = "; ".join(filter(None, (f"Ended at its limit, {loss} after {took}", unsaved_words(view))))
@@ -135,7 +136,7 @@ def _end(view: RunView, log_tail: Sequence[str]) -> tuple[Content, str]:
         case "stopped" | "interrupted":
             return _two(stop_words(view), _way_on(view)), "info"
         case "imported":
-            return _two("Imported.", "2 talks to it, R trains it on a text."), "info"
+            return _two("Imported.", f"{talk}; R trains it on a text."), "info"
         case "diverged":
             return _two(
                 f"Diverged: {why or 'its losses were not finite, and going back did not help'}",

@@ -103,7 +103,9 @@ class RunTable(ScrollView, can_focus=True):
 
     def stay(self) -> None:
         """From now on the cursor is on the run that it is seen on, as if somebody had moved it there."""
-        self._has_been_moved, self._wanted = True, None
+        self._has_been_moved = True
+        if self.pointed:
+            self._wanted = None
 
     def render_line(self, y: int) -> Strip:
         """The head, or the run of a line."""
