@@ -88,8 +88,8 @@ def print_table(
 ) -> None:
     """A table of plain aligned text; the columns named in ``right`` are aligned to the right.
 
-    On a terminal that is too narrow, the columns of ``first_to_go`` are left out one by one, in that order;
-    into a pipe goes all of it.
+    On a terminal that is too narrow, the columns of ``first_to_go`` are left out one by one, in that order, and then
+    a last one of text is broken into lines; into a pipe goes all of it.
     """
     from rich.table import Table
 
@@ -103,7 +103,9 @@ def print_table(
         shown = [index for index, column in enumerate(head) if column not in left_out]
         for index in shown:
             column = head[index]
-            table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
+            is_right = column in right
+            is_broken = index == shown[-1] and not is_right
+            table.add_column(column, justify="right" if is_right else "left", no_wrap=not is_broken, overflow="fold")
         for row in rows:
             table.add_row(*(row[index] for index in shown))
         if console.measure(table, options=boundless).maximum <= console.width:

@@ -241,7 +241,7 @@ class Gpt2TuiApp(FollowingApp):
         screen it is.
         """
         screens = [screen for stack in self._screen_stacks.values() for screen in stack]
-        lost = next((words for screen in screens if (words := getattr(screen, "would_be_lost", ""))), "")
+        lost = [words for screen in screens if (words := getattr(screen, "would_be_lost", ""))]
         if not lost:
             self.exit()
             return
@@ -251,7 +251,7 @@ class Gpt2TuiApp(FollowingApp):
             if answer:
                 self.exit()
 
-        self.push_screen(Choose(f"Leave, and lose {lost}?", (Option("q", "leave", "leave"),)), answered)
+        self.push_screen(Choose(f"Leave, and lose {' and '.join(lost)}?", (Option("q", "leave", "leave"),)), answered)
 
     def now(self) -> float:
         """The time, in seconds since the epoch; tests fix it."""

@@ -1,11 +1,15 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import tomllib
 from pathlib import Path
 
+import pexpect
+
 from gpt2tui.runs.model_config import PRESETS
-from tests.cli.program import gpt2tui
+from tests.cli.program import gpt2tui, gpt2tui_command
 
 
 def test_gpt2_has_124_439_808_parameters(tmp_path: Path) -> None:
@@ -27,6 +31,18 @@ def test_without_a_preset_all_of_them_and_the_recipes_are_told(tmp_path: Path) -
     assert {one["preset"]: one["parameters"] for one in facts["presets"]} == {
         name: model.parameters for name, model in PRESETS.items()
     }
+
+
+def test_on_a_narrow_terminal_long_words_are_broken_and_names_are_whole() -> None:
+    command = gpt2tui_command()
+    environment = os.environ | {"TERM": "xterm"}
+    child = pexpect.spawn(command[0], [*command[1:], "info"], env=environment, timeout=20, dimensions=(24, 80))
+    child.expect(pexpect.EOF)
+    shown = re.sub("\x1b\\[[0-9;]*m", "", child.before.decode())
+    child.close()
+    assert {"reference", "sprint", "gpt2-medium"} <= {line.split(" ")[0] for line in shown.splitlines()}
+    assert "…" not in shown
+    assert max(len(line) for line in shown.splitlines()) <= 80
 
 
 def test_a_recipe_is_shown_as_the_toml_it_is(tmp_path: Path) -> None:

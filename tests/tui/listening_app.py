@@ -26,7 +26,7 @@ class ListeningApp(App[None]):
         self._heard = log.open("a", buffering=1)
 
     def compose(self) -> ComposeResult:
-        yield Static("listening")
+        yield Static("listening\nand more below")
 
     def write_down(self, *words: object) -> None:
         self._heard.write(" ".join(str(word) for word in words) + "\n")

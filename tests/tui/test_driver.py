@@ -59,6 +59,13 @@ def test_the_terminal_is_taken_and_given_back(app: Listening) -> None:
     assert b"the summary stays" in app.output.rpartition(b"\x1b[?1049l")[2]
 
 
+def test_a_terminal_with_one_screen_alone_is_left_without_the_apps_last_picture(app: Listening) -> None:
+    app.press_f(9)
+    assert app.wait_end() == 0
+    app.read(0.2)
+    assert [line.strip() for line in app.screen.display if line.strip()] == ["the summary stays"]  # pyte has but one
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGUSR1])
 def test_a_signal_ends_the_app_in_order(app: Listening, number: signal.Signals) -> None:
     app.process.send_signal(number)

@@ -184,6 +184,14 @@ async def test_what_was_half_typed_comes_back_after_an_edit(store, run, is_sent)
         assert new.record().replaces is None
 
 
+async def test_leaving_asks_where_a_prompt_was_not_sent(run):
+    async with talking() as talk:
+        await talk.press(*"half", "escape", "q")
+        await until_text(talk.pilot, "Leave, and lose the prompt on Generate, which has not been sent?")
+        await talk.press("escape", "i", *["backspace"] * 4, "escape", "q")
+        await until(talk.pilot, lambda: not talk.app.is_running)
+
+
 async def test_copy_takes_the_whole_text_or_the_selection(run):
     async with talking() as talk:
         turn = await talk.tell("Copy me", max_new_tokens=6)

@@ -8,6 +8,7 @@ import shutil
 import signal
 
 import pytest
+from textual.widgets import Input
 
 from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.checkpoint_names import checkpoint_steps
@@ -303,6 +304,30 @@ async def test_where_the_run_is_deleted_another_one_takes_its_place_and_that_is_
         store.delete(run)
         await until_text(talk.pilot, "There is no model to talk to yet")
         await until(talk.pilot, lambda: "there is no other run" in told(talk))
+
+
+async def test_what_was_said_with_a_run_that_is_deleted_stays_until_the_screen_is_left(store, run, tmp_path):
+    other = tiny_run(store.folder, config=tiny_run_config(name="unwanted", seed=5))
+    async with talking(run=other.folder) as talk:
+        await talk.set(max_new_tokens=ENDLESS)
+        turn = await talk.send("A poem")
+        await talk.drawn(turn, 5)
+        store.delete(other)
+        await talk.press("escape")
+        await until(
+            talk.pilot, lambda: "this turn is not kept: its run was deleted; w saves it elsewhere" in told(talk)
+        )
+        await until_text(talk.pilot, "unwanted was deleted, or its folder moved. What was said stays here")
+        assert [turn.prompt for turn in talk.turns] == ["A poem"]
+        await talk.press("escape", "w")
+        await until_text(talk.pilot, "Save the turns as Markdown")
+        talk.app.screen.query_one(Input).value = str(tmp_path / "poem.md")
+        await talk.press("enter")
+        await until(talk.pilot, lambda: (tmp_path / "poem.md").is_file())
+        assert "A poem" in (tmp_path / "poem.md").read_text()
+        await talk.press("1", "2")
+        await until_text(talk.pilot, "best, step 4")
+        await until(talk.pilot, lambda: "unwanted was deleted; this is " in told(talk))
 
 
 def test_an_event_of_another_command_is_no_snapshot(run):

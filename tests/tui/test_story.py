@@ -49,7 +49,7 @@ def test_from_an_empty_home_to_a_model_that_answers(text, tmp_path, monkeypatch)
         terminal.send(text.encode() + b"\t\t" + ENTER)  # over the chooser to the preset
         terminal.wait_for("nano, 7.0M")
         terminal.send(b"nano" + ENTER)  # the list finds what is typed
-        terminal.wait_for("--preset nano")
+        terminal.wait_for("nano, 7.0M parameters")
         terminal.send(b"\t\t\t\t\t")
         terminal.wait_for("What to call the run")
         terminal.send(b"first light")

@@ -52,6 +52,19 @@ async def test_leaving_asks_where_a_run_was_typed_and_not_started(store, screen)
         await until(pilot, lambda: not app.is_running)
 
 
+async def test_leaving_asks_also_where_the_form_was_closed(store):
+    make_run(store, whole_story())
+    app = app_for()
+    async with app.run_test(size=WIDE) as pilot:
+        await until_text(pilot, "Below the target")
+        await pilot.press("n")
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press(*"book", "escape", "escape")
+        await until_text(pilot, "Below the target")
+        await pilot.press("q")
+        await until_text(pilot, "Leave, and lose the run in the form, which has not been started?")
+
+
 async def test_no_key_goes_into_an_option_that_was_hidden_again(store):
     app = app_for()
     async with app.run_test(size=WIDE) as pilot:

@@ -205,7 +205,7 @@ class GenerateScreen(ModelScreen):
         if not (records and self._history and self._choice.run):
             self.notify("There is nothing to save yet.", markup=False)
             return
-        name = self._choice.run.name()
+        name = self._choice.name
         text = as_markdown([*self._history.unseen(), *records], title=name)
 
         def take(typed: str | None) -> None:

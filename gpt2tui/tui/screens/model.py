@@ -32,8 +32,6 @@ class ModelScreen(TalkScreen):
         self._was_left = False
         self._has_shown = False
         """Whether the turns of a run were shown before: the first one's last turn says how the next is drawn."""
-        self._called = ""
-        """The run, for people, also when it was deleted."""
 
     def on_mount(self) -> None:
         self._set_up()
@@ -52,7 +50,9 @@ class ModelScreen(TalkScreen):
         self._was_left = self.app.current_mode != "generate"  # not for a layer above it
 
     def on_screen_resume(self) -> None:
-        if self._was_left:
+        if self._was_left and self._choice.is_gone:
+            self._leave_deleted()
+        elif self._was_left:
             self.change_run()
         self._take_prompt()
         self._look()
@@ -83,12 +83,18 @@ class ModelScreen(TalkScreen):
 
     def change_run(self) -> None:
         """The app follows another run: it is this screen's too, unless one was chosen here since."""
-        if self.is_mounted and self._conversation.turn is None:
+        if self.is_mounted and self._conversation.turn is None and not self._keeps_deleted:
             before, after = self._choice.run, self._choice.default_run(self._meant)
             if after and (before is None or before.folder != after.folder):
                 self._choice.choose(after)
                 self._open(after)
                 self._prepare()
+
+    @property
+    def _keeps_deleted(self) -> bool:
+        """Whether what was said with a run that is gone, and is nowhere else, is still being read."""
+        turns = [view.turn for view in self.query_one(Transcript).views]
+        return self.is_current and self._choice.is_gone and any(turn.record() for turn in turns)
 
     @property
     def _meant(self) -> Run | None:
@@ -99,7 +105,6 @@ class ModelScreen(TalkScreen):
         if self._edited:
             self._edited = None
             self._restore_draft()
-        self._called = one_line(run.name()) if run else ""
         self._history = History(run, is_ascii=self.app.glyphs.is_ascii) if run else None
         self._show_history(self._history)
         is_waiting = self._choice.step() is None and not self._choice.is_on_its_way()
@@ -130,8 +135,9 @@ class ModelScreen(TalkScreen):
             await transcript.show_earlier(self._history.before())
             transcript.tell_earlier(self._history.earlier)
 
-    def _leave_deleted(self, name: str) -> None:
+    def _leave_deleted(self) -> None:
         """Take another run in place of one that was deleted."""
+        name = self._choice.name
         self.app.talk_run = None
         run = self._choice.default_run(self._meant)
         self._choice.choose(run)
@@ -147,8 +153,8 @@ class ModelScreen(TalkScreen):
     def _look(self) -> None:
         if not self.is_current:
             return
-        if self._choice.run and self._choice.run.is_gone() and self._conversation.turn is None:
-            self._leave_deleted(self._called)
+        if self._choice.is_gone and self._conversation.turn is None and not self._keeps_deleted:
+            self._leave_deleted()
         if self._choice.step() is None and self._choice.reference is None and not self._choice.snapshot:
             self.change_run()
             self._prepare()

@@ -132,7 +132,7 @@ class StartingScreen(DashboardScreen):
     @property
     def would_be_lost(self) -> str:
         """What is lost when the app is left now."""
-        is_lost = self.has_class("-form") and self._form is not None and self._form.is_typed
+        is_lost = self._form is not None and self._form.is_typed
         return "the run in the form, which has not been started" * (is_lost and not self._is_starting)
 
     def action_resume(self) -> None:

@@ -25,7 +25,7 @@ from gpt2tui.tui.widgets.alternatives import Alternatives
 from gpt2tui.tui.widgets.key_bar import KeyBar
 from gpt2tui.tui.widgets.legend import Legend
 from gpt2tui.tui.widgets.prompt import PromptArea
-from gpt2tui.tui.widgets.run_columns import cut, drawable, shown
+from gpt2tui.tui.widgets.run_columns import cut, drawable
 from gpt2tui.tui.widgets.sampling_panel import SamplingPanel
 from gpt2tui.tui.widgets.summary import Summary, device_words, hints, speed_words
 from gpt2tui.tui.widgets.top_bar import TopBar
@@ -121,6 +121,12 @@ class TalkScreen(Screen[None]):
     def _chosen(self) -> LiveTurn | None:
         view = self.query_one(Transcript).chosen
         return view.turn if view else None
+
+    @property
+    def would_be_lost(self) -> str:
+        """What is lost when the app is left now."""
+        is_lost = self.is_mounted and bool(self.query_one(PromptArea).text.strip())
+        return "the prompt on Generate, which has not been sent" * is_lost
 
     # Turns
 
@@ -228,7 +234,9 @@ class TalkScreen(Screen[None]):
             try:
                 history.keep(turn)
             except OSError as error:
-                problem = f"this turn is not kept: {error.strerror or error}; w saves it elsewhere"
+                is_gone = isinstance(error, FileNotFoundError | NotADirectoryError)
+                why = "its run was deleted" if is_gone else error.strerror or error
+                problem = f"this turn is not kept: {why}; w saves it elsewhere"
                 self.notify(problem, severity="error", markup=False)
 
     def _tell_problem(self, text: str) -> None:
@@ -260,11 +268,8 @@ class TalkScreen(Screen[None]):
         self._draw_place()
 
     def _draw_place(self) -> None:
-        choice = self._choice
-        name, checkpoint = (
-            shown(choice.run.name(), self.app.glyphs) if choice.run else "none",
-            choice.checkpoint_words(),
-        )
+        choice, checkpoint = self._choice, self._choice.checkpoint_words()
+        name = drawable(choice.name, self.app.glyphs)
         words = (name, checkpoint, drawable(guide(choice), self.app.glyphs))
         if words != self._place_words:
             self._place_words = words

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from gpt2tui.text import one_line
 from gpt2tui.tui.talk.model_choice import ModelChoice
 
 _NO_RUN = """There is no model to talk to yet.
@@ -19,7 +18,12 @@ def guide(choice: ModelChoice) -> str:
     run = choice.run
     if run is None:
         return _NO_RUN
-    name = one_line(run.name())
+    name = choice.name
+    if choice.is_gone:
+        return (
+            f"{name} was deleted, or its folder moved. What was said stays here until you leave.\n\n"
+            "w  saves it\no  chooses another run"
+        )
     if choice.reference:
         return f"{name} has no checkpoint {choice.reference}.\n\nm  chooses another one\no  chooses another run"
     if run.is_alive():

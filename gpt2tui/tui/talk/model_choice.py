@@ -11,6 +11,7 @@ from gpt2tui.runs.events import CheckpointSaved, Notice
 from gpt2tui.runs.journal import event_reader
 from gpt2tui.runs.run import Run
 from gpt2tui.runs.store import RunStore
+from gpt2tui.text import one_line
 from gpt2tui.tui.talk.conversation import Place
 from gpt2tui.tui.widgets.picker import Row
 
@@ -72,10 +73,24 @@ class ModelChoice:
         self.run: Run | None = None
         self.reference: str | None = None
         self.snapshot: Snapshot | None = None
+        self._name = ""
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether the run was deleted, or its folder moved."""
+        return self.run is not None and self.run.is_gone()
+
+    @property
+    def name(self) -> str:
+        """What the run is called, also when it is gone."""
+        if self.run and not self.is_gone:
+            self._name = one_line(self.run.name())
+        return self._name
 
     def choose(self, run: Run | None, reference: str | None = None) -> None:
         """Choose a run and a checkpoint, or none."""
         self.run, self.reference, self.snapshot = run, reference, None
+        self._name = one_line(run.name()) if run else "none"
 
     def default_run(self, followed: Run | None) -> Run | None:
         """The followed run, also without a checkpoint; where none is, the newest that has one, else the newest."""
@@ -116,6 +131,8 @@ class ModelChoice:
         if self.snapshot:
             return "asking for a snapshot"
         step = self.step()
+        if self.is_gone:
+            return "deleted"
         if self.run is None or step is None:
             return "none yet" if self.reference is None else f"{self.reference}: there is none"
         kind = self.reference

@@ -17,10 +17,13 @@ from typing import IO, Any
 from gpt2tui.tui.options import SCREENS, ScreenName
 from gpt2tui.tui.palettes import Palette
 
-ALTERNATE_SCREEN = "\x1b[?1049h"
+ALTERNATE_SCREEN, NORMAL_SCREEN = "\x1b[?1049h", "\x1b[?1049l"
+LEAVING = f"\x1b[0m\x1b[2J\x1b[1;1H{NORMAL_SCREEN}"
+"""Wiped before it is left: where there is one screen alone, as in GNU screen by default, what is said next would else
+stand amid the app's last picture."""
 
 _DRAW = "{on}\x1b[?25l{ground}\x1b[2J\x1b[1;1H{bar}\x1b[0m"
-_LIFT = b"\x1b[0m\x1b[?1049l\x1b[?25h"
+_LIFT = f"{LEAVING}\x1b[?25h".encode()
 _ENDS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM)
 _before: dict[int, Any] = {}
 """How signals were answered before the curtain was drawn."""

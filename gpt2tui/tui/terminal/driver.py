@@ -22,14 +22,14 @@ from textual.app import App
 from textual.drivers.linux_driver import LinuxDriver
 from textual.message import Message
 
-from gpt2tui.tui.terminal.curtain import ALTERNATE_SCREEN, hand_over, terminal_stream
+from gpt2tui.tui.terminal.curtain import ALTERNATE_SCREEN, LEAVING, NORMAL_SCREEN, hand_over, terminal_stream
 from gpt2tui.tui.terminal.keystream import ESCAPE_SECONDS, Item, KeyStream
 
 RESET = (
     "\x1b[?2026l"  # no longer hold frames back
     "\x1b[?1000l\x1b[?1003l\x1b[?1015l\x1b[?1006l\x1b[?1016l"  # mouse
     "\x1b[?2004l\x1b[?1004l\x1b[?2048l"  # paste marks, focus and size reports
-    "\x1b[?7h\x1b[<u\x1b[0m\x1b[?1049l\x1b[?25h"  # wrap, keyboard, colours, normal screen, cursor
+    f"\x1b[?7h\x1b[<u{LEAVING}\x1b[?25h"  # wrap, keyboard, colours and the normal screen, cursor
 )
 """Everything that the app switches on, off again; the order matters to terminals that keep a keyboard a screen."""
 
@@ -125,7 +125,7 @@ class TerminalDriver(LinuxDriver):
         if data == ALTERNATE_SCREEN and self._has_curtain:
             self._has_curtain = False  # it is there, and to ask again would clear it
         elif not self._is_lost:
-            super().write(data)
+            super().write(LEAVING if data == NORMAL_SCREEN else data)
 
     def restore_now(self) -> None:
         """Give the terminal back without the app's help, waiting for nothing that may never come."""
