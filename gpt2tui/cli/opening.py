@@ -57,7 +57,7 @@ def open_app_and_exit(
     appearance: Appearance = ctx.meta.get("appearance", Appearance())
     if file := ctx.meta.get("config"):
         os.environ["GPT2TUI_CONFIG"] = str(file)  # for the processes that the app starts
-    from gpt2tui.tui.options import AppOptions, can_draw, has_unicode
+    from gpt2tui.tui.options import AppOptions, can_draw, has_unicode, holds_escape
 
     if appearance.plain or not can_draw(os.environ):
         from gpt2tui.tui.terminal.plain import speak_of
@@ -83,5 +83,5 @@ def open_app_and_exit(
         settings_name=settings_file.name,
     )
     settings = read_settings(settings_file)
-    is_unicode = has_unicode(os.environ, sys.stdout.encoding)
-    raise typer.Exit(open_app(options.with_settings(settings, has_unicode=is_unicode)))
+    is_unicode, holds = has_unicode(os.environ, sys.stdout.encoding), holds_escape(os.environ)
+    raise typer.Exit(open_app(options.with_settings(settings, has_unicode=is_unicode, holds_escape=holds)))

@@ -39,13 +39,15 @@ class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
     settings: AppSettings = AppSettings()
     settings_name: str = "config.toml"
 
-    def with_settings(self, settings: AppSettings, *, has_unicode: bool = True) -> AppOptions:
+    def with_settings(
+        self, settings: AppSettings, *, has_unicode: bool = True, holds_escape: bool = False
+    ) -> AppOptions:
         """These options, where they were not typed as the TOML file says, and where that is silent as the terminal."""
         return msgspec.structs.replace(
             self,
             settings=settings,
             is_ascii=self.is_ascii or (not has_unicode if settings.is_ascii is None else settings.is_ascii),
-            has_mouse=self.has_mouse and settings.has_mouse is not False,
+            has_mouse=self.has_mouse and (not holds_escape if settings.has_mouse is None else settings.has_mouse),
             has_animation=self.has_animation and settings.has_animation is not False,
         )
 
@@ -58,6 +60,11 @@ def is_in_browser() -> bool:
 def can_draw(environment: Mapping[str, str]) -> bool:
     """Whether ``TERM`` names a terminal on which a place can be chosen."""
     return environment.get("TERM") not in (None, "", "dumb")
+
+
+def holds_escape(environment: Mapping[str, str]) -> bool:
+    """Whether this is GNU screen: where mouse reports are on, it keeps an escape to itself until the next key."""
+    return "STY" in environment and not environment.get("TERM", "").startswith("tmux")
 
 
 def has_unicode(environment: Mapping[str, str], encoding: str) -> bool:

@@ -152,6 +152,9 @@ async def test_another_run_is_chosen_from_a_list_and_has_its_own_turns(store, ru
         assert [record.prompt for record in kept(run)] == ["Mine"]
         talk.screen.open_run(run)
         await until(talk.pilot, lambda: [turn.prompt for turn in talk.turns] == ["Mine"])
+        await talk.press("escape", "c")
+        await until_text(talk.pilot, "Instead of this token")
+        assert talk.turns[0].reply(talk.turns[0].first_token).alternatives
 
 
 async def test_beside_a_training_one_thread_is_taken_and_that_is_said(store, run):

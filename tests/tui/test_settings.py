@@ -13,7 +13,7 @@ from textual.widgets import Input, Static, TextArea
 from gpt2tui.runs.paths import Paths
 from gpt2tui.tui.help import HelpScreen
 from gpt2tui.tui.keymap import all_bindings, check_keymap
-from gpt2tui.tui.options import AppOptions, has_unicode
+from gpt2tui.tui.options import AppOptions, has_unicode, holds_escape
 from gpt2tui.tui.settings import AppSettings, choose_theme, keep_theme, read_settings
 from tests.tui.apps import app_for, until, until_text
 from tests.tui.terminal import Terminal
@@ -224,3 +224,21 @@ async def test_a_complaint_names_the_file_that_it_is_about() -> None:
         told = "\n".join(str(line.render()) for line in layer.query(Static))
         assert "ignored in mine.toml: [app] has no setting x" in told
     assert titles == {"[app] h": "ignored in mine.toml", "[app] t": "ignored in mine.toml", "--theme": "ignored"}
+
+
+@pytest.mark.parametrize(
+    ("environment", "said", "expected"),
+    [
+        ({"TERM": "screen", "STY": "12.work"}, None, False),
+        ({"TERM": "screen", "STY": "12.work"}, True, True),
+        ({"TERM": "tmux-256color", "STY": "12.work"}, None, True),
+        ({"TERM": "screen-256color"}, None, True),
+        ({"TERM": "xterm"}, False, False),
+    ],
+)
+def test_in_gnu_screen_the_mouse_is_left_to_it_so_that_esc_is_heard(
+    tmp_path: Path, environment: dict[str, str], said: bool | None, expected: bool
+) -> None:
+    options = AppOptions(paths=Paths(data=tmp_path, cache=tmp_path, config=tmp_path))
+    with_settings = options.with_settings(AppSettings(has_mouse=said), holds_escape=holds_escape(environment))
+    assert with_settings.has_mouse == expected

@@ -11,6 +11,7 @@ from gpt2tui.text import one_line
 from gpt2tui.tui.refusals import NO_RUNS
 from gpt2tui.tui.screens.talk import TalkScreen
 from gpt2tui.tui.talk.history import History
+from gpt2tui.tui.talk.live_turn import LiveTurn
 from gpt2tui.tui.talk.model_choice import NOW
 from gpt2tui.tui.widgets.picker import Picker
 from gpt2tui.tui.widgets.prompt import PromptArea
@@ -117,7 +118,7 @@ class ModelScreen(TalkScreen):
         turns = []
         if history:
             try:
-                turns = history.latest()
+                turns = self._with_odds(history.latest())
             except OSError as error:
                 problem = f"the earlier turns cannot be read: {error.strerror or error}"
                 self.notify(problem, severity="error", markup=False)
@@ -128,11 +129,15 @@ class ModelScreen(TalkScreen):
         await transcript.show(turns)
         transcript.tell_earlier(history.earlier if history else 0)
 
+    def _with_odds(self, turns: list[LiveTurn]) -> list[LiveTurn]:
+        """The turns, those that were drawn since the app was opened as they were then: with their alternatives."""
+        return [self._drawn_here.get(turn.record_id, turn) for turn in turns]
+
     @on(Transcript.TopReached)
     async def _show_earlier(self) -> None:
         if self._history and self._history.earlier:
             transcript = self.query_one(Transcript)
-            await transcript.show_earlier(self._history.before())
+            await transcript.show_earlier(self._with_odds(self._history.before()))
             transcript.tell_earlier(self._history.earlier)
 
     def _leave_deleted(self) -> None:

@@ -55,6 +55,8 @@ class TalkScreen(Screen[None]):
         self._conversation: Conversation
         self._history: History | None = None
         self._unkept: list[tuple[History, LiveTurn]] = []
+        self._drawn_here: dict[str, LiveTurn] = {}
+        """The turns that were drawn since the app was opened, by their ids in the transcripts."""
         self._edited: LiveTurn | None = None
         self._draft = ""
         """What stood in the prompt before an earlier one was taken there to be edited."""
@@ -221,6 +223,7 @@ class TalkScreen(Screen[None]):
     def _end_turn(self, turn: LiveTurn) -> None:
         if self._history:
             self._unkept.append((self._history, turn))
+            self._drawn_here[turn.record_id] = turn
         if self._is_there:
             if view := self.query_one(Transcript).view_of(turn):
                 view.take_changes()
