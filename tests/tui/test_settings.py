@@ -11,12 +11,14 @@ from textual.binding import Binding
 from textual.widgets import Input, Static, TextArea
 
 from gpt2tui.runs.paths import Paths
+from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.help import HelpScreen
 from gpt2tui.tui.keymap import all_bindings, check_keymap
 from gpt2tui.tui.options import AppOptions, has_unicode, holds_escape
 from gpt2tui.tui.settings import AppSettings, choose_theme, keep_theme, read_settings
+from tests.runs.synthetic import make_run, whole_story
 from tests.tui.apps import app_for, until, until_text
-from tests.tui.terminal import Terminal
+from tests.tui.terminal import Terminal, modes_on
 
 BINDINGS = list(
     Binding.make_bindings(
@@ -242,3 +244,13 @@ def test_in_gnu_screen_the_mouse_is_left_to_it_so_that_esc_is_heard(
     options = AppOptions(paths=Paths(data=tmp_path, cache=tmp_path, config=tmp_path))
     with_settings = options.with_settings(AppSettings(has_mouse=said), holds_escape=holds_escape(environment))
     assert with_settings.has_mouse == expected
+
+
+@pytest.mark.parametrize("words", [[], ["watch", "--ascii"]])
+def test_an_app_in_gnu_screen_asks_for_no_mouse(words: list[str], store: RunStore) -> None:
+    make_run(store, whole_story())
+    with Terminal(
+        [sys.executable, "-m", "gpt2tui", *words], environment={"TERM": "screen", "STY": "12.work"}
+    ) as terminal:
+        terminal.wait_for("Below the target")
+        assert not modes_on(terminal.output) & {"1000", "1003", "1006"}
