@@ -140,7 +140,7 @@ def test_a_checkpoint_that_is_neither_best_nor_last_makes_room_for_the_next(smal
     events: list[AnyEvent] = []
     for event in train(run):
         events.append(event)
-        if isinstance(event, Step) and event.step == 7:
+        if isinstance(event, CheckpointSaved) and event.step == 6:
             assert [checkpoint.state().step for checkpoint in CheckpointFolder(run.checkpoints).all()] == [6, 3]
             ballast = fill(small_disk, leaving=600_000)
         assert not (isinstance(event, Notice) and event.level == "error"), event
