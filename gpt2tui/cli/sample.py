@@ -14,7 +14,7 @@ from gpt2tui.cli.run_argument import AsJson
 from gpt2tui.cli.text_output import TextOutput
 from gpt2tui.cli.voice import Voice, load_voice, narrate
 from gpt2tui.errors import UsageError
-from gpt2tui.runs.sampling import SamplingSettings
+from gpt2tui.runs.sampling import SamplingSettings, typed_stop
 
 if TYPE_CHECKING:
     from gpt2tui.generation.text import Piece
@@ -35,7 +35,7 @@ def sample(
     repetition_penalty: Annotated[
         float, typer.Option("--repetition-penalty", help="Above 1 repeats less; 1 is off.")
     ] = 1.0,
-    stop: Annotated[list[str] | None, typer.Option("--stop", help="End before this text; repeatable.")] = None,
+    stop: Annotated[list[str] | None, typer.Option("--stop", help="End before this text (\\n: a line break).")] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The same seed gives the same text.")] = None,
     num_samples: Annotated[int, typer.Option("--num-samples", help="Samples, each printed when whole.")] = 1,
     echo: Annotated[bool, typer.Option("--echo/--no-echo", help="Print the prompt before its continuation.")] = True,
@@ -56,7 +56,7 @@ def sample(
         top_p=top_p,
         min_p=min_p,
         repetition_penalty=repetition_penalty,
-        stop=tuple(stop or ()),
+        stop=tuple(typed_stop(text) for text in stop or ()),
         seed=seed,
     )
     problems = settings.problems()

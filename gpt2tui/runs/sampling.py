@@ -33,3 +33,8 @@ class SamplingSettings(msgspec.Struct, frozen=True, kw_only=True):
             (all(self.stop), "stop must not be empty"),
         ]
         return [message for is_right, message in checks if not is_right]
+
+
+def typed_stop(text: str) -> str:
+    """A stop text as people type it: backslash and n, which a shell leaves alone, is a line break, with t a tab."""
+    return text.replace("\\n", "\n").replace("\\t", "\t")

@@ -160,6 +160,12 @@ def test_samples_are_printed_whole_with_an_empty_line_between(home: Path) -> Non
         assert invoked("Q:", "-n", tokens, "-t", "0", "--num-samples", "2") == "Q: yes\n\nQ: yes\n"
 
 
+def test_a_stop_text_may_have_a_line_break_as_people_type_it(home: Path) -> None:
+    saying(home, "one two\n\nthree")
+    assert invoked("one", "-t", "0", "--stop", r"\n\n") == "one two\n"
+    assert answer("one", "-t", "0", "--stop", r"\n\n")["samples"][0]["finish"] == "stop"
+
+
 def test_stop_strings_end_the_text_before_them(home: Path) -> None:
     saying(home, "one two three")
     assert invoked("one", "-t", "0", "--stop", " thr", "--stop", "zzz") == "one two\n"

@@ -52,6 +52,16 @@ async def test_leaving_asks_where_a_run_was_typed_and_not_started(store, screen)
         await until(pilot, lambda: not app.is_running)
 
 
+async def test_a_question_that_is_closed_leaves_the_keys_of_the_form_as_they_were(store):
+    app = app_for()
+    async with app.run_test(size=WIDE) as pilot:
+        await until(pilot, lambda: isinstance(app.focused, Input))
+        await pilot.press(*"book", "escape", "q")
+        await until_text(pilot, "Leave, and lose the run in the form")
+        await pilot.press("escape", "3")
+        await until(pilot, lambda: app.current_mode == "runs")
+
+
 async def test_leaving_asks_also_where_the_form_was_closed(store):
     make_run(store, whole_story())
     app = app_for()

@@ -32,6 +32,7 @@ class StartingScreen(DashboardScreen):
 
     _form: StartForm | None = None
     """Imported and made when it is first needed: it has more widgets than all the rest."""
+    _was_left = False
     _before_lent: Mapping[str, str] = {}
     """What stood in fields of the form whose values are for one run only."""
     _typed: Mapping[str, Any] = {}
@@ -102,10 +103,14 @@ class StartingScreen(DashboardScreen):
     async def _fill_form_later(self, problem: Gpt2TuiError | None) -> None:
         await self._fill_form(problem)
 
+    def on_screen_suspend(self) -> None:
+        self._was_left = self.app.current_mode != "train"  # not for a layer above it
+
     def on_screen_resume(self, event: ScreenResume) -> None:
         """What is typed after coming back to the form is meant for it."""
-        if self.has_class("-form") and self._form and self._form.has_focus:
+        if self._was_left and self.has_class("-form") and self._form and self._form.has_focus:
             self._form.return_to_field()
+        self._was_left = False
 
     async def _fill_form(self, problem: Gpt2TuiError | None = None) -> None:
         form = await self._made_form()

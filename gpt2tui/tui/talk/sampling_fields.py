@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from gpt2tui.runs.sampling import SamplingSettings
+from gpt2tui.runs.sampling import SamplingSettings, typed_stop
 from gpt2tui.text import point_hint, whole_number
 
 _MOST_TOKENS = 100_000
@@ -63,7 +63,7 @@ def _seed(typed: str) -> int | None:
 
 
 def _stop(typed: str) -> tuple[str, ...]:
-    return tuple(part.replace("\\n", "\n").replace("\\t", "\t") for part in typed.split("|")) if typed else ()
+    return tuple(map(typed_stop, typed.split("|"))) if typed else ()
 
 
 FIELDS: tuple[Field, ...] = (
