@@ -38,14 +38,13 @@ def _bare_options() -> AppOptions | None:
     if not has_terminal or not sys.stderr:
         return None
     from gpt2tui.runs.paths import Paths
-    from gpt2tui.tui.options import AppOptions, can_draw, has_unicode, holds_escape
+    from gpt2tui.tui.options import AppOptions, can_draw
     from gpt2tui.tui.settings import AppSettings
 
     paths = Paths.from_environment()
     if not can_draw(os.environ) or paths.config_file.is_file():
         return None
-    is_unicode, holds = has_unicode(os.environ, sys.stdout.encoding), holds_escape(os.environ)
-    return AppOptions(paths=paths).with_settings(AppSettings(), has_unicode=is_unicode, holds_escape=holds)
+    return AppOptions(paths=paths).for_terminal(AppSettings())
 
 
 if __name__ == "__main__":

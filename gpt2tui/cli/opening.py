@@ -57,7 +57,7 @@ def open_app_and_exit(
     appearance: Appearance = ctx.meta.get("appearance", Appearance())
     if file := ctx.meta.get("config"):
         os.environ["GPT2TUI_CONFIG"] = str(file)  # for the processes that the app starts
-    from gpt2tui.tui.options import AppOptions, can_draw, has_unicode, holds_escape
+    from gpt2tui.tui.options import AppOptions, can_draw
 
     if appearance.plain or not can_draw(os.environ):
         from gpt2tui.tui.terminal.plain import speak_of
@@ -82,6 +82,4 @@ def open_app_and_exit(
         has_animation=not appearance.no_animation,
         settings_name=settings_file.name,
     )
-    settings = read_settings(settings_file)
-    is_unicode, holds = has_unicode(os.environ, sys.stdout.encoding), holds_escape(os.environ)
-    raise typer.Exit(open_app(options.with_settings(settings, has_unicode=is_unicode, holds_escape=holds)))
+    raise typer.Exit(open_app(options.for_terminal(read_settings(settings_file))))

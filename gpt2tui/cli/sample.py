@@ -35,7 +35,9 @@ def sample(
     repetition_penalty: Annotated[
         float, typer.Option("--repetition-penalty", help="Above 1 repeats less; 1 is off.")
     ] = 1.0,
-    stop: Annotated[list[str] | None, typer.Option("--stop", help="End before this text (\\n: a line break).")] = None,
+    stop: Annotated[
+        list[str] | None, typer.Option("--stop", help="End before this text, \\n a line break; repeatable.")
+    ] = None,
     seed: Annotated[int | None, typer.Option("--seed", help="The same seed gives the same text.")] = None,
     num_samples: Annotated[int, typer.Option("--num-samples", help="Samples, each printed when whole.")] = 1,
     echo: Annotated[bool, typer.Option("--echo/--no-echo", help="Print the prompt before its continuation.")] = True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal, get_args
@@ -50,6 +51,11 @@ class AppOptions(msgspec.Struct, frozen=True, kw_only=True):
             has_mouse=self.has_mouse and (not holds_escape if settings.has_mouse is None else settings.has_mouse),
             has_animation=self.has_animation and settings.has_animation is not False,
         )
+
+    def for_terminal(self, settings: AppSettings) -> AppOptions:
+        """The same, with what this process knows of its terminal."""
+        is_unicode, holds = has_unicode(os.environ, sys.stdout.encoding), holds_escape(os.environ)
+        return self.with_settings(settings, has_unicode=is_unicode, holds_escape=holds)
 
 
 def is_in_browser() -> bool:
