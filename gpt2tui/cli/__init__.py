@@ -15,7 +15,7 @@ from gpt2tui import __version__
 from gpt2tui.cli.command import Group, LateCommands
 from gpt2tui.cli.opening import Appearance, Ascii, NoAnimation, NoMouse, Plain, Theme, has_terminal, open_app_and_exit
 from gpt2tui.cli.output import abandon, narrate
-from gpt2tui.cli.wrong_words import is_help, usage_words
+from gpt2tui.cli.wrong_words import is_help, stray_variables, usage_words
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.runs.paths import Paths
 
@@ -149,6 +149,8 @@ def root(
     ctx.meta["appearance"] = Appearance(
         theme=theme, ascii=ascii, no_mouse=no_mouse, no_animation=no_animation, plain=plain
     )
+    for name in stray_variables(_COMMANDS):
+        narrate(f"{name} names no command and does nothing; variables are GPT2TUI_<COMMAND>_<OPTION>")
     file = config or Paths.from_environment().config_file
     if config or file.is_file():
         from gpt2tui.cli.settings_file import load_defaults

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 from typing import Any
 
 from gpt2tui.errors import Gpt2TuiError
 from gpt2tui.text import point_hint
+
+_PREFIX = "GPT2TUI_"
+_OF_THE_PROGRAM = ("GPT2TUI_HOME", "GPT2TUI_CONFIG")
 
 
 def is_help(error: BaseException) -> bool:
@@ -85,6 +89,16 @@ def unknown_variable(ctx: Any) -> str | None:
         return None
     option = unknown.removeprefix(begun).lower().replace("_", "-")
     return f"{unknown}: there is no option --{option} (see {_help_of(ctx)})"
+
+
+def stray_variables(commands: Iterable[str]) -> list[str]:
+    """Variables that begin as those of options do, and name none of the commands."""
+    begun = tuple(f"{_PREFIX}{name.upper().replace('-', '_')}_" for name in commands)
+    return sorted(
+        name
+        for name in os.environ
+        if name.startswith(_PREFIX) and name not in _OF_THE_PROGRAM and not name.startswith(begun)
+    )
 
 
 def places_of_values(ctx: Any, complaint: str) -> list[str]:

@@ -73,6 +73,13 @@ def test_a_variable_that_is_no_option_is_refused_as_an_entry_of_the_file_is():
     assert gpt2tui("runs", "stop", GPT2TUI_RUNS_STOP_TIME="3").code == 2
 
 
+def test_a_variable_that_names_no_command_is_told():
+    done = gpt2tui("paths", GPT2TUI_TRIAN_PRESET="nano", GPT2TUI_TRAIN_PRESET="nano")
+    said = "GPT2TUI_TRIAN_PRESET names no command and does nothing; variables are GPT2TUI_<COMMAND>_<OPTION>"
+    assert (done.code, done.err.splitlines()[0]) == (0, f"gpt2tui: {said}")
+    assert "GPT2TUI_TRAIN_PRESET" not in done.err
+
+
 def test_a_settings_file_that_a_variable_names_and_is_not_there_is_named():
     done = gpt2tui("train", GPT2TUI_TRAIN_CONFIG="/none.toml")
     assert (done.code, done.err) == (2, "gpt2tui: there is no configuration file /none.toml\n")

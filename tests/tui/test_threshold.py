@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.widgets import Digits, Static
 
 from gpt2tui.runs.config import Limits
-from gpt2tui.runs.events import AnyEvent, Rewound, Step
+from gpt2tui.runs.events import AnyEvent, Rewound, SettingChanged, Step
 from gpt2tui.runs.forecast import Forecast
 from gpt2tui.runs.view import RunView, State
 from gpt2tui.runs.words import left_words
@@ -280,3 +280,15 @@ async def test_words_of_the_same_length_that_need_more_lines_have_them() -> None
 async def test_equal_losses_even_of_0_are_flat() -> None:
     for loss in (0.0, 1e-9, 3.0):
         assert " ▬" in await words_of(view_of(step(1, running_loss=loss), step(2, running_loss=loss)))
+
+
+async def test_another_target_is_foretold_at_once() -> None:
+    view = view_of(*steps(400))
+    async with Host().run_test(size=(60, 20)) as pilot:
+        threshold = pilot.app.query_one(Threshold)
+        outlook = threshold.query_one("#outlook", Static)
+        threshold.show(view, "training", START + 1_000)
+        before = str(outlook.render())
+        view.fold([SettingChanged(time=START + 1_000, name="target_loss", value=None, previous=TARGET)])
+        threshold.show(view, "training", START + 1_000.1)
+        assert str(outlook.render()) != before

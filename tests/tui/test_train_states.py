@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from gpt2tui.runs.commands import Set
+from gpt2tui.runs.event_lines import event_words
 from gpt2tui.runs.events import CheckpointSaved, Notice, PhaseChanged, Reason, RunFinished, Sampled, SettingChanged
 from gpt2tui.runs.run import Label
 from gpt2tui.runs.sampling import SamplingSettings
@@ -151,6 +152,28 @@ async def test_where_there_is_room_for_one_text_t_shows_the_sample_or_the_events
             await pilot.press("t")
             await pilot.resize_terminal(80, 24)
             await until_text(pilot, "t events")
+
+
+async def test_an_asked_checkpoint_is_answered_where_the_events_are_not_shown(store):
+    run = make_run(store, [started(), *whole_story(9)[1:-3]])
+    app = app_for(run=run.folder, at=START + 9)
+
+    def toasts() -> list[str]:
+        return [toast.message for toast in app._notifications]
+
+    with held(run):
+        async with app.run_test(size=(80, 24), notifications=True) as pilot:
+            await until_text(pilot, "t sample")
+            asked = msgspec.structs.replace(saved(9), reason="asked", command="a")
+            append(run, [asked])
+            await until_text(pilot, "(asked)")
+            assert not toasts(), "it stands in the events"
+            await pilot.press("t")
+            await until_text(pilot, "t events")
+            append(run, [saved(10), Notice(time=START, level="info", text="seen", command="b")])
+            await until(pilot, lambda: toasts() == ["seen"])
+            append(run, [asked])
+            await until(pilot, lambda: toasts()[1:] == [event_words(asked)])
 
 
 async def test_what_is_untrusted_is_text(store):

@@ -12,7 +12,8 @@ from textual.events import ScreenResume
 from textual.screen import Screen
 from textual.widgets import Static
 
-from gpt2tui.runs.events import AnyEvent, DeviceReading, Notice, Sampled, Step
+from gpt2tui.runs.event_lines import event_words
+from gpt2tui.runs.events import AnyEvent, CheckpointSaved, DeviceReading, Notice, Sampled, Step
 from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.phases import Phases
 from gpt2tui.runs.view import State
@@ -128,12 +129,14 @@ class DashboardScreen(Screen[None]):
         follower, steering = self._follower, self._steering
         if not (follower and steering and self._is_there):
             return
-        answers = [event for event in events if isinstance(event, Notice) and event.command]
-        for answer in answers:
-            if answer.level == "info":
-                self.notify(answer.text, timeout=_ANSWER_SECONDS, markup=False)
-            else:
-                self.notify(answer.text, severity=answer.level, markup=False)
+        for answer in (event for event in events if event.command):
+            match answer:
+                case Notice(level="info", text=text):
+                    self.notify(text, timeout=_ANSWER_SECONDS, markup=False)
+                case Notice(level="warning" | "error" as level, text=text):
+                    self.notify(text, severity=level, markup=False)
+                case CheckpointSaved() if self.has_one_text and self.has_class("-sample"):  # no event is shown
+                    self.notify(event_words(answer) or "", timeout=_ANSWER_SECONDS, markup=False)
         if any(isinstance(event, Sampled) and event.command for event in events):
             self.add_class("-sample")  # somebody asked for it
         steering.take(events)

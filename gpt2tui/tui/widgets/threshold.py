@@ -41,7 +41,7 @@ class Threshold(Vertical):
     def __init__(self) -> None:
         super().__init__()
         self._outlook = ""
-        self._foretold: tuple[RunView, State] | None = None
+        self._foretold: tuple[RunView, State, float | None] | None = None
         self._foretold_at = 0.0
         self._written: dict[str, Content] = {}
 
@@ -116,8 +116,9 @@ class Threshold(Vertical):
         )
 
     def _told(self, view: RunView, state: State, now: float) -> str:
-        if self._foretold != (view, state) or not 0 <= now - self._foretold_at < _OUTLOOK_SECONDS:
-            self._foretold, self._foretold_at = (view, state), now
+        asked = view, state, view.target_loss
+        if self._foretold != asked or not 0 <= now - self._foretold_at < _OUTLOOK_SECONDS:
+            self._foretold, self._foretold_at = asked, now
             self._outlook = "" if state == "finished" else outlook_words(view, state, now)
         return self._outlook
 
