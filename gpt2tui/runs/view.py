@@ -27,6 +27,7 @@ from gpt2tui.runs.events import (
 from gpt2tui.runs.forecast import Forecast, forecast
 from gpt2tui.runs.history import LONGEST, remember
 from gpt2tui.runs.journal import skim_events
+from gpt2tui.runs.lessons import ALONE, weight_of_lessons, with_lessons
 from gpt2tui.runs.phases import Phases
 from gpt2tui.runs.run import Run
 
@@ -210,7 +211,9 @@ class RunView:
         It goes by the passes that are cut as the evaluation cuts them, and counts time in what passes are worth.
         """
         step = self.step
-        if not self.target_loss or not step or (step.passes < 2 and len(self.steps) < RECENT):
+        weight = weight_of_lessons(self.config)
+        fewest = 1 if weight >= ALONE else 2
+        if not self.target_loss or not step or (step.passes < fewest and len(self.steps) < RECENT):
             return None
         phases = Phases(self.config)
         points = []
@@ -220,6 +223,7 @@ class RunView:
                 points.append((phases.worth(past.passes), past.loss))
         now = phases.worth(step.passes)
         found = forecast(points, self.target_loss, now=now, is_blurred=phases.is_blurred)
+        found = with_lessons(found, points, self.target_loss, now=now, weight=weight)
         if found is None or not found.is_on_course:
             return found
         crossing, earliest, latest = (phases.passes(now + left) - step.passes for left in found)
@@ -228,7 +232,8 @@ class RunView:
         fast, slow = self._seconds_per_pass(step)
         if found.is_latest:
             return Forecast(slow * (latest + wait), 0.0, slow * (latest + wait))
-        return Forecast((fast + slow) / 2 * (crossing + wait), fast * earliest, slow * (latest + wait))
+        last = max(latest + wait, phases.next_aligned(step.passes + latest) - step.passes)
+        return Forecast((fast + slow) / 2 * (crossing + wait), fast * earliest, slow * last)
 
     def _seconds_per_pass(self, step: Step) -> list[float]:
         """The pace of all of the run and of its last fifth, the faster one first; samples and checkpoints included.

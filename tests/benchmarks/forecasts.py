@@ -103,7 +103,7 @@ def recorded_curves() -> list[Curve]:
 def _recorded(row: dict[str, str]) -> Curve:
     tokens = int(row["tokens"])
     recipe = msgspec.structs.replace(load_recipe(row["recipe"]), batch_size=int(row["batch_size"]))
-    if row["recipe"] == "fast":  # when these were recorded, its passes began by chance
+    if row["phases"] == "drawn":  # as those of `fast` were until 26 November 2026
         recipe = msgspec.structs.replace(recipe, aligned_every=None, aligned_share=0.5)
     config = _config(row["name"], tokens, recipe=recipe, target=float(row["target"]), seed=int(row["seed"]))
     with (CURVES / f"{row['name']}.csv").open() as file:
