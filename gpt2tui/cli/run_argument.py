@@ -13,6 +13,14 @@ from gpt2tui.runs.store import RunStore
 RunReference = Annotated[
     str, typer.Argument(metavar="RUN", help="Id, name, prefix, latest, best or path.", show_default=True)
 ]
+LivingReference = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[RUN]",
+        help="Id, name, prefix, latest, best or path; without it the run that trains, or was last at work.",
+        show_default=False,
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object, numbers unformatted.")]
 
 
@@ -30,3 +38,12 @@ def find_run(reference: str, *, is_strict: bool = False) -> Run:
         UsageError: there is no such run, or with ``is_strict`` several.
     """
     return store().find(reference, notice=narrate, is_strict=is_strict)
+
+
+def find_living(reference: str | None) -> Run:
+    """The run that is meant; without a word the one that the app would show: that trains, or was last at work.
+
+    Raises:
+        UsageError: there is no such run.
+    """
+    return (store().at_work() if reference is None else None) or find_run(reference or "latest")

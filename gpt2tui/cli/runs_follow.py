@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from gpt2tui.cli.output import put
-from gpt2tui.cli.run_argument import RunReference, find_run
+from gpt2tui.cli.run_argument import LivingReference, find_living
 from gpt2tui.runs.event_lines import event_line
 from gpt2tui.runs.events import AnyEvent, RunFinished
 from gpt2tui.runs.journal import event_reader
@@ -24,12 +24,12 @@ _TAIL = 10
 
 
 def follow(
-    run: RunReference = "latest",
+    run: LivingReference = None,
     as_jsonl: Annotated[bool, typer.Option("--jsonl", help="The events themselves, a JSON object a line.")] = False,
     from_start: Annotated[bool, typer.Option("--from-start", help="Everything since the run began.")] = False,
 ) -> None:
     """Print a run's events as they come, until it ends or its trainer does."""
-    found = find_run(run)
+    found = find_living(run)
     reader = event_reader(found.events_file)
     last: AnyEvent | None = None
     told_at = time.time()

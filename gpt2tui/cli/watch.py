@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from gpt2tui.cli.opening import Appearance, Ascii, NoAnimation, NoMouse, Plain, Theme, has_terminal, open_app_and_exit
-from gpt2tui.cli.run_argument import RunReference, find_run
+from gpt2tui.cli.run_argument import LivingReference, find_living
 from gpt2tui.errors import UsageError
 
 _LOG_LINES = 8
@@ -15,7 +15,7 @@ _LOG_LINES = 8
 
 def watch(
     ctx: typer.Context,
-    run: RunReference = "latest",
+    run: LivingReference = None,
     once: Annotated[bool, typer.Option("--once", help="Print one frame and exit.")] = False,
     theme: Theme = None,
     ascii: Ascii = False,
@@ -29,14 +29,14 @@ def watch(
             raise UsageError("watch needs a terminal; without one: gpt2tui watch --once, or gpt2tui runs follow")
         typed = Appearance(theme=theme, ascii=ascii, no_mouse=no_mouse, no_animation=no_animation, plain=plain)
         ctx.meta["appearance"] = typed.over(ctx.meta.get("appearance", Appearance()))
-        open_app_and_exit(ctx, run=find_run(run))
+        open_app_and_exit(ctx, run=find_living(run))
     import time
 
     from gpt2tui.cli.frame import frame
     from gpt2tui.cli.output import frame_width, put, stdout_console
     from gpt2tui.runs.view import RunView
 
-    found = find_run(run)
+    found = find_living(run)
     view = RunView.of(found)
     now = time.time()
     state = view.state(is_alive=found.is_alive(), now=now)

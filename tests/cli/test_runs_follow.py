@@ -70,3 +70,12 @@ def test_follow_goes_on_as_events_come_and_ends_when_the_trainer_dies(store: Run
         out, err = follower.communicate(timeout=20)
     assert (follower.returncode, out) == (0, "")
     assert err.startswith(f"nobody trains run {run.id}; go on with: gpt2tui resume")
+
+
+def test_without_a_run_the_one_that_trains_is_meant_though_it_is_not_the_newest(store: RunStore) -> None:
+    trains, newest = (make_run(store, whole_story()[:40], name=name) for name in ("trains", "newest"))
+    with held(trains):
+        assert trains.id in call(store, "watch", "--once").out
+        assert newest.id in call(store, "watch", "--once", "latest").out
+    append(trains, [RunFinished(reason="stopped", step=39, loss=1.0, seconds=1.0)])
+    assert "run_finished" in call(store, "runs", "follow", "--jsonl").out, "it was the last at work"
