@@ -167,10 +167,11 @@ class Gpt2TuiApp(FollowingApp):
     def _apply_settings(self) -> None:
         settings, problems = self.options.settings, [*self.options.settings.problems, *self._problems]
         if settings.keymap:
-            from gpt2tui.tui.keymap import all_bindings, check_keymap
+            from gpt2tui.tui.keymap import all_bindings, check_keymap, whole_keymap
 
-            keymap, wrong = check_keymap(settings.keymap, all_bindings())
-            self.set_keymap(keymap)
+            bindings = all_bindings()
+            keymap, wrong = check_keymap(settings.keymap, bindings)
+            self.set_keymap(whole_keymap(keymap, bindings))
             problems += wrong
         for problem in problems:
             is_elsewhere = problem in self._problems and not problem.startswith("[app]")  # it says where

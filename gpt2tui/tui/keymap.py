@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import unicodedata
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 from textual.binding import Binding
@@ -57,14 +57,30 @@ def check_keymap(keymap: Mapping[str, Any], bindings: Collection[Binding]) -> tu
     return usable, problems
 
 
-def _clash(keymap: Mapping[str, str], bindings: Iterable[Binding]) -> tuple[str, str, str] | None:
+def whole_keymap(keymap: Mapping[str, str], bindings: Collection[Binding]) -> dict[str, str]:
+    """The same, with what else was on the keys that are given up: Textual would take these from it as well."""
+    keys: dict[str, list[str]] = {}
+    for binding in bindings:
+        if binding.id:
+            keys.setdefault(binding.id, []).append(binding.key)
+    whole, waiting = dict(keymap), list(keymap)
+    while waiting:
+        given_up = waiting.pop()
+        for id_, own in keys.items():
+            if id_ not in whole and _meet(id_, given_up) and not set(own).isdisjoint(keys.get(given_up, ())):
+                whole[id_] = ",".join(own)
+                waiting.append(id_)
+    return whole
+
+
+def _clash(keymap: Mapping[str, str], bindings: Collection[Binding]) -> tuple[str, str, str] | None:
     """A chosen key that has another meaning in the same place: its binding, the other, and the key."""
     chosen = [(id_, key) for id_, keys in keymap.items() for key in keys.split(",")]
     kept = [(binding.id, binding.key) for binding in bindings if binding.id and binding.id not in keymap]
     # Of two chosen ones the later is at fault.
     for index, (id_, key) in reversed(list(enumerate(chosen))):
         for other, of in (*kept, *chosen[:index]):
-            if of == key and other != id_ and _meet(id_, other):
+            if of == key and other != id_ and _meet(id_, other) and not _take_turns(id_, other, bindings):
                 return id_, other, key
     return None
 
@@ -73,6 +89,12 @@ def _meet(one: str, other: str) -> bool:
     """Whether both are active at once: the first word of an id is a screen, a layer or a widget, or all of the app."""
     places = {one.partition(".")[0], other.partition(".")[0]}
     return len(places) == 1 or _EVERYWHERE in places
+
+
+def _take_turns(one: str, other: str, bindings: Collection[Binding]) -> bool:
+    """Whether they are on one key as it is, so that never both can be done."""
+    keys = [{binding.key for binding in bindings if binding.id == id_} for id_ in (one, other)]
+    return not keys[0].isdisjoint(keys[1])
 
 
 def _split(keys: str) -> list[str]:

@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 from textual.app import App
 from textual.binding import Binding
+from textual.dom import DOMNode
 from textual.widgets import Input, Static, TextArea
 
 from gpt2tui.runs.paths import Paths
 from gpt2tui.runs.store import RunStore
 from gpt2tui.tui.help import HelpScreen
-from gpt2tui.tui.keymap import all_bindings, check_keymap
+from gpt2tui.tui.keymap import _subclasses, all_bindings, check_keymap, whole_keymap
 from gpt2tui.tui.options import AppOptions, has_unicode, holds_escape
 from gpt2tui.tui.settings import AppSettings, choose_theme, keep_theme, read_settings
 from tests.runs.synthetic import make_run, whole_story
@@ -115,6 +116,28 @@ def test_the_bindings_of_the_app_have_keys_that_exist_and_ids() -> None:
     assert all("there is no binding" in problem for problem in problems)
     _, problems = check_keymap(same, bindings)
     assert not [problem for problem in problems if "there is no key" in problem]
+
+
+def test_a_key_that_is_given_up_stays_with_whatever_else_is_on_it() -> None:
+    bindings = all_bindings()
+    places = [node for node in _subclasses(DOMNode) if node.__module__.startswith("gpt2tui.tui")]
+    shared = 0
+    for chosen in {str(binding.id) for binding in bindings}:
+        keymap = whole_keymap({chosen: "f19"}, bindings)
+        for place in places:
+            before = place._merge_bindings()
+            after = before.copy()
+            after.apply_keymap(keymap)
+            shared += len(after.key_to_bindings) > len(before.key_to_bindings)
+            for key, on_it in before.key_to_bindings.items():
+                kept = {one.action for one in after.key_to_bindings.get(key, [])}
+                assert kept >= {one.action for one in on_it if one.id != chosen}, (chosen, place, key)
+    assert shared
+
+
+def test_names_that_take_turns_on_one_key_can_do_so_on_another() -> None:
+    assert check_keymap({"train.pause": "p", "train.go_on": "p"}, all_bindings())[1] == []
+    assert "already" in check_keymap({"train.pause": "p", "train.new": "p"}, all_bindings())[1][0]
 
 
 KNOWN = ("dark", "light", "nord")

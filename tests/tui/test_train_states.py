@@ -313,6 +313,19 @@ async def test_a_run_that_waits_says_how_it_goes_on(store):
             assert [one.message for one in pilot.app._notifications] == ["lim is paused; space goes on"]
 
 
+@pytest.mark.parametrize(
+    ("keymap", "key"), [({"train.pause": "p"}, "space"), ({"train.pause": "p", "train.go_on": "p"}, "p")]
+)
+async def test_a_pause_is_lifted_whatever_the_keymap_makes_of_its_key(store, keymap, key):
+    run = make_run(store, [started(), step(1), PhaseChanged(time=START + 1, phase="paused")])
+    app = app_for(run=run.folder, at=START + 2, settings=AppSettings(keymap=keymap))
+    with held(run):
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, f"{key} Go on")
+            await pilot.press(key)
+            await until_text(pilot, "going on")
+
+
 async def test_a_key_that_was_given_to_something_else_says_nothing_of_what_it_was(store):
     run = make_run(store, [started(), step(1), saved(1), finished("stopped")], name="lim")
     app = app_for(run=run.folder, at=START + 2, settings=AppSettings(keymap={"train.sample": "b", "train.new": "s"}))
