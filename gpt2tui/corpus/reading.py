@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -49,11 +50,14 @@ def codec_name(encoding: str | None) -> str | None:
     if encoding is None:
         return None
     try:
-        found = codecs.lookup(encoding)
+        # Python knows latin-1 and latin2, but not latin-2.
+        found = codecs.lookup(re.sub(r"(?i)^latin[-_ ](?=\d)", "latin", encoding))
     except (LookupError, ValueError):
         found = None
     if found is None or found.incrementaldecoder is None or not getattr(found, "_is_text_encoding", True):
-        raise UsageError(f"no encoding is called {encoding!r}; try --encoding with utf-8, cp1252, utf-16 or shift_jis")
+        raise UsageError(
+            f"no encoding named {encoding!r}; there are utf-8, cp1252, latin-2, utf-16, shift_jis and others"
+        )
     return found.name
 
 
@@ -69,6 +73,19 @@ def file_digest(path: Path, label: str) -> tuple[str, int]:
         digest.update(data)
         size += len(data)
     return digest.hexdigest(), size
+
+
+def is_utf8_beyond_ascii(path: Path, label: str) -> bool:
+    """Whether the beginning of a file is UTF-8 and has characters that other encodings read as something else.
+
+    Raises:
+        CorpusError: it cannot be read.
+    """
+    head = next(_blocks(path, label), b"")
+    try:
+        return not codecs.getincrementaldecoder("utf-8")("strict").decode(head).isascii()
+    except UnicodeDecodeError:
+        return False
 
 
 def is_binary(head: bytes) -> bool:

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import time
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ import numpy.typing as npt
 
 from gpt2tui.corpus.cache import HashedDocument, Progress, TokenCache
 from gpt2tui.corpus.fetch import Progress as DownloadProgress
-from gpt2tui.corpus.reading import codec_name
-from gpt2tui.corpus.sources import resolved
+from gpt2tui.corpus.reading import codec_name, is_utf8_beyond_ascii
+from gpt2tui.corpus.sources import Document, resolved
 from gpt2tui.errors import CorpusError, Gpt2TuiError, UsageError
 from gpt2tui.runs.paths import Paths
 
@@ -68,6 +69,7 @@ def prepare(
     try:
         with resolved(texts, paths=paths, stdin=stdin, download_progress=download_progress) as found:
             hashed = [HashedDocument.of(document) for document in found.documents]
+            found.notices += _doubts(found.documents, cache.codec)
             path = cache.ids(hashed, workers=workers or min(_MOST_WORKERS, _cpus()), progress=progress)
     except OSError as error:
         # What fails on the side of the texts is a CorpusError by now.
@@ -87,6 +89,17 @@ def prepare(
         path=path,
         notices=found.notices,
     )
+
+
+def _doubts(documents: Iterable[Document], encoding: str | None) -> list[str]:
+    """Texts that are read in the encoding that was named, but that seem to be UTF-8."""
+    if encoding is None or encoding.startswith("utf"):
+        return []
+    return [
+        f"{document.label}: read as {encoding}, but it looks like UTF-8, which needs no encoding to be named"
+        for document in documents
+        if is_utf8_beyond_ascii(document.path, document.label)
+    ]
 
 
 def open_tokens(path: Path) -> Tokens:

@@ -56,9 +56,14 @@ def test_a_named_encoding_is_used(tmp_path: Path, encoding: str) -> None:
     assert text_of(file_of(tmp_path, FRENCH.encode(encoding)), encoding) == FRENCH
 
 
+def test_latin_2_is_latin2(tmp_path: Path) -> None:
+    path = file_of(tmp_path, "Łódź".encode("iso8859-2"))
+    assert {text_of(path, name) for name in ("latin2", "latin-2", "Latin_2")} == {"Łódź"}
+
+
 @pytest.mark.parametrize("encoding", ["klingon", "hex", "rot13", ""])
 def test_an_unknown_encoding_is_wrong_usage(tmp_path: Path, encoding: str) -> None:
-    with pytest.raises(UsageError, match="no encoding is called"):
+    with pytest.raises(UsageError, match="no encoding named"):
         text_of(file_of(tmp_path, b"x"), encoding)
 
 
@@ -104,6 +109,7 @@ def test_the_suggestion_reads_the_text(tmp_path: Path, text: str, encoding: str)
         ("Mon père, le garçon, est allé à la pêche près du château.\n" * 9, "cp1252", "pêche"),
         ("Å, vad det är skönt när våren äntligen kommer över fälten.\n", "cp1252", "våren"),
         ("Byl pozdní večer, první máj, večerní máj, byl lásky čas.\n" * 3, "cp1250", "večerní"),
+        ("Die Straße war naß, und überall hörte man Vögel. " * 9 + "Ćwikliński, Gęś\n", "iso8859_2", "Gęś"),
         ("Žmogus gimė ir gyvens, kol šviečia saulė, ąžuolas ošia.\n", "cp1257", "Žmogus"),
     ],
 )

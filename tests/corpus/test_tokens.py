@@ -78,6 +78,16 @@ def test_what_a_killed_process_left_is_swept_a_day_later(tmp_path: Path, paths: 
     assert {entry.name for entry in paths.tokens.iterdir()} == names
 
 
+def test_a_named_encoding_is_doubted_where_the_text_is_utf_8(tmp_path: Path, paths: Paths) -> None:
+    plain, café = written(tmp_path / "plain", "plain"), written(tmp_path / "café", "café")
+    latin = tmp_path / "latin"
+    latin.write_bytes("café".encode("latin-1"))
+    assert prepare([plain, café], paths=paths).notices == []
+    assert prepare([plain, café], paths=paths, encoding="utf-8").notices == []
+    told = prepare([plain, café, str(latin)], paths=paths, encoding="latin-1").notices
+    assert told == [f"{café}: read as iso8859-1, but it looks like UTF-8, which needs no encoding to be named"]
+
+
 def test_the_cache_is_used_and_its_key_tells_texts_and_options_apart(tmp_path: Path, paths: Paths) -> None:
     text = written(tmp_path / "x", "one<|endoftext|>two")
     seen: list[tuple[int, int]] = []

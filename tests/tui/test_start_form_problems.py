@@ -48,6 +48,17 @@ async def test_what_is_wrong_behind_more_opens_it():
         assert not app.form.query_one(Collapsible).collapsed
 
 
+async def test_an_encoding_that_there_is_not_is_told_at_its_field():
+    app = FormApp()
+    async with app.run_test(size=SMALL) as pilot:
+        app.form.field("encoding").value = "mac-polish"
+        await until(pilot, lambda: app.form.field("encoding").problem)
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: app.focused is app.form.field("encoding").control)
+        assert "no encoding named 'mac-polish'; there are utf-8" in line_of(app, "encoding")
+        assert app.started == []
+
+
 async def test_a_text_that_is_not_there_is_told_without_a_child(here: Path):
     app = FormApp()
     async with app.run_test(size=WIDE) as pilot:

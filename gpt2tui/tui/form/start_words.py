@@ -24,6 +24,7 @@ _SIGNS = {
     "recipe": ("no recipe named",),
     "device": ("no device named",),
     "dtype": ("no dtype named",),
+    "encoding": ("no encoding named",),
     "name": ("a name must ",),
     "init": ("no run ", "there are no runs", "run ", "checkpoint "),
 }
@@ -134,4 +135,4 @@ def _field_of(complaint: str, texts: Sequence[str]) -> str:
 _NAMES = "|".join(
     re.escape(option.spelling).replace(r"\-", "[- ]") for option in START_OPTIONS if option.name != "text"
 )
-_BEGINNING = rf"(?:(?:--)?(?:{_NAMES})\b|no (?:preset|recipe|device|dtype) named)"
+_BEGINNING = rf"(?:(?:--)?(?:{_NAMES})\b|no (?:preset|recipe|device|dtype|encoding) named)"
