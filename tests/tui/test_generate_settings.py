@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.tui.talk.sampling_fields import FIELDS
+from gpt2tui.tui.widgets.picker import Picker
 from gpt2tui.tui.widgets.sampling_panel import SamplingPanel
+from tests.tiny import tiny_run, tiny_run_config
 from tests.tui.apps import text_of, until, until_text
 from tests.tui.talking import talking
 
@@ -103,6 +105,27 @@ async def test_the_first_settings_are_those_of_the_last_turn_but_its_seed(run):
         panel = talk.screen.query_one(SamplingPanel)
         await until(talk.pilot, lambda: panel.settings.max_new_tokens == 7)
         assert (panel.settings.temperature, panel.settings.seed) == (0.5, None)
+        await talk.set(max_new_tokens=9)
+        talk.screen.open_run(run)
+        await talk.pilot.pause()
+        assert panel.settings.max_new_tokens == 9
+
+
+async def test_another_run_brings_its_own_settings_and_keys_until_something_was_typed(store, run):
+    other = tiny_run(store.folder, config=tiny_run_config(name="the-other", seed=5), step=9)
+    for one, tokens in ((run, 7), (other, 5)):
+        async with talking(run=one.folder) as talk:
+            await talk.tell("Say", max_new_tokens=tokens)
+    async with talking(run=run.folder) as talk:
+        panel = talk.screen.query_one(SamplingPanel)
+        await until(talk.pilot, lambda: panel.settings.max_new_tokens == 7)
+        await until_text(talk.pilot, "Again")
+        await talk.press("escape", "o")
+        await until(talk.pilot, lambda: isinstance(talk.app.screen, Picker))
+        await talk.press(*"other", "enter")
+        await until(talk.pilot, lambda: panel.settings.max_new_tokens == 5)
+        await until(talk.pilot, lambda: talk.turns)
+        await until_text(talk.pilot, "Again")
         await talk.set(max_new_tokens=9)
         talk.screen.open_run(run)
         await talk.pilot.pause()

@@ -31,8 +31,6 @@ class ModelScreen(TalkScreen):
         super().__init__()
         self._snapshot_watch: Timer
         self._was_left = False
-        self._has_shown = False
-        """Whether the turns of a run were shown before: the first one's last turn says how the next is drawn."""
 
     def on_mount(self) -> None:
         self._set_up()
@@ -122,11 +120,11 @@ class ModelScreen(TalkScreen):
             except OSError as error:
                 problem = f"the earlier turns cannot be read: {error.strerror or error}"
                 self.notify(problem, severity="error", markup=False)
-        if turns and not self._has_shown:
+        if turns:
             self.query_one(SamplingPanel).take(turns[-1].settings)
-        self._has_shown = True
         transcript = self.query_one(Transcript)
         await transcript.show(turns)
+        self.refresh_bindings()  # they were asked for while no turn was chosen
         transcript.tell_earlier(history.earlier if history else 0)
 
     def _with_odds(self, turns: list[LiveTurn]) -> list[LiveTurn]:

@@ -115,9 +115,10 @@ class SamplingPanel(VerticalScroll, can_focus=False):
     def take(self, settings: SamplingSettings) -> None:
         """Draw as a turn was drawn, with another seed; where something was typed that stands."""
         if self.settings == self._given and not self.problems:
-            for field in FIELDS:
-                if field.name != "seed":
-                    self.query_one(f"#{field.name}", Input).value = typed_value(settings, field.name)
+            typed = {field.name: typed_value(settings, field.name) for field in FIELDS} | {"seed": ""}
+            for name, value in typed.items():
+                self.query_one(f"#{name}", Input).value = value
+            self._given, _ = read_settings(typed)
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """On run and checkpoint enter opens their lists."""
