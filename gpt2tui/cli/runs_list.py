@@ -61,7 +61,7 @@ def run_row(run: Run, *, now: float) -> RunRow:
         path=str(run.folder),
         reason=view.finished.reason if view.finished else None,
         waits_for_room=state == "paused" and bool(waits_for_room(view)),
-        unsaved_steps=len(view.unsaved_steps),
+        unsaved_steps=view.steps_to_do_again(state),
         preset=view.config.preset,
         corpus=view.config.corpus.name,
         step=view.step.step if view.step else view.started.from_step if view.started else 0,

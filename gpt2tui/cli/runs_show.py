@@ -82,15 +82,15 @@ def checkpoint_rows(run: Run, *, hashes: bool) -> list[CheckpointRow]:
 
 
 def _facts(run: Run, view: RunView, checkpoints: list[CheckpointRow], now: float) -> dict[str, Any]:
-    found = view.forecast()
+    found, state = view.forecast(), view.state(is_alive=run.is_alive(), now=now)
     return {
         "id": run.id,
         "name": run.name(),
         "path": str(run.folder),
-        "state": view.state(is_alive=run.is_alive(), now=now),
+        "state": state,
         "label": run.label(),
         "finished": view.finished,
-        "unsaved_steps": len(view.unsaved_steps),
+        "unsaved_steps": view.steps_to_do_again(state),
         "step": view.step,
         "corpus_loss": view.corpus_loss,
         "best_corpus_loss": view.best_corpus_loss,

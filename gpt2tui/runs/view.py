@@ -187,6 +187,11 @@ class RunView:
         """The last steps of a run that has ended, where there is no checkpoint of them: a resume does them again."""
         return range(self.saved_step + 1, self.finished.step + 1) if self.finished else range(0)
 
+    def steps_to_do_again(self, state: State) -> int:
+        """How many steps a resume does again: those since its checkpoint, where it crashed or was not saved."""
+        done = self.step.step if self.step and state == "crashed" else 0
+        return max(len(self.unsaved_steps), done - self.saved_step)
+
     @property
     def reached_loss(self) -> float:
         """The lowest corpus loss, below which a run that reached its target can go on; else the target itself."""

@@ -47,7 +47,8 @@ def test_the_list_names_states_losses_and_sizes_and_cuts_nothing(store: RunStore
     assert " ".join(lines[0].split()) == "state name preset corpus step running loss best loss target age size id"
     assert "crashed" in lines[1]
     assert long_name in lines[1]
-    assert lines[1].split()[4] == "7"
+    assert lines[1].startswith("crashed, 7 unsaved ")
+    assert lines[1].split()[6] == "7"
     assert lines[2].startswith("target reached")
     assert " 470 " in lines[2]
     assert "0.0910" in lines[2]
@@ -94,6 +95,12 @@ def test_what_an_end_left_unsaved_is_listed_and_shown(store: RunStore) -> None:
     assert call(store, "runs").out.splitlines()[1].startswith("interrupted, 2 unsaved ")
     assert "steps 2 to 3 were not saved" in call(store, "runs", "show").out
     assert json.loads(call(store, "runs", "--json").out)["runs"][0]["unsaved_steps"] == 2
+    assert json.loads(call(store, "runs", "show", "--json").out)["unsaved_steps"] == 2
+
+
+def test_what_a_crash_left_unsaved_is_listed_and_shown(store: RunStore) -> None:
+    make_run(store, [started(), step(1), saved(1), step(2), step(3)])
+    assert call(store, "runs").out.splitlines()[1].startswith("crashed, 2 unsaved ")
     assert json.loads(call(store, "runs", "show", "--json").out)["unsaved_steps"] == 2
 
 

@@ -176,6 +176,19 @@ async def test_an_asked_checkpoint_is_answered_where_the_events_are_not_shown(st
             await until(pilot, lambda: toasts()[1:] == [event_words(asked)])
 
 
+async def test_an_asked_sample_is_seen_where_there_is_room_for_numbers_alone(store):
+    run = make_run(store, [started(), *whole_story(9)[1:-3]])
+    app = app_for(run=run.folder, at=START + 9)
+    with held(run):
+        async with app.run_test(size=(40, 10), notifications=True) as pilot:
+            await until_text(pilot, "step 9")
+            asked = Sampled(
+                time=START + 9, step=9, prompt="Never", text=" [b]more", settings=SamplingSettings(), command="a"
+            )
+            append(run, [asked])
+            await until_text(pilot, "Never [b]more")
+
+
 async def test_what_is_untrusted_is_text(store):
     name = "[/red]\u202e\u200b漢字"
     run = make_run(store, whole_story(), name=name)

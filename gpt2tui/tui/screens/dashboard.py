@@ -18,6 +18,7 @@ from gpt2tui.runs.follower import Follower
 from gpt2tui.runs.phases import Phases
 from gpt2tui.runs.view import State
 from gpt2tui.runs.words import time_words
+from gpt2tui.text import visible
 from gpt2tui.tui.processes.steering import Steering
 from gpt2tui.tui.widgets.banner import Banner
 from gpt2tui.tui.widgets.chart import LossChart
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from gpt2tui.tui.app import Gpt2TuiApp
 
 _ANSWER_SECONDS = 3.0
+_SAMPLE_SECONDS = 12.0
+"""Where there is room for nothing but the numbers, a sample is shown over them for so long."""
 """How long the answer to a command is shown: it covers what is below it."""
 _DRAW_SECONDS = 1.0
 
@@ -135,8 +138,10 @@ class DashboardScreen(Screen[None]):
                     self.notify(text, timeout=_ANSWER_SECONDS, markup=False)
                 case Notice(level="warning" | "error" as level, text=text):
                     self.notify(text, severity=level, markup=False)
-                case CheckpointSaved() if self.has_one_text and self.has_class("-sample"):  # no event is shown
+                case CheckpointSaved() if not self._shows_events:
                     self.notify(event_words(answer) or "", timeout=_ANSWER_SECONDS, markup=False)
+                case Sampled(prompt=prompt, text=text) if self.has_class("-flat"):
+                    self.notify(visible(prompt + text), title="sample", timeout=_SAMPLE_SECONDS, markup=False)
         if any(isinstance(event, Sampled) and event.command for event in events):
             self.add_class("-sample")  # somebody asked for it
         steering.take(events)
@@ -151,6 +156,10 @@ class DashboardScreen(Screen[None]):
         """Whether there is room for the sample or the events, and not for both."""
         room = self._room()
         return "-narrow" in room and "-flat" not in room
+
+    @property
+    def _shows_events(self) -> bool:
+        return not (self.has_class("-flat") or (self.has_one_text and self.has_class("-sample")))
 
     @property
     def _is_there(self) -> bool:

@@ -106,9 +106,8 @@ def _crash(view: RunView, log_tail: Sequence[str]) -> Content:
 
 
 def _from_checkpoint(view: RunView) -> str:
-    saved, done = view.checkpoint.step if view.checkpoint else 0, view.step.step if view.step else 0
-    place = f"from its checkpoint at step {saved:,}" if saved else "from the beginning"
-    lost = done - saved
+    place = f"from its checkpoint at step {view.saved_step:,}" if view.saved_step else "from the beginning"
+    lost = view.steps_to_do_again("crashed")
     return f"{place}: {lost:,} step{'s' * (lost != 1)} will be done again" if lost > 0 else place
 
 
