@@ -11,6 +11,8 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Sequence
+from statistics import fmean
+from typing import NamedTuple
 
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.forecast import Forecast
@@ -22,9 +24,10 @@ _LOWEST = 0.08
 """A target below is not looked at: how long the rest takes was not recorded."""
 _FEW, _MANY = 8.0, 32.0
 """Steps of a pass up to which a line through the losses is right, and from which on this is."""
-_RECENT = 0.5
-"""The loss is that of the last half pass."""
 _FEWEST_POINTS = 8
+"""Of the half pass whose loss counts."""
+_FLAT = 0.98
+"""A loss that is above this share of what it was a pass before falls no more."""
 ALONE = 0.5
 """From such a weight on it is told where it is too early for a line."""
 _SHARE_LEFT, _SHARE_GONE = 0.5, 0.04
@@ -44,11 +47,16 @@ def with_lessons(
 ) -> Forecast | None:
     """A line's forecast in passes, and what the loss itself tells, each by its weight.
 
-    ``points`` are (passes, loss), oldest first. Where the line says that the run is not on course, it is not.
+    ``points`` are (passes, loss), oldest first. A run that is not on course by the line is so where its loss is no
+    lower than a pass before, too.
     """
     left = _passes_left(points, target, now) if weight and target >= _LOWEST else None
-    if left is None or (found and not found.is_on_course):
+    if left is None:
         return found
+    if found and not found.is_on_course:
+        if weight < ALONE or _is_flat(points):
+            return found
+        found = None
     if found is None and weight < ALONE:
         return None
     margin = _SHARE_GONE * now
@@ -59,12 +67,27 @@ def with_lessons(
 
 
 def _passes_left(points: Sequence[tuple[float, float]], target: float, now: float) -> float | None:
-    recent = [(passes, loss) for passes, loss in points if passes > points[-1][0] - _RECENT and loss < _LOSSES[-1]]
-    if len(recent) < _FEWEST_POINTS:
+    recent = _half_pass(points, before=0)
+    if recent is None:
         return None
-    at = math.fsum(passes for passes, _ in recent) / len(recent)
-    gone = _gone(math.fsum(loss for _, loss in recent) / len(recent))
-    return max(0.0, at * _gone(target) / gone - now)
+    return max(0.0, recent.passes * _gone(target) / _gone(recent.loss) - now)
+
+
+def _is_flat(points: Sequence[tuple[float, float]]) -> bool:
+    recent, before = _half_pass(points, before=0), _half_pass(points, before=1)
+    return recent is None or before is None or recent.loss > _FLAT * before.loss
+
+
+class _Mean(NamedTuple):
+    passes: float
+    loss: float
+
+
+def _half_pass(points: Sequence[tuple[float, float]], *, before: float) -> _Mean | None:
+    """The half pass that ended so many passes before the last point; None where it has too few points."""
+    end = points[-1][0] - before
+    found = [point for point in points if end - 0.5 < point[0] <= end and point[1] < _LOSSES[-1]]
+    return _Mean(*map(fmean, zip(*found, strict=True))) if len(found) >= _FEWEST_POINTS else None
 
 
 def _gone(loss: float) -> float:

@@ -57,8 +57,16 @@ def test_the_line_stays_where_there_is_nothing_to_tell() -> None:
     assert with_lessons(LINE, at(2, 3.5), TARGET, now=2, weight=0.0) == LINE
     assert with_lessons(LINE, at(2, 3.5), 0.05, now=2, weight=1.0) == LINE, "such targets were not recorded"
     assert with_lessons(LINE, at(2, 3.5)[:3], TARGET, now=2, weight=1.0) == LINE, "too few points"
-    assert with_lessons(NOT_ON_COURSE, at(2, 3.5), TARGET, now=2, weight=1.0) == NOT_ON_COURSE
     assert with_lessons(None, at(2, 3.5), TARGET, now=2, weight=0.3) is None
+
+
+def test_a_run_is_not_on_course_where_neither_a_line_nor_the_pass_before_says_so() -> None:
+    falling, flat = [*at(1, 4.0), *at(2, 3.5)], [*at(1, 3.5), *at(2, 3.5)]
+    assert with_lessons(NOT_ON_COURSE, flat, TARGET, now=2, weight=1.0) == NOT_ON_COURSE
+    assert with_lessons(NOT_ON_COURSE, falling, TARGET, now=2, weight=0.3) == NOT_ON_COURSE
+    found = with_lessons(NOT_ON_COURSE, falling, TARGET, now=2, weight=1.0)
+    assert found is not None
+    assert found.is_on_course
 
 
 def test_tiny_shakespeare_is_foretold_from_a_fifth_of_the_run_on() -> None:
