@@ -85,11 +85,12 @@ def print_table(
     *,
     right: Sequence[str] = (),
     first_to_go: Sequence[str] = (),
+    broken: int = 1,
 ) -> None:
     """A table of plain aligned text; the columns named in ``right`` are aligned to the right.
 
     On a terminal that is too narrow, the columns of ``first_to_go`` are left out one by one, in that order, and then
-    a last one of text is broken into lines; into a pipe goes all of it.
+    the last ``broken`` ones, as far as they are text, are broken into lines; into a pipe goes all of it.
     """
     from rich.table import Table
 
@@ -104,7 +105,7 @@ def print_table(
         for index in shown:
             column = head[index]
             is_right = column in right
-            is_broken = index == shown[-1] and not is_right
+            is_broken = index in shown[-broken:] and not is_right
             table.add_column(column, justify="right" if is_right else "left", no_wrap=not is_broken, overflow="fold")
         for row in rows:
             table.add_row(*(row[index] for index in shown))

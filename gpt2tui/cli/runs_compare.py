@@ -48,7 +48,7 @@ def compare(
     rows = [(field.name, *field.texts) for field in shown]
     results = [_result_cells(run, view) for run, view in zip(found, views, strict=True)]
     rows += [(name, *(cells[name] for cells in results)) for name in results[0]]
-    print_table(("", *(one_line(run.name()) for run in found)), rows)
+    print_table(("", *(one_line(run.name()) for run in found)), rows, broken=len(found))
     if not shown:
         typer.echo("the configurations are the same", err=True)
 

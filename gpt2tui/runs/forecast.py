@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from statistics import fmean
 from typing import NamedTuple
 
 KNEE = 0.4
@@ -43,8 +44,10 @@ _SLOWEST = 0.125
 """Where the last 40 % fell at less than an eighth of the pace of the whole, the run is no longer on course."""
 _FARTHEST = 20.0
 """A crossing farther off than so many times the time gone is out of sight."""
-_UNTRIED = 0.05
+UNTRIED = 0.05
 """Below such a target losses fell faster than the line, by up to fifteen times: no more than the latest is told."""
+_LOW = 0.3
+"""And below such a loss a line that does not come to it says nothing: it is no reason to give up."""
 _LONGEST = 3.0
 """The recent fit is believed up to so many times what the whole one says."""
 
@@ -105,9 +108,10 @@ def forecast(
     left = whole.reaches(goal)
     if is_blurred:
         found = _between(left, recent.reaches(goal), now) if recent else None
-        return _latest_of(found) if found and target < _UNTRIED else found
+        return _latest_of(found) if found and target < UNTRIED else found
     if left > _FARTHEST * now or (left and recent and recent.slope > _SLOWEST * whole.slope):
-        return NOT_ON_COURSE if len(points) >= _FEWEST_TO_GIVE_UP else None
+        is_known = target >= UNTRIED or fmean(level for _, level in usable[-FEWEST_POINTS:]) > _level(_LOW)
+        return NOT_ON_COURSE if is_known and len(points) >= _FEWEST_TO_GIVE_UP else None
     recently = min(recent.reaches(goal), _LONGEST * left + _SHARE_GONE * now) if recent else left
     margin = (_SHARE_LEFT + _SHARE_EARLY * max(0.0, left / now - 1)) * left + _SHARE_GONE * now
     found = Forecast(left, max(0.0, min(left, recently) - margin), max(left, recently) + margin)
@@ -115,7 +119,7 @@ def forecast(
     if late and late.slope < _GROWN * whole.slope:
         soon = min(left, late.reaches(goal))
         found = Forecast(soon, min(found.earliest, _GROWING * soon), found.latest)
-    return _latest_of(found) if target < _UNTRIED else found
+    return _latest_of(found) if target < UNTRIED else found
 
 
 def _latest_of(found: Forecast) -> Forecast:

@@ -6,7 +6,7 @@ import math
 
 from gpt2tui.runs.config import Limits
 from gpt2tui.runs.events import Evaluated, Reason, RunFinished, Step
-from gpt2tui.runs.forecast import Forecast
+from gpt2tui.runs.forecast import UNTRIED, Forecast
 from gpt2tui.runs.room import waits_for_room
 from gpt2tui.runs.view import RunView, State
 from gpt2tui.text import clock_time, duration, loss_text, rounded_seconds
@@ -130,6 +130,9 @@ def is_stepping(view: RunView, state: State, now: float) -> bool:
     return now - view.step.time <= max(_LONGEST_GAP, _LONGEST_GAP * view.median_step_seconds())
 
 
+_EARLY_PASSES = 2.0
+
+
 def outlook_words(view: RunView, state: State, now: float) -> str:
     """When the target will be reached, or why that is not said, and what may end the run before; ``now`` in seconds
     since the epoch.
@@ -147,7 +150,10 @@ def outlook_words(view: RunView, state: State, now: float) -> str:
         none = "no target and no limit" if view.target_loss is None else "no limit"
         return told or f"{none}: it trains until it is stopped"
     step, found = view.step, view.forecast()
-    too_early = "no forecast yet: too early to say"
+    is_low = view.target_loss < UNTRIED and step and step.passes > _EARLY_PASSES
+    too_early = (
+        "no forecast: how long so low a target takes is not known" if is_low else "no forecast yet: too early to say"
+    )
     words = risen or (f"it can go on from {place_words(view)}" if state == "crashed" else too_early)
     if step and found and not risen:
         words = _target_words(found, step, is_stepping(view, state, now), now)

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
 import msgspec
+import pexpect
 import pytest
 
+from gpt2tui.runs.config import CorpusRecord
 from gpt2tui.runs.store import RunStore
-from tests.cli.program import call
+from tests.cli.program import call, gpt2tui_command
 from tests.runs.synthetic import (
     START,
     make_run,
@@ -39,6 +43,20 @@ def test_compare_shows_only_what_differs_and_the_results(store: RunStore) -> Non
     assert [one["results"]["step"] for one in facts] == [470, 5]
     assert [one["results"]["seconds"] for one in facts] == [500, 5]
     assert call(store, "runs", "compare", "one", "one").code == 2
+
+
+def test_compare_breaks_the_columns_of_all_runs_alike_on_a_narrow_terminal(store: RunStore) -> None:
+    for name, letter in (("one", "a"), ("two", "b")):
+        corpus = CorpusRecord(name="text", sources=[], bytes=8, sha256=letter * 64, tokens=8, train_tokens=8)
+        make_run(store, [started(), step(5)], name=name, corpus=corpus)
+    environment = os.environ | {"GPT2TUI_HOME": str(store.folder.parent.parent), "TERM": "xterm"}
+    command = [*gpt2tui_command(), "runs", "compare", "one", "two"]
+    child = pexpect.spawn(command[0], command[1:], env=environment, timeout=20, dimensions=(24, 100))
+    child.expect(pexpect.EOF)
+    shown = child.before.decode()
+    child.close()
+    first, second = (max(map(len, re.findall(f"{letter}+", shown))) for letter in "ab")
+    assert abs(first - second) <= 3
 
 
 @pytest.mark.parametrize("x", ["steps", "time"])

@@ -187,3 +187,10 @@ def test_of_a_low_target_no_more_than_the_latest_is_said(is_blurred: bool) -> No
     assert found is not None
     assert found.is_latest
     assert left_words(found).startswith("up to ")
+
+
+def test_of_a_low_target_a_line_that_does_not_come_to_it_is_no_reason_to_give_up() -> None:
+    resting = [(float(at), 0.02 + 8.0 / at) for at in range(1, 4_000)]
+    assert forecast(resting, 0.002) is None
+    high = [(float(at), 3.5) for at in range(1, 400)]
+    assert forecast(high, 0.002) == NOT_ON_COURSE

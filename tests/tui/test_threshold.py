@@ -69,6 +69,8 @@ async def test_the_corpus_loss_leads_until_it_is_old_or_passed() -> None:
     assert "corpus loss at" not in before
     now = view_of(*steps(100), evaluated(100, 3.9))
     assert "corpus loss at step 100\nrunning loss 3.8627 ▼" in await words_of(now)
+    plain = await words_of(now, glyphs=ASCII)
+    assert "LOSS 3.9000\ncorpus loss at step 100\nrunning loss 3.8627 v" in plain, "it is the running loss that falls"
     later = view_of(*steps(120), evaluated(100, 0.2))
     assert "corpus loss at step 100\nrunning loss" in await words_of(later)
     higher = view_of(*steps(120), evaluated(100, 3.9))
@@ -132,6 +134,8 @@ async def test_it_says_when_the_target_will_be_reached_and_when_that_cannot_be_s
     assert "too early to say" in await words_of(view_of(*steps(15)))
     flat = [step(number, loss=3.0, running_loss=3.0) for number in range(1, 400)]
     assert "not on this course" in await words_of(view_of(*flat))
+    low = [step(number, loss=0.02, running_loss=0.02) for number in range(1, 400)]
+    assert "how long so low a target takes is not known" in await words_of(view_of(*low, target=0.002))
 
 
 @pytest.mark.parametrize("target", [0.1, None])

@@ -64,9 +64,10 @@ class Threshold(Vertical):
         if digits.display:
             digits.update(loss)
             digits.set_class(view.is_target_reached, "reached")
-        words = Content.assemble(("LOSS ", "$text-muted"), (loss, f"bold {colour}"), f" {self._trend(view)}")
+        trend = "" if corpus else f" {self._trend(view)}"  # it is the running loss's
+        words = Content.assemble(("LOSS ", "$text-muted"), (loss, f"bold {colour}"), trend)
         self._write("loss-line", Content("") if digits.display else words)
-        self._write("loss-kind", self._kind(view, with_trend=digits.display))
+        self._write("loss-kind", self._kind(view, with_trend=digits.display or bool(corpus)))
         self._write("target", self._target(view, colour))
         self._write("outlook", Content(self._told(view, state, now)))
 
