@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,6 +11,7 @@ from gpt2tui.cli.output import narrate, print_json
 from gpt2tui.cli.run_argument import AsJson, store
 from gpt2tui.errors import UsageError
 from gpt2tui.runs.naming import checked_name, imported_name
+from gpt2tui.text import one_line
 
 if TYPE_CHECKING:
     from gpt2tui.runs.run import Run
@@ -69,4 +71,10 @@ def imported(path: str, *, name: str | None = None, heads: int | None = None, ac
     found = read_foreign(folder, heads=heads, activation=activation)  # type: ignore[arg-type]
     for notice in found.notices:
         narrate(notice)
-    return import_run(found, store(), origin=origin, name=name)
+    return import_run(found, store(), origin=origin, name=name or _free_name(found.name, one_line(Path(path).stem)))
+
+
+def _free_name(own: str, files: str) -> str:
+    """The model's own name, or where a run has that, as after an export, the file's."""
+    taken = {run.name() for run in store().all()}
+    return next((name for name in (own, imported_name(files), f"imported-{own}") if name not in taken), own)

@@ -55,6 +55,8 @@ class RunView:
         self.started: RunStarted | None = None
         self.finished: RunFinished | None = None
         self.phase: Phase = "starting"
+        self.is_held = False
+        """Whether it is paused, be it that it saves meanwhile."""
         self.last_event: float = 0.0
         self.first_loss: float | None = None
         self.step: Step | None = None
@@ -99,10 +101,11 @@ class RunView:
                         self.first_loss = event.loss
                     self._lowest = min(self._lowest, event.running_loss)
                 case RunStarted():
-                    self.started, self.finished, self.phase = event, None, "starting"
+                    self.started, self.finished, self.phase, self.is_held = event, None, "starting", False
                     self._go_to(event.from_step)
                 case PhaseChanged():
                     self.phase = event.phase
+                    self.is_held = event.phase == "paused" or (self.is_held and event.phase == "saving")
                 case Evaluated():
                     self._take_evaluations([*self.evaluations, event])
                 case Sampled():

@@ -344,6 +344,16 @@ def test_a_run_of_a_file_called_as_trainers_call_theirs_has_a_name_that_can_be_t
     assert "cannot be a name" in refused.err
 
 
+def test_a_model_whose_own_name_a_run_has_is_called_after_its_file(tmp_path: Path):
+    tensors = {name: tensor.clone() for name, tensor in as_linear(theirs()).items()}
+    save_file(tensors, tmp_path / "hamlet.safetensors")
+    assert gpt2tui("import", str(tmp_path / "hamlet.safetensors"), "--heads", "4").code == 0
+    assert gpt2tui("export", "safetensors", str(tmp_path / "copy.safetensors"), "--run", "hamlet").code == 0
+    for name in ("copy", "imported-hamlet"):
+        assert gpt2tui("import", str(tmp_path / "copy.safetensors")).code == 0
+        assert RunStore(Paths.from_environment().runs).find(name).name() == name
+
+
 @pytest.mark.parametrize("place", ["wpe", "wte"])
 @pytest.mark.parametrize("odd", ["sparse", "meta"])
 def test_tensors_without_plain_numbers_are_refused(tmp_path: Path, odd: str, place: str):

@@ -326,6 +326,20 @@ async def test_a_run_that_waits_says_how_it_goes_on(store):
             assert [one.message for one in pilot.app._notifications] == ["lim is paused; space goes on"]
 
 
+async def test_a_pause_in_which_it_saves_is_still_one(store):
+    run = make_run(store, [started(), step(1), PhaseChanged(time=START + 1, phase="paused")])
+    app = app_for(run=run.folder, at=START + 2)
+    with held(run):
+        async with app.run_test(size=WIDE) as pilot:
+            await until_text(pilot, "space Go on")
+            append(run, [PhaseChanged(time=START + 1, phase="saving")])
+            await until_text(pilot, "● saving")
+            await pilot.press("space")
+            await until_text(pilot, "going on")
+            append(run, [PhaseChanged(time=START + 1, phase="training")])
+            await until_text(pilot, "space Pause")
+
+
 @pytest.mark.parametrize(
     ("keymap", "key"), [({"train.pause": "p"}, "space"), ({"train.pause": "p", "train.go_on": "p"}, "p")]
 )

@@ -67,8 +67,8 @@ class TrainScreen(StartingScreen):
         view = self._follower.view
         is_past, is_foreign = view.has_ended_at_target, is_imported(view)
         return {
-            "pause": is_at_work and self._state != "paused",
-            "go_on": self._state == "paused",
+            "pause": is_at_work and not view.is_held,
+            "go_on": is_at_work and view.is_held,
             "resume": is_over and not is_past and not is_foreign,
             "train_on": is_over and is_foreign,
             "go_past": is_over and is_past,
