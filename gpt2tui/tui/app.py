@@ -223,6 +223,11 @@ class Gpt2TuiApp(FollowingApp):
         sign = super().get_key_display(binding)
         return binding.key if self.glyphs.is_ascii and not sign.isascii() else sign
 
+    def key_of(self, id: str, usual: str) -> str:
+        """The key that the keymap gives a binding, as people know it; its usual one where it gives none."""
+        first = self._keymap.get(id, usual).partition(",")[0]
+        return self.get_key_display(Binding(first, "", ""))
+
     def action_help_quit(self) -> None:
         """ctrl+c with nothing selected: Textual's word on how to leave is another."""
         stop = "esc stops the text; " if self.check_action("stop_stream", ()) else ""

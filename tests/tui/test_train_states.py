@@ -349,6 +349,7 @@ async def test_a_pause_is_lifted_whatever_the_keymap_makes_of_its_key(store, key
     with held(run):
         async with app.run_test(size=WIDE) as pilot:
             await until_text(pilot, f"{key} Go on")
+            assert f"{key} goes on." in text_of(app)
             await pilot.press(key)
             await until_text(pilot, "going on")
 
