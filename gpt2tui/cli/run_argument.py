@@ -46,4 +46,4 @@ def find_living(reference: str | None) -> Run:
     Raises:
         UsageError: there is no such run.
     """
-    return (store().at_work() if reference is None else None) or find_run(reference or "latest")
+    return find_run(reference) if reference else store().at_work() or find_run("latest")

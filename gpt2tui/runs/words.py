@@ -130,9 +130,6 @@ def is_stepping(view: RunView, state: State, now: float) -> bool:
     return now - view.step.time <= max(_LONGEST_GAP, _LONGEST_GAP * view.median_step_seconds())
 
 
-_EARLY_PASSES = 2.0
-
-
 def outlook_words(view: RunView, state: State, now: float) -> str:
     """When the target will be reached, or why that is not said, and what may end the run before; ``now`` in seconds
     since the epoch.
@@ -150,17 +147,19 @@ def outlook_words(view: RunView, state: State, now: float) -> str:
         none = "no target and no limit" if view.target_loss is None else "no limit"
         return told or f"{none}: it trains until it is stopped"
     step, found = view.step, view.forecast()
-    is_low = view.target_loss < UNTRIED and step and step.passes > _EARLY_PASSES
-    too_early = (
-        "no forecast: how long so low a target takes is not known" if is_low else "no forecast yet: too early to say"
-    )
-    words = risen or (f"it can go on from {place_words(view)}" if state == "crashed" else too_early)
+    words = risen or (f"it can go on from {place_words(view)}" if state == "crashed" else _no_forecast(view))
     if step and found and not risen:
         words = _target_words(found, step, is_stepping(view, state, now), now)
     if not limits or state == "crashed":
         return words
     is_first = step and found and found.is_on_course and _seconds_to_limit(view, step) < found.seconds
     return f"{words}; before that, it {limits}" if is_first else f"{words}; at the latest it {limits}"
+
+
+def _no_forecast(view: RunView) -> str:
+    if view.target_loss and view.target_loss < UNTRIED and view.step and view.step.passes > 2:
+        return "no forecast: how long so low a target takes is not known"
+    return "no forecast yet: too early to say"
 
 
 def _seconds_to_limit(view: RunView, step: Step) -> float:
