@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from gpt2tui.runs.config import Limits
 from gpt2tui.runs.events import Evaluated, Reason, RunFinished, Step
@@ -142,15 +143,17 @@ def outlook_words(view: RunView, state: State, now: float) -> str:
         return state_words(view, state)
     limits = limits_words(view.limits)
     risen = "the loss is above where it began: the learning rate may be too high" * view.is_worse_than_untrained
+    if state == "crashed":
+        return risen or f"it can go on from {place_words(view)}"
     if not view.target_loss:
         told = "; ".join(filter(None, (risen, limits)))
         none = "no target and no limit" if view.target_loss is None else "no limit"
         return told or f"{none}: it trains until it is stopped"
     step, found = view.step, view.forecast()
-    words = risen or (f"it can go on from {place_words(view)}" if state == "crashed" else _no_forecast(view))
+    words = risen or _no_forecast(view)
     if step and found and not risen:
         words = _target_words(found, step, is_stepping(view, state, now), now)
-    if not limits or state == "crashed":
+    if not limits:
         return words
     is_first = step and found and found.is_on_course and _seconds_to_limit(view, step) < found.seconds
     return f"{words}; before that, it {limits}" if is_first else f"{words}; at the latest it {limits}"
@@ -193,11 +196,18 @@ def left_words(found: Forecast) -> str:
     """The time that is left, and the interval: ``about 8 min (5 min to 12 min)``, ``about 8 min (up to 12 min)``; or
     ``up to 12 min``.
     """
-    seconds, earliest, latest = (rounded_seconds(seconds) for seconds in found)
+    seconds = rounded_seconds(found.seconds)
+    earliest, latest = _edge(found.earliest, math.floor), _edge(found.latest, math.ceil)
     if found.is_latest:
         return f"up to {duration(latest)}"
     interval = f"{duration(earliest)} to {duration(latest)}" if earliest else f"up to {duration(latest)}"
     return f"about {duration(seconds)} ({interval})"
+
+
+def _edge(seconds: float, towards: Callable[[float], int]) -> float:
+    """An end of an interval: in whole minutes, where it is some of them."""
+    rounded = rounded_seconds(seconds)
+    return 60.0 * towards(rounded / 60) if 60 < rounded < 900 else rounded
 
 
 def next_target(reached: float) -> str:

@@ -168,7 +168,7 @@ async def test_a_run_whose_folder_is_gone_has_no_forecast() -> None:
 
 def test_no_time_is_told_finer_than_it_can_be_foretold() -> None:
     assert left_words(Forecast(437.0, 391.0, 8_000.0)) == "about 7 min (7 min to 2 h 15 min)"
-    assert left_words(Forecast(43.4, 7.7, 78.0)) == "about 45 s (8 s to 1 min 15 s)"
+    assert left_words(Forecast(43.4, 7.7, 78.0)) == "about 45 s (8 s to 2 min)"
     assert left_words(Forecast(90_000.0, 0.2, 400_000.0)) == "about 1 d 1 h (up to 4 d 15 h)"
     assert left_words(Forecast(400_000.0, 0.0, 400_000.0)) == "up to 4 d 15 h"
 
@@ -296,3 +296,16 @@ async def test_another_target_is_foretold_at_once() -> None:
         view.fold([SettingChanged(time=START + 1_000, name="target_loss", value=None, previous=TARGET)])
         threshold.show(view, "training", START + 1_000.1)
         assert str(outlook.render()) != before
+
+
+async def test_of_a_crashed_run_it_says_where_it_goes_on_from() -> None:
+    for view in (view_of(*steps(400)), view_of(*steps(400), target=None)):
+        words = await words_of(view, state="crashed")
+        assert "it can go on from the beginning" in words
+        assert "below the target" not in words
+        assert "until it is stopped" not in words
+
+
+def test_the_ends_of_an_interval_are_whole_minutes_and_hold_the_middle() -> None:
+    assert left_words(Forecast(50.0, 20.0, 130.0)) == "about 50 s (20 s to 3 min)"
+    assert left_words(Forecast(105.0, 95.0, 170.0)) == "about 1 min 45 s (1 min to 3 min)"
