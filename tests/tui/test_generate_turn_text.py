@@ -11,10 +11,11 @@ from textual.app import App
 from gpt2tui.runs.dialogue import Token
 from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.tui.glyphs import UNICODE
-from gpt2tui.tui.talk.live_turn import LiveTurn
+from gpt2tui.tui.talk.live_turn import END_OF_TEXT, LiveTurn
 from gpt2tui.tui.widgets import turn_text
 from gpt2tui.tui.widgets.turn import TurnView
 from gpt2tui.tui.widgets.turn_text import TurnText
+from tests.tui.talking import record
 
 
 def shown(text: TurnText, width: int) -> list[str]:
@@ -165,3 +166,9 @@ async def test_what_comes_while_a_frame_is_drawn_is_in_the_next_one():
         tell("th\n", "fifth")
         view.take_changes()
         assert drawn(6) == ["first", "second", "third", "fourth", "fifth▍", "6 tokens · esc stops"]
+
+
+def test_the_token_that_ended_a_text_has_a_name_though_it_is_in_no_text() -> None:
+    for finish, last in (("end_of_text", END_OF_TEXT), ("length", "")):
+        turn = LiveTurn.of(record("Say", [" a", " b", ""], finish=finish))
+        assert [turn.token_text(turn.first_token + number) for number in range(3)] == [" a", " b", last]

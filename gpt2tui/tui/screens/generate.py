@@ -178,7 +178,7 @@ class GenerateScreen(ModelScreen):
         alternatives = self.query_one(Alternatives)
         self.set_class(event.token is not None, "-reading")
         if event.token is not None and (turn := self._chosen):
-            text = turn.text.plain[slice(*turn.text.span(event.token))]
+            text = turn.token_text(event.token)
             place = f"token {event.token - turn.first_token + 1:,} of {len(turn.ids):,}"
             alternatives.show(text, place, turn.probability(event.token), turn.reply(event.token))
         elif alternatives.has_focus:

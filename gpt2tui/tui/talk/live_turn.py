@@ -14,6 +14,7 @@ from gpt2tui.runs.sampling import SamplingSettings
 from gpt2tui.runs.transcript import Turn
 from gpt2tui.tui.widgets.turn_text import TurnText
 
+END_OF_TEXT = "<|endoftext|>"
 State = Literal["waiting", "streaming", "finished", "failed"]
 Kind = Literal["prompt", "kept", "drawn"]
 """Whose a token is: the person's, an earlier turn's that this one branched from, or this turn's own."""
@@ -185,6 +186,11 @@ class LiveTurn:
     def continuation(self) -> str:
         """The text behind the prompt as the model wrote it, with what a branch kept."""
         return "".join(self._texts)
+
+    def token_text(self, token: int) -> str:
+        """What a token of ``text`` stands for; the one that ended it is seen in no text."""
+        is_end = self.finish == "end_of_text" and token - self.first_token == len(self.ids) - 1
+        return END_OF_TEXT if is_end else self.text.plain[slice(*self.text.span(token))]
 
     @property
     def whole_text(self) -> str:
