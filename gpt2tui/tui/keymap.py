@@ -59,16 +59,13 @@ def check_keymap(keymap: Mapping[str, Any], bindings: Collection[Binding]) -> tu
 
 def whole_keymap(keymap: Mapping[str, str], bindings: Collection[Binding]) -> dict[str, str]:
     """The same, with what else was on the keys that are given up: Textual would take these from it as well."""
-    keys: dict[str, list[str]] = {}
-    for binding in bindings:
-        if binding.id:
-            keys.setdefault(binding.id, []).append(binding.key)
+    ids = {binding.id for binding in bindings if binding.id}
     whole, waiting = dict(keymap), list(keymap)
     while waiting:
         given_up = waiting.pop()
-        for id_, own in keys.items():
-            if id_ not in whole and _meet(id_, given_up) and not set(own).isdisjoint(keys.get(given_up, ())):
-                whole[id_] = ",".join(own)
+        for id_ in sorted(ids - whole.keys()):
+            if _meet(id_, given_up) and _take_turns(id_, given_up, bindings):
+                whole[id_] = ",".join(_usual_keys(id_, bindings))
                 waiting.append(id_)
     return whole
 
@@ -93,8 +90,11 @@ def _meet(one: str, other: str) -> bool:
 
 def _take_turns(one: str, other: str, bindings: Collection[Binding]) -> bool:
     """Whether they are on one key as it is, so that never both can be done."""
-    keys = [{binding.key for binding in bindings if binding.id == id_} for id_ in (one, other)]
-    return not keys[0].isdisjoint(keys[1])
+    return not set(_usual_keys(one, bindings)).isdisjoint(_usual_keys(other, bindings))
+
+
+def _usual_keys(id_: str, bindings: Collection[Binding]) -> list[str]:
+    return [binding.key for binding in bindings if binding.id == id_]
 
 
 def _split(keys: str) -> list[str]:
