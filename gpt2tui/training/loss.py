@@ -22,6 +22,9 @@ CHUNK_ROWS = 32
 """Rows of these whose probabilities are there in float32 at once on a CPU: as many as its caches hold."""
 SLICE = 8192
 """Rows of the head whose gradient is one product: of all of them at once it takes half as long again."""
+ABSENT_SHARE = 0.01
+"""Of the loss, what tokens that the text does not have may make up by the probability they hold, for their gradient to
+be left out."""
 IGNORED = -1
 """A target of this value belongs to padding: it adds nothing to the loss nor to the gradient."""
 
@@ -42,7 +45,9 @@ def _chunks(scores: Tensor, targets: Tensor) -> Iterator[tuple[Tensor, Tensor, T
 
 class _HeadCrossEntropy(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, dtype: torch.dtype) -> Tensor:
+    def forward(
+        ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, dtype: torch.dtype, present: Tensor | None
+    ) -> Tensor:
         head = weight.to(dtype)  # (vocabulary, width)
         total = torch.zeros((), device=hidden.device, dtype=torch.float32)
         grad_hidden = torch.empty_like(hidden)
@@ -52,32 +57,52 @@ class _HeadCrossEntropy(torch.autograd.Function):
             inputs, wanted = hidden[rows].to(dtype), targets[rows]
             is_real = (wanted != IGNORED)[:, None]  # (rows, 1)
             slopes = times(inputs, head)  # (rows, vocabulary): scores, which become their gradient chunk by chunk
+            lost = torch.zeros_like(total)
             for part, slope, loss, picked in _chunks(slopes, wanted):
-                total += loss
+                lost += loss
                 part.copy_(slope.scatter_add_(1, picked, slope.new_full(picked.shape, -1.0)))
-            grad_hidden[rows] = times(slopes, head.T) * is_real
+            total += lost
+            words, ids = head, None
+            if present is not None:
+                kept = slopes[:, present]
+                if _held_by_others(kept, is_real) <= ABSENT_SHARE * lost:
+                    slopes, words, ids = kept, head[present], present
+            grad_hidden[rows] = times(slopes, words.T) * is_real
             inputs = inputs * is_real
-            for words in (slice(first, first + SLICE) for first in range(0, len(head), SLICE)):
-                grad_weight[words] += times(slopes[:, words].T, inputs.T)
+            for some in (slice(first, first + SLICE) for first in range(0, len(words), SLICE)):
+                grad_weight[some if ids is None else ids[some]] += times(slopes[:, some].T, inputs.T)
         ctx.grads = grad_hidden, grad_weight
         return total
 
     @staticmethod
-    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None]:
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, Tensor, None, None, None]:
         grad_hidden, grad_weight = ctx.grads
         del ctx.grads  # they are changed in place, so there is no second time
-        return grad_hidden.mul_(grads[0]), grad_weight.mul_(grads[0]), None, None
+        return grad_hidden.mul_(grads[0]), grad_weight.mul_(grads[0]), None, None, None
 
 
-def summed_cross_entropy(hidden: Tensor, weight: Tensor, targets: Tensor, dtype: torch.dtype) -> Tensor:
+def _held_by_others(slopes: Tensor, is_real: Tensor) -> Tensor:
+    """The summed probability of all tokens but those whose gradients (rows, some of the vocabulary) these are: those of
+    a whole row add up to nothing.
+    """
+    return -(slopes.sum(1, keepdim=True, dtype=torch.float32) * is_real).sum()
+
+
+def summed_cross_entropy(
+    hidden: Tensor, weight: Tensor, targets: Tensor, dtype: torch.dtype, present: Tensor | None = None
+) -> Tensor:
     """Sum, in nats and float32, of the cross-entropies of ``targets`` (rows,) under the tied head.
 
     ``hidden`` is (rows, width), ``weight`` (vocabulary, width); products run in ``dtype``, everything else in
     float32. Rows whose target is :data:`IGNORED` count as nothing. No tensor is larger than
     ``BLOCK_ROWS x vocabulary``.
+
+    ``present`` are the ids of the tokens that the text has. All others are in the loss always. Their gradient, which
+    could but make them less likely, is left out where what they hold is less than ``ABSENT_SHARE`` of the loss: most of
+    a vocabulary is not in a text, and with it goes most of the head's way back.
     """
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
-        result: Tensor = _HeadCrossEntropy.apply(hidden, weight, targets, dtype)  # type: ignore[no-untyped-call]
+        result: Tensor = _HeadCrossEntropy.apply(hidden, weight, targets, dtype, present)  # type: ignore[no-untyped-call]
         return result
     head = weight.to(dtype)
     total = torch.zeros((), device=hidden.device, dtype=torch.float32)

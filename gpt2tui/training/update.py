@@ -29,16 +29,27 @@ class TornUpdateError(OutOfMemoryError):
 
 
 class Updater:
-    """Holds what all updates share; ``micro_batch`` and ``is_compiled`` may be changed between them."""
+    """Holds what all updates share; ``micro_batch`` and ``is_compiled`` may be changed between them.
+
+    ``present`` are the ids of the tokens that the text has, where the gradient of others may be left out (loss.py).
+    """
 
     def __init__(
-        self, model: GPT2, optimizers: Optimizers, *, dtype: torch.dtype, clip_norm: float, micro_batch: int
+        self,
+        model: GPT2,
+        optimizers: Optimizers,
+        *,
+        dtype: torch.dtype,
+        clip_norm: float,
+        micro_batch: int,
+        present: Tensor | None = None,
     ) -> None:
         self.model = model
         self.optimizers = optimizers
         self.dtype = dtype
         self.clip_norm = clip_norm
         self.micro_batch = micro_batch
+        self.present = present
         self.is_compiled = False
         self.device = next(model.parameters()).device
         # float16 gradients underflow without a scale; bfloat16 and float32 have the range they need.
@@ -99,7 +110,8 @@ class Updater:
         for x, y in zip(inputs.split(self.micro_batch), targets.split(self.micro_batch), strict=True):  # type: ignore[no-untyped-call]
             with torch.autocast(self.device.type, self.dtype, enabled=self.dtype != torch.float32):
                 hidden = self._hidden(x)  # (micro-batch, block, width)
-            summed = summed_cross_entropy(hidden.flatten(0, 1), self.model.wte.weight, y.flatten(), self.dtype)
+            rows, head = hidden.flatten(0, 1), self.model.wte.weight
+            summed = summed_cross_entropy(rows, head, y.flatten(), self.dtype, self.present)
             loss = summed / count
             self.scaler.scale(loss).backward()  # type: ignore[no-untyped-call]
             total += loss.detach()

@@ -13,7 +13,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from gpt2tui.model.transformer import GPT2
-from gpt2tui.training.loss import BLOCK_ROWS, CHUNK_ROWS, IGNORED, summed_cross_entropy
+from gpt2tui.training.loss import ABSENT_SHARE, BLOCK_ROWS, CHUNK_ROWS, IGNORED, summed_cross_entropy
 from tests.tiny import tiny_model_config
 
 VOCABULARY = 97
@@ -99,3 +99,91 @@ def test_the_allocation_test_would_notice() -> None:
     with LargestAllocation() as seen, torch.no_grad():
         model(tokens)
     assert seen.elements == tokens.numel() * model.config.vocabulary_size
+
+
+PRESENT = torch.tensor([2, 3, 5, 7, 11, 13, 90])
+
+
+def with_absent_at(level: float, *, rows: int = 2 * CHUNK_ROWS + 9) -> tuple[Tensor, Tensor, Tensor]:
+    """As :func:`rows_of`, with targets among PRESENT, and scores of all other words moved by ``level``."""
+    hidden, weight, targets = rows_of(rows)
+    with torch.no_grad():
+        hidden[:, 0] = 1
+        absent = torch.ones(VOCABULARY, dtype=torch.bool)
+        absent[PRESENT] = False
+        weight[absent, 0] += level
+    return hidden, weight, PRESENT[targets % len(PRESENT)]
+
+
+def gradients(
+    hidden: Tensor, weight: Tensor, targets: Tensor, present: Tensor | None
+) -> tuple[Tensor, tuple[Tensor, ...]]:
+    loss = summed_cross_entropy(hidden, weight, targets, torch.float32, present)
+    return loss.detach(), torch.autograd.grad(loss, (hidden, weight))
+
+
+def test_words_that_hold_next_to_nothing_are_in_the_loss_and_their_gradient_is_left_out() -> None:
+    hidden, weight, targets = with_absent_at(-14.0)
+    targets[4] = IGNORED
+    whole_loss, (whole_hidden, whole_weight) = gradients(hidden, weight, targets, None)
+    loss, (of_hidden, of_weight) = gradients(hidden, weight, targets, PRESENT)
+    assert loss == whole_loss
+    torch.testing.assert_close(of_weight[PRESENT], whole_weight[PRESENT])
+    others = of_weight.index_fill(0, PRESENT, 0.0)
+    assert not others.any()
+    assert whole_weight.index_fill(0, PRESENT, 0.0).any()
+    torch.testing.assert_close(of_hidden, whole_hidden, rtol=0, atol=0.1)
+    assert not of_hidden[4].any()
+
+
+def test_words_that_hold_more_are_pushed_down_as_ever() -> None:
+    hidden, weight, targets = with_absent_at(-2.0)
+    whole = gradients(hidden, weight, targets, None)
+    assert torch.equal(gradients(hidden, weight, targets, PRESENT)[1][1], whole[1][1])
+
+
+def test_what_padding_would_have_given_other_words_counts_for_nothing() -> None:
+    hidden, weight, targets = with_absent_at(-14.0)
+    with torch.no_grad():
+        hidden[:30, 0] = -1  # there the others hold nearly all
+    targets[:30] = IGNORED
+    _, (_, of_weight) = gradients(hidden, weight, targets, PRESENT)
+    assert not of_weight.index_fill(0, PRESENT, 0.0).any()
+
+
+def test_the_share_that_decides_is_of_the_loss() -> None:
+    """The same words hold the same; what is still to be learnt of the others decides."""
+    hidden, weight, _ = with_absent_at(-9.0)
+    scores = (hidden @ weight.T).detach()
+    held = 1 - scores.softmax(1)[:, PRESENT].sum(1).mean()
+    best = PRESENT[scores[:, PRESENT].argmax(1)]
+    worst = PRESENT[scores[:, PRESENT].argmin(1)]
+    for wanted, is_left_out in ((best, False), (worst, True)):
+        loss, (_, of_weight) = gradients(hidden, weight, wanted, PRESENT)
+        assert bool(held < ABSENT_SHARE * loss / len(wanted)) is is_left_out
+        assert bool(of_weight.index_fill(0, PRESENT, 0.0).any()) is not is_left_out
+
+
+class Multiplications(TorchDispatchMode):
+    """Counts those of products of two matrices."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(
+        self, func: Any, types: Sequence[type], args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        if func is torch.ops.aten.mm.default:
+            self.count += args[0].shape[0] * args[0].shape[1] * args[1].shape[1]
+        return func(*args, **(kwargs or {}))
+
+
+def test_the_way_back_multiplies_with_the_words_that_are_there_alone() -> None:
+    hidden, weight, targets = with_absent_at(-14.0)
+    with Multiplications() as made:
+        gradients(hidden, weight, targets, PRESENT)
+    assert made.count == len(targets) * WIDTH * (VOCABULARY + 2 * len(PRESENT))
+    with Multiplications() as made:
+        gradients(hidden, weight, targets, None)
+    assert made.count == len(targets) * WIDTH * 3 * VOCABULARY
