@@ -5,6 +5,7 @@ from __future__ import annotations
 from gpt2tui.runs.view import State
 
 NO_RUNS = "There are no runs yet: 1 starts one."
+NO_RUN_FITS = "no run fits the filter; esc shows all"
 NO_TURN = "There is no turn yet: i leads to the prompt."
 BEING_STARTED = "a training is being started"
 

@@ -329,6 +329,26 @@ async def test_in_the_filter_keys_are_text_and_esc_leaves_it_before_it_lifts_it(
         assert listed(screen) == ["lear", "hamlet", "othello"]
 
 
+async def test_a_filter_that_is_opened_again_is_replaced_by_what_is_typed_or_refined_from_its_end(
+    three: dict[str, Run],
+) -> None:
+    async with opened(SMALL) as (pilot, screen):
+        await pilot.press("slash", *"ham", "enter", "slash", *"lear")
+        assert screen.query_one(RunFilter).words == "lear"
+        await pilot.press("enter", "slash", "end", "s")
+        assert screen.query_one(RunFilter).words == "lears"
+
+
+@pytest.mark.parametrize("key", ["enter", "g", "space", "d", "p", "n", "e", "o", "R", "x", "w"])
+async def test_keys_about_a_run_say_why_there_is_none_under_a_filter(three: dict[str, Run], key: str) -> None:
+    async with opened(SMALL) as (pilot, screen):
+        await pilot.press("slash", *"macbeth", "enter")
+        await until(pilot, lambda: not screen.query_one(RunTable).entries)
+        await pilot.press(key)
+        await until_text(pilot, "no run fits the filter; esc shows all")
+        assert pilot.app.screen is screen
+
+
 @pytest.mark.parametrize("size", [(1, 1), (2, 2), (4, 5), (0, 0)])
 async def test_a_terminal_too_small_for_anything_costs_nothing(three: dict[str, Run], size: tuple[int, int]) -> None:
     async with opened() as (pilot, screen):

@@ -8,7 +8,7 @@ from typing import ClassVar, TypeVar
 from textual import on, work
 
 from gpt2tui.tui.live_bindings import actions_of
-from gpt2tui.tui.refusals import NO_RUNS
+from gpt2tui.tui.refusals import NO_RUN_FITS, NO_RUNS
 from gpt2tui.tui.run_export import RunExport
 from gpt2tui.tui.run_keeping import RunKeeping
 from gpt2tui.tui.run_keys import RUN_KEYS
@@ -19,6 +19,8 @@ from gpt2tui.tui.widgets.run_table import RunTable
 T = TypeVar("T")
 
 _ABOUT_RUNS = frozenset(binding.action for binding in RUN_KEYS) - {"back"}
+_ABOUT_ONE = _ABOUT_RUNS - {"filter", "compare", "sort", "reverse", "details"}
+_OR_MARKED = {"delete", "overlay"}
 
 
 class RunsScreen(ListingScreen):
@@ -36,8 +38,11 @@ class RunsScreen(ListingScreen):
         return self._export.words()
 
     def idle_words(self, key: str) -> str:
-        is_about_runs = any(action in _ABOUT_RUNS for action in actions_of(key, self))
-        return NO_RUNS if is_about_runs and self.ledger.has_scanned and not self.ledger.entries else ""
+        actions = set(actions_of(key, self))
+        if self.ledger.has_scanned and not self.ledger.entries:
+            return NO_RUNS if actions & _ABOUT_RUNS else ""
+        wants_one = actions & (_ABOUT_ONE - _OR_MARKED if self.marks else _ABOUT_ONE)
+        return NO_RUN_FITS if wants_one and self.ledger.entries and not self._pointed() else ""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Without runs there is nothing to do with one."""

@@ -50,10 +50,12 @@ class RunFilter(Horizontal):
         return self.query_one(Input).has_focus
 
     def open(self) -> None:
-        """Let it be written in."""
+        """Let it be written in; what it says already is replaced by what is typed."""
         self.add_class("-open")
         self.query_one(".hint", Static).update("esc goes back to the table")
-        self.screen.set_focus(self.query_one(Input))  # at once: the next key may be text
+        field = self.query_one(Input)
+        self.screen.set_focus(field)  # at once: the next key may be text
+        field.select_all()
 
     def leave(self) -> None:
         """Keep what it says, and hide it where that is nothing."""
