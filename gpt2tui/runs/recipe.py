@@ -82,8 +82,8 @@ class Recipe(msgspec.Struct, frozen=True, kw_only=True):
     residual_scaling: bool = True
     embedding_deviation: float = 0.02
     """Of the first embedding of tokens, which is the head as well."""
-    skips_absent: bool = False
-    """Whether the gradient of tokens that the text does not have is left out once they hold next to nothing."""
+    joins_absent: bool = False
+    """Whether the tokens that a text does not have get one gradient for all of them; see ``training/loss.py``."""
     aligned_every: int | None = None
     """Every so many-th shuffled pass starts its windows where those of the corpus loss start, the others at a random
     phase; None: as drawn by chance, with :attr:`aligned_share`.

@@ -14,7 +14,7 @@ from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.events import Evaluated
 from gpt2tui.training.evaluation import ESTIMATE_ABOVE, Evaluation
-from gpt2tui.training.judge import NEAR, Judge
+from gpt2tui.training.judge import HALF, NEAR, Judge, Look
 
 
 class Memory(TypedDict):
@@ -22,6 +22,7 @@ class Memory(TypedDict):
 
     judged_passes: float | None
     judged_loss: float | None
+    judged_excess: float
 
 
 class Examiner:
@@ -67,12 +68,16 @@ class Examiner:
         recent_loss: float,
         batch_size: int,
         target: float | None,
+        early_end: float | None,
     ) -> Iterator[Evaluated | None]:
-        """The corpus loss, stopped early against ``target`` if given, then the validation loss if there is one.
+        """The corpus loss, stopped as soon as it is known not to be below ``early_end``, where that is given, then the
+        validation loss if there is one.
 
         Gives None every few windows, so that other things can be done meanwhile.
         """
-        parts: list[tuple[Literal["train", "validation"], np.ndarray, float | None]] = [("train", self._train, target)]
+        parts: list[tuple[Literal["train", "validation"], np.ndarray, float | None]] = [
+            ("train", self._train, early_end)
+        ]
         if len(self._validation) > 1:
             parts.append(("validation", self._validation, None))
         for split, tokens, bound in parts:
@@ -101,13 +106,17 @@ class Examiner:
             )
             if split == "train":
                 self._last = event
-                self._judge.has_evaluated(recent_loss, passes)
+                self._judge.has_evaluated(Look(passes, recent_loss, result.loss / target if target else HALF))
             yield event
 
     def state(self) -> Memory:
         """What to keep, so that a resumed run looks at the same times."""
-        return Memory(judged_passes=self._judge.last_passes, judged_loss=self._judge.last_loss)
+        passes, recent_loss, excess = self._judge.last or (None, None, 1.0)
+        return Memory(judged_passes=passes, judged_loss=recent_loss, judged_excess=excess)
 
     def restore(self, state: TrainerState) -> None:
         """Take over what was kept."""
-        self._judge = Judge(self._share, last_passes=state.judged_passes, last_loss=state.judged_loss)
+        last = None
+        if state.judged_passes is not None and state.judged_loss is not None:
+            last = Look(state.judged_passes, state.judged_loss, state.judged_excess)
+        self._judge = Judge(self._share, last)

@@ -2,14 +2,30 @@
 
 from __future__ import annotations
 
+import math
+from typing import NamedTuple
+
 NEAR = 3.0
 """A recent loss below so many times the target is near enough for a first look: of losses taken before each update, in
 a run that falls fast, the mean is two to four times the corpus loss."""
-FALL = 0.9
-"""After a look that failed, the next comes when the recent loss has fallen to this share of what it was."""
-LEAST_PASSES = 0.5
+MARGIN = 0.97
+"""A look that failed tells how far the loss has yet to fall. The next comes when the recent loss has fallen so far, and
+by this factor more."""
+HALF = 2.0
+"""At most so far: a loss of half as much is worth knowing whatever the target."""
+LEAST_PASSES, ENOUGH_PASSES = 0.1, 0.5
+"""Between two looks: the least after one that all but succeeded, and what is enough after any. The recent loss, a mean
+of half a pass, falls for a while whatever comes."""
 MOST_PASSES = 2.0
-"""Between two looks. Fewer in a corpus of which a look sees only a sample."""
+"""All three are fewer in a corpus of which a look sees only a sample."""
+
+
+class Look(NamedTuple):
+    """An evaluation: where it was, the recent loss then, and how many times the target the corpus loss was."""
+
+    passes: float
+    recent_loss: float
+    excess: float
 
 
 class Judge:
@@ -20,20 +36,22 @@ class Judge:
     loss does.
     """
 
-    def __init__(self, share: float = 1.0, *, last_passes: float | None = None, last_loss: float | None = None) -> None:
+    def __init__(self, share: float = 1.0, last: Look | None = None) -> None:
         self._share = share
-        self.last_passes = last_passes
-        self.last_loss = last_loss
+        self.last = last
 
     def wants_evaluation(self, recent_loss: float, target: float | None, passes: float) -> bool:
         """Whether to evaluate now, ``passes`` into the corpus, with this mean of the recent losses."""
         if not target or recent_loss >= NEAR * target:
             return False
-        if self.last_passes is None or self.last_loss is None:
+        if self.last is None:
             return True
-        since = (passes - self.last_passes) / self._share
-        return since >= MOST_PASSES or (since >= LEAST_PASSES and recent_loss <= FALL * self.last_loss)
+        since = (passes - self.last.passes) / self._share
+        excess = min(HALF, max(1.0, self.last.excess))
+        least = min(ENOUGH_PASSES, LEAST_PASSES + math.log(excess))
+        wanted = MARGIN * self.last.recent_loss / excess
+        return since >= MOST_PASSES or (since >= least and recent_loss <= wanted)
 
-    def has_evaluated(self, recent_loss: float, passes: float) -> None:
+    def has_evaluated(self, look: Look) -> None:
         """Note that an evaluation was made."""
-        self.last_passes, self.last_loss = passes, recent_loss
+        self.last = look

@@ -24,7 +24,7 @@ _GENERATOR = "generator/"
 _AT_A_TIME = 1 << 20
 """Tokens; their ids are made eight bytes wide to be looked up."""
 _MOST = 0.5
-"""Of the vocabulary, that a text may have for the rest to be worth leaving out."""
+"""Of the vocabulary, that a text may have for the rest to be worth joining."""
 
 
 class Learner:
@@ -46,7 +46,7 @@ class Learner:
         )
         rates = dict.fromkeys(recipe.dropout_places, recipe.dropout)
         self.model = GPT2.empty(config.model, Dropout(**rates)).allocate(config.device)
-        self._present = present_tokens(tokens, config) if recipe.skips_absent else None
+        self._present = present_tokens(tokens, config.model.vocabulary_size) if recipe.joins_absent else None
         self._is_compiled = config.compile
 
     def reset(self, weights: Mapping[str, Tensor] | None = None) -> None:
@@ -140,14 +140,10 @@ def first_micro_batch(config: RunConfig) -> int:
     return min(config.micro_batch or batch, batch)
 
 
-def present_tokens(tokens: np.ndarray, config: RunConfig) -> Tensor | None:
-    """The ids that a text has, rising; None where leaving the others out is no gain: on a device that would have to be
-    asked for a value, or of a text that has most of them.
-    """
-    if config.device != "cpu":
-        return None
-    is_there = np.zeros(config.model.vocabulary_size, dtype=bool)
+def present_tokens(tokens: np.ndarray, vocabulary: int) -> Tensor | None:
+    """The ids that a text has, rising; None where it has so many that joining the others is no gain."""
+    is_there = np.zeros(vocabulary, dtype=bool)
     for start in range(0, len(tokens), _AT_A_TIME):
         is_there[tokens[start : start + _AT_A_TIME]] = True
     present = np.flatnonzero(is_there)
-    return torch.from_numpy(present) if len(present) < _MOST * len(is_there) else None
+    return torch.from_numpy(present) if len(present) < _MOST * vocabulary else None

@@ -22,25 +22,54 @@ CHUNK_ROWS = 32
 """Rows of these whose probabilities are there in float32 at once on a CPU: as many as its caches hold."""
 SLICE = 8192
 """Rows of the head whose gradient is one product: of all of them at once it takes half as long again."""
-ABSENT_SHARE = 0.01
-"""Of the loss, what tokens that the text does not have may make up by the probability they hold, for their gradient to
-be left out."""
 IGNORED = -1
 """A target of this value belongs to padding: it adds nothing to the loss nor to the gradient."""
 
 
-def _chunks(scores: Tensor, targets: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
-    """Of some rows at a time: their scores (a view), their probabilities (rows, vocabulary) in float32, the summed
-    losses of those whose targets are not ignored, and the targets (rows, 1), of the ignored ones 0.
+def _chunks(scores: Tensor, targets: Tensor) -> Iterator[tuple[slice, Tensor, Tensor, Tensor]]:
+    """Of some rows at a time: which these are, their probabilities (rows, vocabulary) in float32, the summed losses of
+    those whose targets are not ignored, and the targets (rows, 1), of the ignored ones 0.
     """
     rows = CHUNK_ROWS if scores.device.type == "cpu" else BLOCK_ROWS
-    for part, wanted in zip(scores.split(rows), targets.split(rows), strict=True):  # type: ignore[no-untyped-call]
-        values = part.float()
+    for start in range(0, len(scores), rows):
+        span = slice(start, start + rows)
+        values, wanted = scores[span].float(), targets[span]
         probabilities = values.softmax(dim=1)
         picked = wanted.clamp(min=0)[:, None]
         # The greatest has e^0 over the sum of all, so this is the logarithm of that sum, never of a rounded zero.
         losses = values.amax(1) - probabilities.amax(1).log() - values.gather(1, picked)[:, 0]  # (rows,)
-        yield part, probabilities, torch.where(wanted != IGNORED, losses, 0.0).sum(), picked
+        yield span, probabilities, torch.where(wanted != IGNORED, losses, 0.0).sum(), picked
+
+
+class _Absent:
+    """The words that a text does not have, over some rows: what they hold in each, and the share of each word in that.
+
+    A gradient of the scores that is the product of both adds up to the true one over each row and over each word. As
+    matrices of rank one are multiplied in no time, so goes most of the head's way back.
+    """
+
+    def __init__(self, present: Tensor, vocabulary: int, is_real: Tensor) -> None:
+        self._present, self._is_real = present, is_real.float()  # (words,), (rows, 1)
+        self._place = torch.zeros(vocabulary, dtype=torch.long, device=present.device)
+        self._place[present] = torch.arange(len(present), device=present.device)
+        self._held = torch.empty_like(self._is_real)  # (rows, 1)
+        self._sums = self._held.new_zeros(vocabulary)
+
+    def parted(self, span: slice, probabilities: Tensor, picked: Tensor) -> tuple[Tensor, Tensor]:
+        """Of some rows the probabilities of the words that are present, and where the targets are among these."""
+        kept = probabilities[:, self._present]
+        self._held[span] = (1 - kept.sum(1, keepdim=True)).clamp(min=0) * self._is_real[span]
+        self._sums += (self._is_real[span].T @ probabilities)[0]
+        return kept, self._place[picked]
+
+    def gradients(self, inputs: Tensor, head: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """What all of them together add to the gradient of the rows (rows, width), and to that of the head: the outer
+        product of two more (vocabulary,) and (width,).
+        """
+        shares = self._sums.index_fill(0, self._present, 0.0)
+        shares /= shares.sum().clamp(min=torch.finfo(shares.dtype).tiny)
+        mean = times(shares.to(head.dtype)[None], head.T).float()  # (1, width)
+        return self._held * mean, shares, (self._held.T.to(inputs.dtype) @ inputs)[0].float()
 
 
 class _HeadCrossEntropy(torch.autograd.Function):
@@ -49,6 +78,7 @@ class _HeadCrossEntropy(torch.autograd.Function):
         ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, dtype: torch.dtype, present: Tensor | None
     ) -> Tensor:
         head = weight.to(dtype)  # (vocabulary, width)
+        words = head if present is None else head[present]
         total = torch.zeros((), device=hidden.device, dtype=torch.float32)
         grad_hidden = torch.empty_like(hidden)
         grad_weight = torch.zeros_like(weight)
@@ -56,21 +86,24 @@ class _HeadCrossEntropy(torch.autograd.Function):
             rows = slice(start, start + BLOCK_ROWS)
             inputs, wanted = hidden[rows].to(dtype), targets[rows]
             is_real = (wanted != IGNORED)[:, None]  # (rows, 1)
-            slopes = times(inputs, head)  # (rows, vocabulary): scores, which become their gradient chunk by chunk
-            lost = torch.zeros_like(total)
-            for part, slope, loss, picked in _chunks(slopes, wanted):
-                lost += loss
-                part.copy_(slope.scatter_add_(1, picked, slope.new_full(picked.shape, -1.0)))
-            total += lost
-            words, ids = head, None
-            if present is not None:
-                kept = slopes[:, present]
-                if _held_by_others(kept, is_real) <= ABSENT_SHARE * lost:
-                    slopes, words, ids = kept, head[present], present
+            scores = times(inputs, head)  # (rows, vocabulary)
+            absent = None if present is None else _Absent(present, len(head), is_real)
+            # Where all words are there the scores become their own gradient, chunk by chunk.
+            slopes = scores if absent is None else scores.new_empty(len(scores), len(words))
+            for span, slope, loss, picked in _chunks(scores, wanted):
+                total += loss
+                if absent is not None:
+                    slope, picked = absent.parted(span, slope, picked)
+                slopes[span] = slope.scatter_add_(1, picked, slope.new_full(picked.shape, -1.0))
+            del scores
             grad_hidden[rows] = times(slopes, words.T) * is_real
             inputs = inputs * is_real
             for some in (slice(first, first + SLICE) for first in range(0, len(words), SLICE)):
-                grad_weight[some if ids is None else ids[some]] += times(slopes[:, some].T, inputs.T)
+                grad_weight[some if present is None else present[some]] += times(slopes[:, some].T, inputs.T)
+            if absent is not None:
+                of_rows, shares, of_words = absent.gradients(inputs, head)
+                grad_hidden[rows] += of_rows
+                grad_weight.addr_(shares, of_words)
         ctx.grads = grad_hidden, grad_weight
         return total
 
@@ -79,13 +112,6 @@ class _HeadCrossEntropy(torch.autograd.Function):
         grad_hidden, grad_weight = ctx.grads
         del ctx.grads  # they are changed in place, so there is no second time
         return grad_hidden.mul_(grads[0]), grad_weight.mul_(grads[0]), None, None, None
-
-
-def _held_by_others(slopes: Tensor, is_real: Tensor) -> Tensor:
-    """The summed probability of all tokens but those whose gradients (rows, some of the vocabulary) these are: those of
-    a whole row add up to nothing.
-    """
-    return -(slopes.sum(1, keepdim=True, dtype=torch.float32) * is_real).sum()
 
 
 def summed_cross_entropy(
@@ -97,9 +123,8 @@ def summed_cross_entropy(
     float32. Rows whose target is :data:`IGNORED` count as nothing. No tensor is larger than
     ``BLOCK_ROWS x vocabulary``.
 
-    ``present`` are the ids of the tokens that the text has. All others are in the loss always. Their gradient, which
-    could but make them less likely, is left out where what they hold is less than ``ABSENT_SHARE`` of the loss: most of
-    a vocabulary is not in a text, and with it goes most of the head's way back.
+    ``present`` are the ids of the tokens that the text has, the targets among them. All others are in the loss always;
+    their gradient is taken for all of them together, see :class:`_Absent`.
     """
     if torch.is_grad_enabled() and (hidden.requires_grad or weight.requires_grad):
         result: Tensor = _HeadCrossEntropy.apply(hidden, weight, targets, dtype, present)  # type: ignore[no-untyped-call]

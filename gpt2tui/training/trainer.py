@@ -233,7 +233,8 @@ class Trainer:
             passes=course.passes,
             recent_loss=course.progress.recent_loss,
             batch_size=course.learner.updater.micro_batch,
-            target=early_end,
+            target=course.controls.limits.target_loss,
+            early_end=early_end,
         )
         for event in examination:
             if event is None:

@@ -31,7 +31,7 @@ class TornUpdateError(OutOfMemoryError):
 class Updater:
     """Holds what all updates share; ``micro_batch`` and ``is_compiled`` may be changed between them.
 
-    ``present`` are the ids of the tokens that the text has, where the gradient of others may be left out (loss.py).
+    ``present`` are the ids of the tokens that the text has, where the others get one gradient together (loss.py).
     """
 
     def __init__(
@@ -49,9 +49,9 @@ class Updater:
         self.dtype = dtype
         self.clip_norm = clip_norm
         self.micro_batch = micro_batch
-        self.present = present
         self.is_compiled = False
         self.device = next(model.parameters()).device
+        self.present = None if present is None else present.to(self.device)
         # float16 gradients underflow without a scale; bfloat16 and float32 have the range they need.
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=dtype == torch.float16)
 
