@@ -43,7 +43,7 @@ class TrainerState(msgspec.Struct, frozen=True, kw_only=True):
     failed_step: int = 0
     judged_passes: float | None = None
     judged_loss: float | None = None
-    judged_excess: float = 1.0
+    judged_corpus_loss: float | None = None
     scaler: dict[str, float | int] = {}
     files: dict[str, FileRecord] = {}
     sha256: str = ""

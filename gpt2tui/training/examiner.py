@@ -14,7 +14,7 @@ from gpt2tui.model.transformer import GPT2
 from gpt2tui.runs.config import RunConfig
 from gpt2tui.runs.events import Evaluated
 from gpt2tui.training.evaluation import ESTIMATE_ABOVE, Evaluation
-from gpt2tui.training.judge import HALF, NEAR, Judge, Look
+from gpt2tui.training.judge import NEAR, Judge, Look
 
 
 class Memory(TypedDict):
@@ -22,7 +22,7 @@ class Memory(TypedDict):
 
     judged_passes: float | None
     judged_loss: float | None
-    judged_excess: float
+    judged_corpus_loss: float | None
 
 
 class Examiner:
@@ -67,7 +67,6 @@ class Examiner:
         passes: float,
         recent_loss: float,
         batch_size: int,
-        target: float | None,
         early_end: float | None,
     ) -> Iterator[Evaluated | None]:
         """The corpus loss, stopped as soon as it is known not to be below ``early_end``, where that is given, then the
@@ -106,17 +105,17 @@ class Examiner:
             )
             if split == "train":
                 self._last = event
-                self._judge.has_evaluated(Look(passes, recent_loss, result.loss / target if target else HALF))
+                self._judge.has_evaluated(Look(passes, recent_loss, result.loss))
             yield event
 
     def state(self) -> Memory:
         """What to keep, so that a resumed run looks at the same times."""
-        passes, recent_loss, excess = self._judge.last or (None, None, 1.0)
-        return Memory(judged_passes=passes, judged_loss=recent_loss, judged_excess=excess)
+        passes, recent_loss, corpus_loss = self._judge.last or (None, None, None)
+        return Memory(judged_passes=passes, judged_loss=recent_loss, judged_corpus_loss=corpus_loss)
 
     def restore(self, state: TrainerState) -> None:
         """Take over what was kept."""
         last = None
         if state.judged_passes is not None and state.judged_loss is not None:
-            last = Look(state.judged_passes, state.judged_loss, state.judged_excess)
+            last = Look(state.judged_passes, state.judged_loss, state.judged_corpus_loss)
         self._judge = Judge(self._share, last)

@@ -11,21 +11,24 @@ a run that falls fast, the mean is two to four times the corpus loss."""
 MARGIN = 0.97
 """A look that failed tells how far the loss has yet to fall. The next comes when the recent loss has fallen so far, and
 by this factor more."""
-HALF = 2.0
-"""At most so far: a loss of half as much is worth knowing whatever the target."""
+MOST_EXCESS = 2.0
+"""How many times the target counts at most: a loss of half as much is worth knowing whatever the target."""
 LEAST_PASSES, ENOUGH_PASSES = 0.1, 0.5
 """Between two looks: the least after one that all but succeeded, and what is enough after any. The recent loss, a mean
 of half a pass, falls for a while whatever comes."""
 MOST_PASSES = 2.0
-"""All three are fewer in a corpus of which a look sees only a sample."""
+"""Between two looks, whatever they found. Of a corpus of which a look sees only a sample, it and the two before count
+for as much less."""
 
 
 class Look(NamedTuple):
-    """An evaluation: where it was, the recent loss then, and how many times the target the corpus loss was."""
+    """An evaluation: where it was, the recent loss then, and the corpus loss that it found, also of a part; None where
+    that is not known.
+    """
 
     passes: float
     recent_loss: float
-    excess: float
+    corpus_loss: float | None
 
 
 class Judge:
@@ -47,7 +50,7 @@ class Judge:
         if self.last is None:
             return True
         since = (passes - self.last.passes) / self._share
-        excess = min(HALF, max(1.0, self.last.excess))
+        excess = min(MOST_EXCESS, max(1.0, (self.last.corpus_loss or target) / target))
         least = min(ENOUGH_PASSES, LEAST_PASSES + math.log(excess))
         wanted = MARGIN * self.last.recent_loss / excess
         return since >= MOST_PASSES or (since >= least and recent_loss <= wanted)

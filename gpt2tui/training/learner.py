@@ -145,5 +145,6 @@ def present_tokens(tokens: np.ndarray, vocabulary: int) -> Tensor | None:
     is_there = np.zeros(vocabulary, dtype=bool)
     for start in range(0, len(tokens), _AT_A_TIME):
         is_there[tokens[start : start + _AT_A_TIME]] = True
-    present = np.flatnonzero(is_there)
-    return torch.from_numpy(present) if len(present) < _MOST * vocabulary else None
+        if np.count_nonzero(is_there) >= _MOST * vocabulary:
+            return None
+    return torch.from_numpy(np.flatnonzero(is_there))

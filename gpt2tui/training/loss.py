@@ -44,8 +44,8 @@ def _chunks(scores: Tensor, targets: Tensor) -> Iterator[tuple[slice, Tensor, Te
 class _Absent:
     """The words that a text does not have, over some rows: what they hold in each, and the share of each word in that.
 
-    A gradient of the scores that is the product of both adds up to the true one over each row and over each word. As
-    matrices of rank one are multiplied in no time, so goes most of the head's way back.
+    A gradient of the scores that is the product of both adds up to the true one over each row and over each word, but
+    for rounding. It is of rank one, so that these words' part of the way back costs next to nothing.
     """
 
     def __init__(self, present: Tensor, vocabulary: int, is_real: Tensor) -> None:
@@ -68,8 +68,8 @@ class _Absent:
         """
         shares = self._sums.index_fill(0, self._present, 0.0)
         shares /= shares.sum().clamp(min=torch.finfo(shares.dtype).tiny)
-        mean = times(shares.to(head.dtype)[None], head.T).float()  # (1, width)
-        return self._held * mean, shares, (self._held.T.to(inputs.dtype) @ inputs)[0].float()
+        mean = (shares.to(head.dtype)[None] @ head).float()  # (1, width)
+        return self._held * mean, shares, (self._held.T @ inputs.float())[0]
 
 
 class _HeadCrossEntropy(torch.autograd.Function):

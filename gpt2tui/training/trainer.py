@@ -233,7 +233,6 @@ class Trainer:
             passes=course.passes,
             recent_loss=course.progress.recent_loss,
             batch_size=course.learner.updater.micro_batch,
-            target=course.controls.limits.target_loss,
             early_end=early_end,
         )
         for event in examination:

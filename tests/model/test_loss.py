@@ -114,15 +114,15 @@ def rows_of_a_text(rows: int = 2 * CHUNK_ROWS + 9) -> tuple[Tensor, Tensor, Tens
 
 
 def gradients(
-    hidden: Tensor, weight: Tensor, targets: Tensor, present: Tensor | None
+    hidden: Tensor, weight: Tensor, targets: Tensor, present: Tensor | None, dtype: torch.dtype = torch.float32
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
-    loss = summed_cross_entropy(hidden, weight, targets, torch.float32, present)
+    loss = summed_cross_entropy(hidden, weight, targets, dtype, present)
     return loss.detach(), torch.autograd.grad(loss, (hidden, weight))
 
 
 @pytest.mark.parametrize("rows", [7, 2 * CHUNK_ROWS + 9, BLOCK_ROWS + 40])
 def test_words_that_a_text_does_not_have_are_in_the_loss_and_pushed_down_together(rows: int) -> None:
-    """Their gradient sums up to the true one over each row's scores, and over each word's."""
+    """Those of the text have their own gradient, the others together what theirs add up to."""
     hidden, weight, targets = rows_of_a_text(rows)
     whole_loss, (_, whole_weight) = gradients(hidden, weight, targets, None)
     loss, (of_hidden, of_weight) = gradients(hidden, weight, targets, PRESENT)
@@ -144,6 +144,15 @@ def test_it_is_the_true_gradient_where_those_words_are_alike_and_where_the_rows_
         hidden[:] = hidden[0].clone()
     wanted = gradients(hidden, weight, targets, None)[1]
     torch.testing.assert_close(gradients(hidden, weight, targets, PRESENT)[1], wanted, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_the_half_formats_give_the_same_but_for_their_rounding(dtype: torch.dtype) -> None:
+    wanted_loss, wanted = gradients(*rows_of_a_text(), PRESENT)
+    loss, found = gradients(*rows_of_a_text(), PRESENT, dtype)
+    torch.testing.assert_close(loss, wanted_loss, rtol=0.01, atol=0)
+    for ours, exact in zip(found, wanted, strict=True):
+        assert float((ours - exact).norm() / exact.norm()) < 0.02
 
 
 def test_what_padding_holds_counts_for_nothing() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 
 from gpt2tui.training.judge import Judge, Look
@@ -20,7 +22,7 @@ def next_look(judge: Judge, *, recent_loss: float, fall: float, passes: float = 
 
 def after(excess: float, *, fall: float, share: float = 1.0) -> float | None:
     """The same after a look that found so many times the target."""
-    return next_look(Judge(share, Look(6.0, 0.28, excess)), recent_loss=0.28, fall=fall)
+    return next_look(Judge(share, Look(6.0, 0.28, excess * TARGET)), recent_loss=0.28, fall=fall)
 
 
 def test_the_first_look_comes_where_the_recent_loss_is_three_times_the_target() -> None:
@@ -49,3 +51,16 @@ def test_a_loss_that_rests_is_looked_at_every_second_pass() -> None:
 
 def test_a_look_at_a_sample_of_a_large_text_comes_the_sooner_the_less_it_costs() -> None:
     assert after(1.015, fall=0.01, share=0.1) == pytest.approx(0.2)
+
+
+def test_a_look_that_found_no_number_or_of_which_none_is_known_counts_as_one_that_all_but_succeeded() -> None:
+    for unknown in (None, math.nan):
+        assert next_look(Judge(1.0, Look(6.0, 0.28, unknown)), recent_loss=0.28, fall=0.6) == pytest.approx(
+            0.1, abs=0.02
+        )
+
+
+def test_a_target_that_is_set_after_a_look_is_what_the_look_is_held_against() -> None:
+    judge = Judge(1.0, Look(6.0, 0.28, 0.15))
+    assert not judge.wants_evaluation(0.25, TARGET, 6.3)
+    assert judge.wants_evaluation(0.25, 0.149, 6.3)

@@ -20,7 +20,6 @@ T = TypeVar("T")
 
 _ABOUT_RUNS = frozenset(binding.action for binding in RUN_KEYS) - {"back"}
 _ABOUT_ONE = _ABOUT_RUNS - {"filter", "compare", "sort", "reverse", "details"}
-_OR_MARKED = {"delete", "overlay"}
 
 
 class RunsScreen(ListingScreen):
@@ -41,7 +40,8 @@ class RunsScreen(ListingScreen):
         actions = set(actions_of(key, self))
         if self.ledger.has_scanned and not self.ledger.entries:
             return NO_RUNS if actions & _ABOUT_RUNS else ""
-        wants_one = actions & (_ABOUT_ONE - _OR_MARKED if self.marks else _ABOUT_ONE)
+        marked = {"delete"} if self.marks else set()
+        wants_one = actions & (_ABOUT_ONE - (marked | {"overlay"} if len(self.marks) == 1 else marked))
         return NO_RUN_FITS if wants_one and self.ledger.entries and not self._pointed() else ""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
