@@ -40,8 +40,8 @@ class RunsScreen(ListingScreen):
         actions = set(actions_of(key, self))
         if self.ledger.has_scanned and not self.ledger.entries:
             return NO_RUNS if actions & _ABOUT_RUNS else ""
-        marked = {"delete"} if self.marks else set()
-        wants_one = actions & (_ABOUT_ONE - (marked | {"overlay"} if len(self.marks) == 1 else marked))
+        is_for_marked = {"delete": len(self.marks) > 0, "overlay": len(self.marks) == 1}
+        wants_one = any(action in _ABOUT_ONE and not is_for_marked.get(action) for action in actions)
         return NO_RUN_FITS if wants_one and self.ledger.entries and not self._pointed() else ""
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
